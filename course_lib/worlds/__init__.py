@@ -1,0 +1,1 @@
+"""What is learned from: the Playground, real environments beside it, recorded films."""
