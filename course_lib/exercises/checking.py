@@ -118,6 +118,8 @@ def _gap(function: Callable[..., Any]) -> int | None:
     A `...` that stands for a value (``mean = ...``, ``return ...``) is a gap. One that was left standing alone
     below finished code does no harm, and one inside an index, ``x[..., None]``, is an ordinary Python word.
     """
+    if not inspect.isfunction(function):
+        return None
     definition = _definition(function)
     if definition is None:  # no source (made by exec, say): compare the compiled body
         steps = [step for step in dis.get_instructions(function) if step.opname not in ("RESUME", "NOP")]
