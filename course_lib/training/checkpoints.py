@@ -1,0 +1,193 @@
+"""Weights on disk with their provenance: what made them, and whether they are still what was made.
+
+A checkpoint is two files, ``<part>-<size>.safetensors`` with the weights and ``<part>-<size>.json`` beside it, which
+says which commit, configuration, data, seed, steps and minutes made them. Those that come with the course lie in
+``data/checkpoints/<model>/``. Both are written atomically: a file is either the old one or the new one, never half.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load as unpack
+from safetensors.torch import save as pack
+from torch import Tensor, nn
+
+from course_lib.training.registry import Recipe, get_recipe
+
+ROOT = Path(__file__).resolve().parents[2]
+CHECKPOINTS = ROOT / "data" / "checkpoints"
+LARGEST = 8 * 1024 * 1024  # bytes of a file that comes with the course
+
+
+class CheckpointError(RuntimeError):
+    """A checkpoint cannot be used; the message names the file, what is wrong with it and the way out."""
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that nobody ever sees half of it: a new file beside it, forced to disk, then renamed over it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)  # mkstemp's files are for their owner alone
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def paths(name: str, size: str, part: str, folder: Path | None = None) -> tuple[Path, Path]:
+    """Where the weights and their provenance lie; folder: another place than the course's own checkpoints."""
+    base = (folder or CHECKPOINTS / name) / f"{part}-{size}"
+    return base.with_name(base.name + ".safetensors"), base.with_name(base.name + ".json")
+
+
+def save_checkpoint(
+    model: nn.Module, name: str | Recipe, size: str, *, about: dict[str, Any], folder: Path | None = None
+) -> list[Path]:
+    """Store a model's parts, each with its provenance; returns the files of weights.
+
+    about: what made the weights (configuration, data, seed, steps, minutes ...); :meth:`History.about` gives it. The
+    commit, the torch version, the count of parameters and the hash of the weights are added here.
+    folder: where to; without one, among the checkpoints that come with the course.
+    Raises CheckpointError for a file too large to come with the course.
+    """
+    recipe = get_recipe(name)
+    written = []
+    for part in recipe.part_names():
+        weights, record = paths(recipe.name, size, part, folder)
+        state = recipe.part(model, part).state_dict()
+        tensors = {key: value.detach().cpu().contiguous() for key, value in state.items()}
+        content = pack(tensors)
+        if folder is None and len(content) > LARGEST:
+            raise CheckpointError(
+                f"{weights} would hold {len(content) / 2**20:.1f} MiB; a checkpoint that comes with the course has at "
+                f"most {LARGEST / 2**20:.0f}: store it in a folder of your own"
+            )
+        facts = {
+            "model": recipe.name,
+            "size": size,
+            "part": part,
+            **about,
+            **_commit(),
+            "torch": torch.__version__,
+            "parameters": sum(value.numel() for value in tensors.values()),
+            "bytes": len(content),
+            "sha256": hashlib.sha256(content).hexdigest(),
+        }
+        write_atomically(weights, content)
+        write_atomically(record, (json.dumps(facts, indent=2) + "\n").encode())
+        written.append(weights)
+    return written
+
+
+def provenance(
+    name: str | Recipe, *, size: str = "cpu", part: str | None = None, folder: Path | None = None
+) -> dict[str, Any]:
+    """What made a checkpoint: its JSON file as a dict. Raises CheckpointError when it is missing or unreadable."""
+    recipe = get_recipe(name)
+    _, record = paths(recipe.name, size, part or recipe.part_names()[0], folder)
+    try:
+        facts = json.loads(record.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise CheckpointError(f"there is no {record}. {_way_out(recipe, size, folder)}") from None
+    except ValueError as error:
+        raise CheckpointError(f"{record} cannot be read as JSON ({error}). {_way_out(recipe, size, folder)}") from None
+    missing = {"sha256", "bytes", "configuration"} - set(facts) if isinstance(facts, dict) else {"everything"}
+    if missing:
+        raise CheckpointError(f"{record} lacks {', '.join(sorted(missing))}. {_way_out(recipe, size, folder)}")
+    return facts
+
+
+def load_checkpoint(
+    name: str | Recipe, *, size: str = "cpu", part: str | None = None, folder: Path | None = None
+) -> nn.Module:
+    """A trained model in evaluation mode, built as its provenance says, or one part of it.
+
+    Raises CheckpointError when a file is missing, cut short, changed since it was made, or does not fit the model.
+    """
+    recipe = get_recipe(name)
+    if part is not None and part not in recipe.part_names():
+        raise CheckpointError(f"{recipe.name} has no part {part!r}; its parts are: {', '.join(recipe.part_names())}")
+    wanted = [part] if part else recipe.part_names()
+    records = {item: provenance(recipe, size=size, part=item, folder=folder) for item in wanted}
+    try:
+        settings = json.dumps(records[wanted[0]]["configuration"]["model"])
+        model = build(recipe, recipe.model_config.model_validate_json(settings))
+    except (ValidationError, KeyError, TypeError) as error:
+        _, record = paths(recipe.name, size, wanted[0], folder)
+        raise CheckpointError(
+            f"{record} holds a configuration that this version of {recipe.name} does not know: {error}. "
+            f"{_way_out(recipe, size, folder)}"
+        ) from None
+    for item in wanted:
+        weights, _ = paths(recipe.name, size, item, folder)
+        _fill(recipe.part(model, item), _read(weights, records[item], _way_out(recipe, size, folder)), weights,
+              _way_out(recipe, size, folder))  # fmt: skip
+    return (recipe.part(model, part) if part else model).eval()
+
+
+def build(recipe: Recipe, config: Any, seed: int = 0) -> nn.Module:
+    """A fresh model whose first weights are drawn from the seed; the global random state stays as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return recipe.build(config)
+
+
+def _read(path: Path, facts: dict[str, Any], way_out: str) -> dict[str, Tensor]:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise CheckpointError(f"there is no {path}. {way_out}") from None
+    if len(content) < facts["bytes"]:
+        raise CheckpointError(f"{path} is cut short: {len(content)} of {facts['bytes']} bytes. {way_out}")
+    if hashlib.sha256(content).hexdigest() != facts["sha256"]:
+        raise CheckpointError(f"{path} is not the file that its provenance describes (another SHA-256). {way_out}")
+    try:
+        return unpack(content)
+    except SafetensorError as error:
+        raise CheckpointError(f"{path} cannot be read as safetensors ({error}). {way_out}") from None
+
+
+def _fill(module: nn.Module, tensors: dict[str, Tensor], path: Path, way_out: str) -> None:
+    own = {key: tuple(value.shape) for key, value in module.state_dict().items()}
+    for key in [*own, *tensors]:
+        here, there = own.get(key, "no such tensor"), tuple(tensors[key].shape) if key in tensors else "no such tensor"
+        if here != there:
+            raise CheckpointError(f"{path} does not fit: {key} is {here} in the model, {there} in the file. {way_out}")
+    module.load_state_dict(tensors)
+
+
+def _way_out(recipe: Recipe, size: str, folder: Path | None) -> str:
+    command = f"python -m course_lib train {recipe.name} --size {size}"
+    if folder is not None:
+        return f"Make it again: {command} --out {folder}"
+    if size not in recipe.ship:
+        return f"Only {', '.join(recipe.ship)} comes with the course. Make this one: {command} --ship"
+    return f"Get it back from git, or make it again: make checkpoints (or: {command} --ship)"
+
+
+def _commit() -> dict[str, Any]:
+    """The commit of the code, and whether the library had been changed since."""
+
+    def git(*words: str) -> str:
+        call = ["git", "-C", str(ROOT), *words]
+        return subprocess.run(call, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+
+    try:
+        return {"commit": git("rev-parse", "HEAD"), "changed_since": bool(git("status", "--porcelain", "course_lib"))}
+    except (OSError, subprocess.SubprocessError):
+        return {"commit": "unknown", "changed_since": None}

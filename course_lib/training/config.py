@@ -1,0 +1,233 @@
+"""Configuration of a training run: a YAML file for each model and size, checked strictly, explained when wrong.
+
+A file is ``course_lib/configs/<model>/<size>.yaml`` with three groups: ``model`` (the network), ``data`` (what it
+learns from) and ``train`` (how). Nothing is guessed: an unknown key, a wrong type or a value out of range is an error
+that names the file, the key, the value and what is allowed. ``--set train.steps=300`` goes through the same checks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, Generic, Literal, TypeVar, Union, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel, Field, ValidationError
+from pydantic.fields import FieldInfo
+
+from course_lib.models.base import ModelConfig, Strict
+from course_lib.training.registry import Recipe, get_recipe
+
+CONFIGS = Path(__file__).resolve().parents[1] / "configs"
+GROUPS = ("model", "data", "train")
+
+
+class ConfigError(ValueError):
+    """A configuration cannot be used; the message has one line for each thing that is wrong with it."""
+
+
+class TrainConfig(Strict):
+    """How a model is trained: the same few numbers for every model."""
+
+    steps: Annotated[int, Field(ge=1, description="updates of the weights")]
+    learning_rate: Annotated[float, Field(gt=0.0, le=1.0, description="at its peak")]
+    warmup: Annotated[int, Field(ge=0, description="steps until the peak")] = 0
+    final: Annotated[float, Field(ge=0.0, le=1.0, description="the last learning rate, as a share of the peak")] = 0.0
+    weight_decay: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
+    clip: Annotated[float, Field(gt=0.0, description="longest gradient that is used in full")] = 1.0
+    seed: Annotated[int, Field(ge=0)] = 0
+    precision: Annotated[Literal["no", "bf16"], Field(description="mixed precision")] = "no"
+    log_every: Annotated[int, Field(ge=1, description="steps between two rows of the CSV log")] = 10
+
+
+M = TypeVar("M", bound=ModelConfig)
+D = TypeVar("D", bound=Strict)
+T = TypeVar("T", bound=TrainConfig)
+
+
+class RunConfig(Strict, Generic[M, D, T]):
+    """One run: which network, which data, which training. name and size say where it came from."""
+
+    model: M
+    data: D
+    train: T
+    name: str = ""
+    size: str = ""
+
+
+def sizes(name: str) -> list[str]:
+    """The sizes in which a model comes, the smallest first."""
+    found = {path.stem for path in (CONFIGS / name).glob("*.yaml")}
+    order = ["tiny", "cpu", "gpu", "paper"]
+    return [size for size in order if size in found] + sorted(found - set(order))
+
+
+def load_config(
+    name: str | Recipe,
+    size: str = "cpu",
+    overrides: Mapping[str, Any] | Iterable[str] = (),
+    *,
+    file: Path | None = None,
+) -> RunConfig:
+    """Read and check the configuration of a model in a size.
+
+    overrides: ``{"train.steps": 300}`` or ``["train.steps=300"]``, dotted keys, values written as in YAML.
+    file: read this one instead of the course's own.
+    Raises UnknownModel, or ConfigError with everything that is wrong and what is allowed instead.
+    """
+    recipe = get_recipe(name)
+    path = file or CONFIGS / recipe.name / f"{size}.yaml"
+    if not path.is_file():
+        if file is not None:
+            raise ConfigError(f"there is no configuration file {path}")
+        raise ConfigError(f"{recipe.name} does not come in size {size!r}; it comes in: {', '.join(sizes(recipe.name))}")
+    values = _read(path)
+    kind = RunConfig[recipe.model_config, recipe.data_config, recipe.train_config]  # type: ignore[name-defined]
+    sources = _override(values, overrides, kind)
+    try:
+        config = kind.model_validate(values)
+    except ValidationError as error:
+        lines = [_explain(problem, kind, sources, _short(path)) for problem in error.errors()]
+        raise ConfigError("\n".join(lines)) from None
+    return config.model_copy(update={"name": recipe.name, "size": size})
+
+
+# --------------------------------------------------------------------------------------------------- reading YAML
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML in which 1e-3 is a number, and the same key twice is an error."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key) for key, _ in node.value]
+        twice = {key for key in keys if keys.count(key) > 1}
+        if twice:
+            where = node.start_mark
+            raise yaml.constructor.ConstructorError(None, None, f"the key {twice.pop()!r} stands here twice", where)
+        return super().construct_mapping(node, deep)
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
+)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        values = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # a SafeLoader: it makes plain values only
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{_short(path)} is not valid YAML: {error}") from None
+    if not isinstance(values, dict) or not all(isinstance(group, dict) for group in values.values()):
+        raise ConfigError(f"{_short(path)} must hold the groups {', '.join(GROUPS)}, each with its keys")
+    unknown = [key for key in values if key not in GROUPS]
+    if unknown:
+        raise ConfigError(f"{_short(path)}: there is no group {unknown[0]!r}; the groups are {', '.join(GROUPS)}")
+    return values
+
+
+def _short(path: Path) -> str:
+    try:
+        return str(path.relative_to(CONFIGS.parents[1]))
+    except ValueError:
+        return str(path)
+
+
+# ---------------------------------------------------------------------------------------------------- overriding
+
+
+def _override(values: dict[str, Any], overrides: Mapping[str, Any] | Iterable[str], kind: type[BaseModel]) -> set[str]:
+    """Put overrides into the values; returns their dotted keys, so that an error can name its source."""
+    if isinstance(overrides, str):
+        overrides = [overrides]
+    pairs = overrides.items() if isinstance(overrides, Mapping) else map(_split, overrides)
+    sources = set()
+    for key, value in pairs:
+        group, _, rest = key.partition(".")
+        if group not in GROUPS or not rest or "." in rest or rest not in _group(kind, group).model_fields:
+            raise ConfigError(_unknown(f"--set {key}", key, kind))
+        values.setdefault(group, {})[rest] = value
+        sources.add(key)
+    return sources
+
+
+def _split(text: str) -> tuple[str, Any]:
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise ConfigError(f"--set {text}: write it as key=value, for example --set train.steps=300")
+    try:
+        return key.strip(), yaml.load(value, Loader=_Loader)
+    except yaml.YAMLError:
+        raise ConfigError(f"--set {text}: {value!r} is not a value that YAML understands") from None
+
+
+# ------------------------------------------------------------------------------------------------ explaining errors
+
+
+def _group(kind: type[BaseModel], group: str) -> type[BaseModel]:
+    return kind.model_fields[group].annotation  # type: ignore[return-value]
+
+
+def _keys(kind: type[BaseModel]) -> list[str]:
+    return [f"{group}.{key}" for group in GROUPS for key in _group(kind, group).model_fields]
+
+
+def _unknown(source: str, key: str, kind: type[BaseModel]) -> str:
+    keys = _keys(kind)
+    last = key.rpartition(".")[2]
+    close = [k for k in keys if k.rpartition(".")[2] == last] or get_close_matches(key, keys, n=1)
+    close = close or get_close_matches(f"train.{key}", keys, n=1)
+    meant = f"; did you mean {close[0]}?" if close else ";"
+    group = key.partition(".")[0]
+    listed = [k for k in keys if k.startswith(f"{group}.")] or keys
+    return f"{source}: there is no key {key}{meant} Keys: {', '.join(listed)}"
+
+
+def _explain(problem: Any, kind: type[BaseModel], sources: set[str], path: str) -> str:
+    """One error of pydantic as a sentence: where, which key, which value, what is allowed."""
+    loc = [str(part) for part in problem["loc"]]
+    key = ".".join(loc[:2])
+    source = f"--set {key}" if key in sources else path
+    if problem["type"] == "extra_forbidden":
+        return _unknown(source, key, kind)
+    if len(loc) < 2:  # the group as a whole, or values that are each fine but do not fit together
+        if problem["type"] == "missing":
+            return f"{source}: the group {key!r} is missing"
+        also = "".join(f" (with --set {k})" for k in sorted(sources) if k.startswith(f"{key}."))
+        return f"{source}{also}: in {key}, {problem['msg'].removeprefix('Value error, ')}"
+    info = _group(kind, loc[0]).model_fields[loc[1]]
+    if problem["type"] == "missing":
+        return f"{source}: {key} is missing; allowed: {allowed(info)}"
+    where = f"{key}[{loc[2]}]" if len(loc) > 2 and loc[2].isdigit() else key
+    reason = f" ({problem['msg'].removeprefix('Value error, ')})" if problem["type"] == "value_error" else ""
+    return f"{source}: {where} is {problem['input']!r}{reason}; allowed: {allowed(info)}"
+
+
+def allowed(info: FieldInfo) -> str:
+    """What a key may be set to, in words: "a number above 0 and at most 1 (at its peak)"."""
+    text = _kind(info.annotation, list(info.metadata))
+    return f"{text} ({info.description})" if info.description else text
+
+
+def _kind(annotation: Any, metadata: list[Any]) -> str:
+    if get_origin(annotation) is Annotated:
+        inner, *more = get_args(annotation)
+        for item in more:
+            metadata = metadata + (list(item.metadata) if isinstance(item, FieldInfo) else [item])
+        return _kind(inner, metadata)
+    if get_origin(annotation) is Literal:
+        return "one of " + ", ".join(map(repr, get_args(annotation)))
+    if get_origin(annotation) in (Union, UnionType):
+        return " or ".join(_kind(option, []) for option in get_args(annotation))
+    if get_origin(annotation) in (tuple, list):
+        return f"a list, each entry {_kind(get_args(annotation)[0], [])}"
+    names = {int: "a whole number", float: "a number", bool: "true or false", str: "text", type(None): "null"}
+    bounds = [
+        f"{word} {getattr(item, attribute):g}"
+        for item in metadata
+        for attribute, word in (("gt", "above"), ("ge", "at least"), ("lt", "below"), ("le", "at most"))
+        if getattr(item, attribute, None) is not None
+    ]
+    return " ".join([names.get(annotation, str(annotation)), " and ".join(bounds)]).strip()

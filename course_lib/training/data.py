@@ -1,0 +1,58 @@
+"""Data for training: films of the Playground by name, or frames that the caller brings."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from course_lib.models.base import Strict
+from course_lib.training.registry import Data
+from course_lib.worlds.films import load_films
+from course_lib.worlds.frames import to_model
+
+
+class FilmData(Strict):
+    """Films of the Playground to learn from: always their training split."""
+
+    films: Annotated[str, Field(description="a film set of the Playground, for example simple or rich")] = "simple"
+    count: Annotated[int, Field(ge=1, le=100_000, description="films")] = 500
+    batch: Annotated[int, Field(ge=1, le=65_536, description="examples in each step")] = 64
+
+
+def film_frames(config: FilmData, size: int, given: Any = None) -> Data:
+    """Single frames to learn from, uint8 (M, size, size, 3) under the name "frames".
+
+    given: frames to use instead of the films, uint8 (..., size, size, 3).
+    Raises TypeError or ValueError when they are not such frames.
+    """
+    if given is None:
+        films = load_films(config.films, split="train", count=config.count, size=size).for_training()
+        text = f"{len(films)} films of the Playground set {films.name!r}, {films.split}, {size} pixels"
+        return Data({"frames": _single(films.frames, size)}, text, films.hash)
+    frames = _single(np.asarray(given), size)
+    digest = hashlib.sha256(str(frames.shape).encode())
+    digest.update(np.ascontiguousarray(frames).data)
+    return Data({"frames": frames}, f"{len(frames)} frames given by the caller", digest.hexdigest())
+
+
+def random_frames(data: Data, batch: int, generator: torch.Generator) -> Iterator[dict[str, Tensor]]:
+    """Endless batches of frames drawn at random, ``{"frames": float (batch, 3, H, W) in [0, 1]}``."""
+    frames = data.arrays["frames"]
+    while True:
+        rows = torch.randint(len(frames), (batch,), generator=generator)
+        yield {"frames": to_model(frames[rows.numpy()])}
+
+
+def _single(frames: np.ndarray, size: int) -> np.ndarray:
+    """Films or frames as a list of frames: (..., H, W, 3) -> (M, H, W, 3)."""
+    if frames.dtype != np.uint8:
+        raise TypeError(f"frames to learn from are uint8, 0 to 255, these are {frames.dtype}")
+    if frames.ndim < 4 or frames.shape[-3:] != (size, size, 3):
+        raise ValueError(f"frames to learn from have shape (..., {size}, {size}, 3), these have {frames.shape}")
+    return frames.reshape(-1, size, size, 3)

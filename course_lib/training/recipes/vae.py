@@ -1,0 +1,19 @@
+"""How the VAE is trained: on single frames, drawn at random."""
+
+from __future__ import annotations
+
+from course_lib.models.vae import VAE, VAEConfig
+from course_lib.training.config import TrainConfig
+from course_lib.training.data import FilmData, film_frames, random_frames
+from course_lib.training.registry import Recipe
+
+recipe = Recipe(
+    name="vae",
+    model_config=VAEConfig,
+    data_config=FilmData,
+    train_config=TrainConfig,
+    build=VAE,
+    load=lambda config, given: film_frames(config.data, config.model.frame_size, given),
+    batches=lambda data, config, generator: random_frames(data, config.data.batch, generator),
+    published=4_348_547,  # Ha & Schmidhuber 2018, appendix A.1
+)

@@ -1,0 +1,17 @@
+"""The learning rate of every step: up in a straight line, then down along half a cosine."""
+
+from __future__ import annotations
+
+import math
+
+
+def learning_rate(step: int, *, steps: int, peak: float, warmup: int = 0, final: float = 0.0) -> float:
+    """The learning rate of step 0 to steps - 1.
+
+    It rises in equal parts over the first ``warmup`` steps, the last of which runs at ``peak``, then falls along a
+    cosine (Loshchilov & Hutter, SGDR, arXiv 1608.03983, equation 5, without restarts) to ``final * peak`` at the last.
+    """
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    share = (step - warmup) / max(1, steps - 1 - warmup)  # 0 after the warm-up, 1 at the last step
+    return peak * (final + (1.0 - final) * 0.5 * (1.0 + math.cos(math.pi * min(1.0, share))))
