@@ -6,7 +6,7 @@ A GIF needs no script, so it also plays on a web page of the stored notebook. Si
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 from IPython.display import Image as NotebookImage
@@ -16,68 +16,105 @@ from PIL import Image, ImageDraw, ImageFont
 from course_lib.show import check
 from course_lib.show.figure import LIMIT
 
+Bytes = NDArray[np.uint8]
+
 LAST_FRAME_MS = 700  # the last frame stays a moment, so that the eye sees where the film begins again
+GREYS = 8  # levels from black to white that every palette holds, for the names above the films
+VISIBLE = 64  # dots: a film is not made smaller than this before frames are left out
+HEAD, GAP, FONT = 26, 10, 16  # dots: room for the names, between the films, and the letters
 
 
 def gif(frames: ArrayLike, fps: float = 10, scale: int = 4) -> NotebookImage:
     """Show a film that plays in a loop.
 
     frames: uint8 ``(T, H, W, 3)``. fps: frames a second, up to 50 (what browsers play). scale: enlargement in whole
-    steps; a dot of the film stays a square. A result above 150 KB is made again in fewer colours, then at less scale.
+    steps; a dot of the film stays a square. A result above 150 KB is made again in fewer colours, at less scale, and at
+    last with every second frame (or fewer) at the same tempo.
     """
     checked = check.film(frames)
     _, height, width, _ = checked.shape
-    scale = check.positive(scale, "scale", most=32)
-    return _show(checked, fps, scale, f"Film of {len(checked)} frames of {width}x{height}")
+    text = f"Film of {len(checked)} frames of {width}x{height}"
+    return _show(checked, fps, scale, text, lambda i, s, _: _enlarge(i, s))
 
 
 def side_by_side(films: Mapping[str, ArrayLike], fps: float = 10, scale: int = 4) -> NotebookImage:
     """Show films that play next to each other in step, each with its name above it.
 
-    films: ``{"name": uint8 (T, H, W, 3)}``, the same T, H and W for all.
+    films: ``{"name": uint8 (T, H, W, 3)}``, the same T, H and W for all. fps, scale and size: as for ``gif``.
     """
     checked = check.films(films, equal_length=True)
-    scale = check.positive(scale, "scale", most=32)
-    length, height, width, _ = next(iter(checked.values())).shape
-    font = ImageFont.load_default(size=15)
-    room = max([width * scale] + [int(font.getlength(name)) + 8 for name in checked])
-    gap, head = 10, 24
-    total = len(checked) * room + (len(checked) - 1) * gap
-    header = Image.new("RGB", (total, head), "white")
+    together = np.concatenate(list(checked.values()), axis=2)  # (T, H, films * W, 3)
+    text = f"{len(together)} frames of {', '.join(checked)}, side by side"
+    return _show(together, fps, scale, text, lambda i, s, grey: _under_names(list(checked), i, s, grey))
+
+
+def _under_names(names: list[str], indices: Bytes, scale: int, grey: int) -> Bytes:
+    """Place films, ``(T, H, films * W)``, apart from each other under their names. grey: index of the first grey."""
+    font = ImageFont.load_default(size=FONT)
+    wide = indices.shape[2] // len(names) * scale
+    room = max([wide] + [int(font.getlength(name)) + 8 for name in names])
+    header = Image.new("L", (len(names) * (room + GAP) - GAP, HEAD), 255)
     pen = ImageDraw.Draw(header)
-    canvas = np.full((length, height * scale, total, 3), 255, np.uint8)
-    for i, (name, frames) in enumerate(checked.items()):
-        left = i * (room + gap)
-        pen.text((left + room / 2, head / 2), name, fill="#222222", font=font, anchor="mm")
-        inset = left + (room - width * scale) // 2
-        canvas[:, :, inset : inset + width * scale] = _enlarge(frames, scale)
-    with_names = np.concatenate([np.repeat(np.asarray(header)[None], length, 0), canvas], axis=1)
-    return _show(with_names, fps, 1, f"{length} frames of " + ", ".join(checked) + ", side by side")
+    length, height = indices.shape[0], indices.shape[1] * scale
+    canvas = np.full((length, HEAD + height, header.width), grey + GREYS - 1, np.uint8)  # white
+    for i, (name, frames) in enumerate(zip(names, np.split(indices, len(names), axis=2), strict=True)):
+        left = i * (room + GAP)
+        pen.text((left + room / 2, HEAD / 2), name, fill=20, font=font, anchor="mm")
+        inset = left + (room - wide) // 2
+        canvas[:, HEAD:, inset : inset + wide] = _enlarge(frames, scale)
+    canvas[:, :HEAD] = grey + np.rint(np.asarray(header) / 255 * (GREYS - 1)).astype(np.uint8)
+    return canvas
 
 
-def _show(frames: NDArray[np.uint8], fps: float, scale: int, text: str) -> NotebookImage:
+def _show(
+    frames: Bytes, fps: float, scale: int, text: str, compose: Callable[[Bytes, int, int], Bytes]
+) -> NotebookImage:
+    """Encode, and again more sparingly until it fits. compose: (indices, scale, first grey) -> indices of the pages."""
+    scale = check.positive(scale, "scale", most=32)
     if not 0 < fps <= 50:
         raise ValueError(f"fps must be above 0 and at most 50, not {fps!r}: browsers play no faster GIF")
-    best: bytes | None = None
-    for factor in range(scale, 0, -1):
-        for colours in (256, 128, 64, 32):
-            data = encode(frames, fps, factor, colours)
-            best = data if best is None or len(data) < len(best) else best
-            if len(data) <= LIMIT:
-                return NotebookImage(data=data, format="gif", alt=text)
-    return NotebookImage(data=best, format="gif", alt=text)
+    in_colours: dict[int, tuple[Bytes, list[int]]] = {}
+    for skip, factor, colours in _ways(frames.shape[1], scale):
+        if colours not in in_colours:
+            in_colours[colours] = index(frames, colours)
+        indices, palette = in_colours[colours]
+        data = encode(compose(indices[::skip], factor, colours - GREYS), palette, fps / skip)
+        if len(data) <= LIMIT:
+            break
+    return NotebookImage(data=data, format="gif", alt=text)
 
 
-def encode(frames: NDArray[np.uint8], fps: float, scale: int, colours: int) -> bytes:
-    """GIF bytes of uint8 ``(T, H, W, 3)`` with one palette of at most ``colours`` colours for the whole film."""
+def _ways(size: int, scale: int) -> Iterator[tuple[int, int, int]]:
+    """(each how many-th frame, scale, colours), from the best picture to the smallest file."""
+    least = min(scale, -(-VISIBLE // size))
+    for skip in (1, 2, 4):
+        for factor in range(scale, least - 1, -1):
+            for colours in (256, 64, 32):
+                yield skip, factor, colours
+    for skip in (1, 2, 4, 8, 16, 32):
+        yield skip, 1, 32
+
+
+def index(frames: Bytes, colours: int) -> tuple[Bytes, list[int]]:
+    """Choose one palette for a whole film, uint8 ``(T, H, W, 3)``: its indices uint8 ``(T, H, W)``, and the palette.
+
+    The last eight of the palette's colours are greys from black to white; the others are chosen by median cut.
+    """
     length, height, width, _ = frames.shape
     stacked = Image.fromarray(frames.reshape(length * height, width, 3))  # all frames at once: one palette for all
-    flat = stacked.quantize(colours, method=Image.Quantize.MEDIANCUT, kmeans=1, dither=Image.Dither.NONE)
-    indices = np.asarray(flat).reshape(length, height, width)
+    polish = 1 if length * height * width <= 150_000 else 0  # one round of k-means; on large films it takes seconds
+    flat = stacked.quantize(colours - GREYS, method=Image.Quantize.MEDIANCUT, kmeans=polish, dither=Image.Dither.NONE)
+    chosen = (list(flat.getpalette() or []) + [0] * 768)[: 3 * (colours - GREYS)]
+    greys = [round(255 * level / (GREYS - 1)) for level in range(GREYS) for _ in range(3)]
+    return np.asarray(flat).reshape(length, height, width), chosen + greys
+
+
+def encode(indices: Bytes, palette: list[int], fps: float) -> bytes:
+    """Write an indexed film, ``(T, H, W)``, as the bytes of a GIF that loops."""
     pages = []
-    for page in _enlarge(indices, scale):
+    for page in indices:
         image = Image.fromarray(page)
-        image.putpalette(flat.getpalette() or [])  # with a palette, the grey levels become indices
+        image.putpalette(palette)  # with a palette, the grey levels become indices
         pages.append(image)
     tick = max(20, round(100 / fps) * 10)  # a GIF counts in hundredths of a second
     buffer = io.BytesIO()
@@ -86,12 +123,12 @@ def encode(frames: NDArray[np.uint8], fps: float, scale: int, colours: int) -> b
         format="GIF",
         save_all=True,
         append_images=pages[1:],
-        duration=[tick] * (length - 1) + [max(tick, LAST_FRAME_MS)],
+        duration=[tick] * (len(pages) - 1) + [max(tick, LAST_FRAME_MS)],
         loop=0,
         optimize=True,
     )
     return buffer.getvalue()
 
 
-def _enlarge(frames: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:
+def _enlarge(frames: Bytes, scale: int) -> Bytes:
     return frames.repeat(scale, axis=1).repeat(scale, axis=2)

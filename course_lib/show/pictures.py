@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from course_lib.show import check
 from course_lib.show.figure import CourseFigure
-from course_lib.show.style import STYLE
+from course_lib.show.style import DPI, STYLE
 
 WIDTH = 9.6  # inches of a full-width figure
 ACROSS = 12  # frames in a row of a strip; more begin a new row
@@ -48,7 +48,7 @@ def strips(
     across = len(blocks[0])
 
     # Room for the labels between the blocks is measured in frame dots, so that one canvas holds everything.
-    dots_per_inch = (across * (width + gap)) / _row_width(across)
+    dots_per_inch = DPI / _enlargement(across, width + gap)
     letter_room = round(0.26 * dots_per_inch)
     block_height = len(checked) * (height + gap) + letter_room
     canvas = np.full((len(blocks) * block_height, across * (width + gap) - gap, 3), 255, np.uint8)
@@ -64,19 +64,16 @@ def strips(
         below = b * block_height + len(checked) * (height + gap) - gap
         texts += [(c * (width + gap) + width / 2 - 0.5, below, under[moment]) for c, moment in enumerate(block)]
 
-    names_width = 0.11 * max(len(n) for n in checked) + 0.1
+    names_width = 0.095 * max(len(n) for n in checked) + 0.1
     count = f"{len(checked)} films, " if len(checked) > 1 else ""
     text = f"Film strip: {count}{len(moments)} frames of {width}x{height}" + (f" ({title})" if title else "")
-    figure_width = _row_width(across) + names_width
-    figure_height = canvas.shape[0] / dots_per_inch + (0.4 if title else 0.06)
-    figure = CourseFigure(figure_width, figure_height, text)
-    axes = _canvas(figure, canvas, title)
+    figure, axes = _figure(canvas, dots_per_inch, text, left=names_width, top=0.4 if title else 0.06)
+    if title:
+        axes.set_title(title, loc="left", pad=6, fontsize=14)
     for x, y, words in texts:
         axes.text(x, y + 0.03 * dots_per_inch, words, ha="center", va="top", fontsize=11, color="#444444")
     for y, name in names:
         axes.text(-gap, y, name, ha="right", va="center", fontsize=12)
-    left, top = names_width / figure_width, (0.36 if title else 0) / figure_height
-    axes.set_position((left, 0, 1 - left, 1 - top))
     return figure
 
 
@@ -92,24 +89,23 @@ def grid(images: ArrayLike, columns: int = 8, titles: Sequence[str] | None = Non
         raise ValueError(f"titles: {count} pictures need {count} titles, got {len(titles)}")
     rows = -(-count // columns)
     gap = max(1, width // 12)
-    inches = _row_width(columns)
-    dots_per_inch = columns * (width + gap) / inches
+    dots_per_inch = DPI / _enlargement(columns, width + gap)
     lines = max((str(t).count("\n") + 1 for t in titles), default=0) if titles else 0
     head = round((0.2 * lines + 0.05) * dots_per_inch) if lines else 0
     canvas = np.full((rows * (height + gap + head) - gap, columns * (width + gap) - gap, 3), 255, np.uint8)
-    figure = CourseFigure(inches, canvas.shape[0] / dots_per_inch, f"Grid of {count} pictures of {width}x{height}")
     corners = [(i // columns * (height + gap + head) + head, i % columns * (width + gap)) for i in range(count)]
     for image, (top, left) in zip(checked, corners, strict=True):
         canvas[top : top + height, left : left + width] = image
-    axes = _canvas(figure, canvas, None)
+    figure, axes = _figure(canvas, dots_per_inch, f"Grid of {count} pictures of {width}x{height}")
     for words, (top, left) in zip(titles or [], corners, strict=False):
         axes.text(left + width / 2 - 0.5, top - 0.05 * dots_per_inch, str(words), ha="center", va="bottom", fontsize=11)
     return figure
 
 
-def _row_width(across: int) -> float:
-    """Inches of a row: full width from eight frames on, about 1.2 inches a frame below that."""
-    return WIDTH if across >= 8 else max(1.5, across * WIDTH / 8)
+def _enlargement(across: int, width: int) -> float:
+    """Dots of the picture for one dot of a frame: whole where the row has room, so that a dot stays a square."""
+    room = WIDTH * DPI / max(across, 8) / width
+    return float(int(room)) if room >= 1 else room
 
 
 def _labels(labels: Sequence[str] | None, length: int, moments: list[int]) -> dict[int, str]:
@@ -123,12 +119,18 @@ def _labels(labels: Sequence[str] | None, length: int, moments: list[int]) -> di
     raise ValueError(f"labels: {shown}; give {len(moments)} or {length} labels, not {len(labels)}")
 
 
-def _canvas(figure: CourseFigure, canvas: np.ndarray, title: str | None) -> Axes:
+def _figure(
+    canvas: np.ndarray, dots_per_inch: float, text: str, left: float = 0.06, top: float = 0.06
+) -> tuple[CourseFigure, Axes]:
+    """A figure around a canvas of frame dots, with margins in inches; the axes count in frame dots."""
+    dots = DPI / dots_per_inch
+    height, width = round(canvas.shape[0] * dots), round(canvas.shape[1] * dots)
+    left, top, edge = round(left * DPI), round(top * DPI), round(0.06 * DPI)
+    whole_width, whole_height = left + width + edge, top + height + edge
+    figure = CourseFigure(whole_width / DPI, whole_height / DPI, text)
+    figure.set_layout_engine("none")
     with rc_context(STYLE):
-        figure.set_layout_engine("none")
-        axes = figure.add_axes((0, 0, 1, 1))
-        axes.imshow(canvas, interpolation="nearest", aspect="equal")
-        axes.axis("off")
-        if title:
-            axes.set_title(title, loc="left", pad=6)
-    return axes
+        axes = figure.add_axes((left / whole_width, edge / whole_height, width / whole_width, height / whole_height))
+    axes.imshow(canvas, interpolation="nearest" if dots >= 1 else "antialiased", aspect="auto")
+    axes.axis("off")
+    return figure, axes
