@@ -1,0 +1,46 @@
+# The course's commands. `make` alone lists them. All of them but help and clean first see to it that .venv is there.
+.DEFAULT_GOAL := help
+.PHONY: help setup lab test course notebooks checkpoints lint clean
+
+# The first Python on this machine that the course can use. Only asked for when a command needs it.
+FIND_PYTHON = for p in python3.11 python3.12 python3.13 python3 python; do \
+	"$$p" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1 && { echo "$$p"; break; }; done
+PYTHON = $(shell $(FIND_PYTHON))
+# Paths are relative, so that a space in the folder's name does no harm.
+RUN = .venv/bin/python
+NB =
+LAB_FLAGS =
+TEST_FLAGS =
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+
+setup: ## make .venv when it is missing or out of date (one to two minutes, once)
+	@python="$(PYTHON)"; if [ -z "$$python" ]; then \
+		echo "The course needs Python 3.11, 3.12 or 3.13 and found none. Install one, for example:" >&2; \
+		echo "    sudo apt-get install python3.11 python3.11-venv     (Debian, Ubuntu)" >&2; \
+		echo "    brew install python@3.13                            (macOS)" >&2; exit 1; \
+	fi; "$$python" tools/setup_env.py
+
+lab: setup ## open the course in JupyterLab (LAB_FLAGS=--no-browser: print its address only)
+	$(RUN) tools/lab.py $(LAB_FLAGS)
+
+test: setup ## check everything: style, units, learning, exercises, notebooks, widgets
+	$(RUN) -m ruff check .
+	OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(TEST_FLAGS)
+
+course: setup ## run every notebook as a reader would; a table of minutes, memory and results
+	$(RUN) tools/notebooks.py course $(NB)
+
+notebooks: setup ## carry notebooks/py into the notebooks and execute them (NB="01 02" for some)
+	$(RUN) tools/notebooks.py build $(NB)
+
+checkpoints: setup ## train again every model that the course ships (hours)
+	$(RUN) tools/checkpoints.py
+
+lint: setup ## style only
+	$(RUN) -m ruff check .
+
+clean: ## remove .venv and caches; notebooks, answers and checkpoints stay
+	rm -rf .venv .pytest_cache .ruff_cache build *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
