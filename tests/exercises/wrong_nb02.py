@@ -1,0 +1,90 @@
+"""Plausible wrong answers to the exercises of notebook 02: each hears its own reason."""
+
+from __future__ import annotations
+
+import torch
+
+
+def draw_with_logvar(mu, logvar, epsilon):
+    return mu + logvar * epsilon
+
+
+def draw_with_variance(mu, logvar, epsilon):
+    return mu + torch.exp(logvar) * epsilon
+
+
+def draw_without_gradient(mu, logvar, epsilon):
+    return (mu + torch.exp(0.5 * logvar) * epsilon).detach()
+
+
+def draw_around_zero(mu, logvar, epsilon):
+    return torch.exp(0.5 * logvar) * epsilon
+
+
+def kl_mean(mu, logvar):
+    return 0.5 * (mu**2 + logvar.exp() - 1 - logvar).mean(1)
+
+
+def kl_without_half(mu, logvar):
+    return (mu**2 + logvar.exp() - 1 - logvar).sum(1)
+
+
+def kl_sign(mu, logvar):
+    return -0.5 * (mu**2 + logvar.exp() - 1 - logvar).sum(1)
+
+
+def kl_forgets_one(mu, logvar):
+    return 0.5 * (mu**2 + logvar.exp() - logvar).sum(1)
+
+
+def psnr_sign(x, y):
+    return 10 * torch.log10((x - y).square().flatten(1).mean(1))
+
+
+def psnr_natural(x, y):
+    return -10 * torch.log((x - y).square().flatten(1).mean(1))
+
+
+def psnr_of_batch(x, y):
+    return (-10 * torch.log10((x - y).square().mean())).expand(len(x))
+
+
+def psnr_absolute(x, y):
+    return -10 * torch.log10((x - y).abs().flatten(1).mean(1))
+
+
+def conv_without_bias(inside, outside, kernel):
+    return inside * outside * kernel**2
+
+
+def conv_flat_kernel(inside, outside, kernel):
+    return inside * outside * kernel + outside
+
+
+def conv_bias_of_input(inside, outside, kernel):
+    return inside * outside * kernel**2 + inside
+
+
+def active_asleep(mu, logvar, threshold=0.1):
+    return int((0.5 * (mu**2 + logvar.exp() - 1 - logvar).mean(0) <= threshold).sum())
+
+
+def active_any_frame(mu, logvar, threshold=0.1):
+    return int((0.5 * (mu**2 + logvar.exp() - 1 - logvar) > threshold).any(0).sum())
+
+
+def active_by_frames(mu, logvar, threshold=0.1):
+    return int((0.5 * (mu**2 + logvar.exp() - 1 - logvar).mean(1) > threshold).sum())
+
+
+def active_by_spread(mu, logvar, threshold=0.1):
+    return int((mu.var(0) > threshold).sum())
+
+
+WRONG = {
+    "vae.reparameterise": [draw_with_logvar, draw_with_variance, draw_without_gradient, draw_around_zero],
+    "vae.kl": [kl_mean, kl_without_half, kl_sign, kl_forgets_one],
+    "vae.psnr": [psnr_sign, psnr_natural, psnr_of_batch, psnr_absolute],
+    "vae.conv_parameters": [conv_without_bias, conv_flat_kernel, conv_bias_of_input],
+    "vae.active_units": [active_asleep, active_any_frame, active_by_frames, active_by_spread],
+}
