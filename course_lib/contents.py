@@ -1,0 +1,57 @@
+"""The course's table of contents, read from notebooks/contents.yaml."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+PATH = Path(__file__).resolve().parents[1] / "notebooks" / "contents.yaml"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One notebook. seconds: measured on the reference machine, None where not measured; compute: see contents.yaml."""
+
+    stem: str
+    part: str
+    title: str
+    builds: str
+    state: str
+    seconds: float | None
+    compute: float
+
+    @property
+    def number(self) -> str:
+        """Its two digits."""
+        return self.stem[:2]
+
+    @property
+    def built(self) -> bool:
+        """Whether the notebook is there."""
+        return self.state == "built"
+
+
+@dataclass(frozen=True)
+class Contents:
+    """parts: title by Roman number, in order; reference: cores and GFLOP/s of the reference machine."""
+
+    parts: dict[str, str]
+    notebooks: tuple[Entry, ...]
+    reference: dict[str, float]
+
+
+def load_contents(path: Path = PATH) -> Contents:
+    """Read the table of contents. Raises ValueError that names the file and the line of thought that went wrong."""
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        parts = {part["number"]: part["title"] for part in raw["parts"]}
+        entries = tuple(Entry(**row) for row in raw["notebooks"])
+        reference = {name: float(raw["reference"][name]) for name in ("cores", "gflops")}
+    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+        raise ValueError(f"the table of contents {path} cannot be read: {type(error).__name__}: {error}") from error
+    lost = [entry.stem for entry in entries if entry.part not in parts]
+    if lost:
+        raise ValueError(f"{path}: no such part as that of {', '.join(lost)}")
+    return Contents(parts, entries, reference)

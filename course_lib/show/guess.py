@@ -1,0 +1,173 @@
+"""A game for the eye: two films side by side, one real and one dreamed. Which is which?
+
+``Guess`` holds the rules and can be played in a test without a browser; ``guess`` puts buttons around it.
+Like everything in ``show`` it takes arrays: who made the films, and how, is not its business.
+"""
+
+from __future__ import annotations
+
+import html
+import traceback
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import ipywidgets as widgets
+import numpy as np
+from numpy.typing import ArrayLike
+
+from course_lib.show import check
+from course_lib.show.figure import png_of_figure, release
+from course_lib.show.films import side_by_side
+from course_lib.show.pictures import strips
+
+Side = Literal["left", "right"]
+
+
+class Guess:
+    """The rules. A round shows two films; the player says on which side the real one is; then both are named.
+
+    real, dreamed: uint8 ``(N, T, H, W, 3)``, N rounds. notes: one sentence a round that is told with the answer.
+    seed: decides the side of the real film in each round, as a fair coin would.
+    Raises ValueError when the two sets do not fit each other.
+    """
+
+    def __init__(
+        self, real: ArrayLike, dreamed: ArrayLike, notes: Sequence[str] | None = None, *, seed: int = 0
+    ) -> None:
+        self.real, self.dreamed = (np.asarray(films) for films in (real, dreamed))
+        if self.real.shape != self.dreamed.shape or self.real.ndim != 5:
+            raise ValueError(
+                "real and dreamed films need one shape (N, T, H, W, 3); "
+                f"these are {self.real.shape} and {self.dreamed.shape}"
+            )
+        for name, films in (("real", self.real), ("dreamed", self.dreamed)):
+            check.film(films[0], name)
+        if notes is not None and len(notes) != len(self.real):
+            raise ValueError(f"{len(self.real)} rounds need {len(self.real)} notes, not {len(notes)}")
+        self.notes = list(notes) if notes is not None else [""] * len(self.real)
+        self.real_side: list[Side] = [
+            "left" if coin else "right" for coin in np.random.default_rng(seed).integers(0, 2, len(self.real))
+        ]
+        self.answers: list[Side] = []
+        self.revealed = False
+
+    @property
+    def rounds(self) -> int:
+        """How many rounds there are."""
+        return len(self.real)
+
+    @property
+    def round(self) -> int:
+        """The round that is shown, from 0."""
+        return len(self.answers) - self.revealed
+
+    @property
+    def score(self) -> int:
+        """Rounds in which the real film was found."""
+        return sum(said == side for said, side in zip(self.answers, self.real_side, strict=False))
+
+    @property
+    def finished(self) -> bool:
+        """Whether the last round has been answered."""
+        return len(self.answers) == self.rounds
+
+    def films(self) -> tuple[np.ndarray, np.ndarray]:
+        """The film on the left and the film on the right of this round, uint8 ``(T, H, W, 3)``."""
+        pair = (self.real[self.round], self.dreamed[self.round])
+        return pair if self.real_side[self.round] == "left" else (pair[1], pair[0])
+
+    def names(self) -> tuple[str, str]:
+        """What stands above the two films: sides before the answer, the truth after it."""
+        if not self.revealed:
+            return "left", "right"
+        return ("simulator", "dream") if self.real_side[self.round] == "left" else ("dream", "simulator")
+
+    def answer(self, side: Side) -> bool:
+        """Say that the film on this side is real; True when it is. Raises ValueError out of turn."""
+        if side not in ("left", "right"):
+            raise ValueError(f'the real film is on the "left" or on the "right", not {side!r}')
+        if self.revealed or self.finished:
+            raise ValueError("this round is answered already; go on to the next one, or begin again")
+        self.answers.append(side)
+        self.revealed = True
+        return side == self.real_side[self.round]
+
+    def next(self) -> None:
+        """Go on to the next round; after the last one, begin again. Raises ValueError before an answer."""
+        if not self.revealed:
+            raise ValueError("answer this round first: which side is real?")
+        if self.finished:
+            self.answers = []
+        self.revealed = False
+
+    def message(self) -> str:
+        """One line for the player: where the game stands."""
+        if not self.revealed:
+            return f"Round {self.round + 1} of {self.rounds}: which film comes from the simulator?"
+        right = self.answers[-1] == self.real_side[self.round]
+        said = f"{'Yes' if right else 'No'}, the {self.real_side[self.round]} one is real. {self.notes[self.round]}"
+        played = len(self.answers)
+        end = " That was the last round." if self.finished else ""
+        return f"{said.rstrip()} Score: {self.score} of {played}.{end}"
+
+
+class GuessBox(widgets.VBox):
+    """The widget that ``guess`` returns: buttons ``left``, ``right``, ``onward``, a ``message`` and a ``picture``."""
+
+    def __init__(self, game: Guess, fps: float, scale: int) -> None:
+        self.game, self.fps, self.scale = game, fps, scale
+        self.left = widgets.Button(description="left is real")
+        self.right = widgets.Button(description="right is real")
+        self.onward = widgets.Button(description="next round")
+        self.message = widgets.HTML()
+        self.picture = widgets.Image(format="gif")
+        self.picture.add_class("course-guess-picture")
+        self.left.on_click(lambda _: self.act(lambda: game.answer("left")))
+        self.right.on_click(lambda _: self.act(lambda: game.answer("right")))
+        self.onward.on_click(lambda _: self.act(game.next))
+        self._draw()
+        still = strips(dict(zip(("left", "right"), game.films(), strict=True)), every=3)
+        self._still = png_of_figure(still)
+        release(still)
+        super().__init__([self.message, self.picture, widgets.HBox([self.left, self.right, self.onward])])
+        self.add_class("course-guess")
+
+    def act(self, move: Any) -> None:
+        """Make a move of the game and draw it; an error is shown to the reader, never lost."""
+        try:
+            move()
+            self._draw()
+        except Exception as error:
+            self.message.value = f"<pre>{html.escape(''.join(traceback.format_exception(error)))}</pre>"
+
+    def _draw(self) -> None:
+        left, right = self.game.films()
+        names = self.game.names()
+        self.picture.value = side_by_side({names[0]: left, names[1]: right}, self.fps, self.scale).data
+        self.message.value = html.escape(self.game.message())
+        self.left.disabled = self.right.disabled = self.game.revealed
+        self.onward.disabled = not self.game.revealed
+        self.onward.description = "play again" if self.game.finished else "next round"
+
+    def _repr_mimebundle_(self, **keywords: Any) -> dict[str, Any]:
+        """The widget, and beside it frames of the first round: what a page without a kernel shows."""
+        bundle = super()._repr_mimebundle_(**keywords)
+        data = bundle[0] if isinstance(bundle, tuple) else bundle
+        text = f"Game: {self.game.rounds} rounds of two films, one real and one dreamed"
+        return {**data, "text/plain": text, "image/png": self._still}
+
+
+def guess(
+    real: ArrayLike,
+    dreamed: ArrayLike,
+    notes: Sequence[str] | None = None,
+    *,
+    seed: int = 0,
+    fps: float = 10,
+    scale: int = 6,
+) -> GuessBox:
+    """Let the reader tell real films from dreamed ones, round after round, with the score.
+
+    real, dreamed: uint8 ``(N, T, H, W, 3)``. notes: one sentence a round, told with the answer. seed: who stands where.
+    """
+    return GuessBox(Guess(real, dreamed, notes, seed=seed), fps, scale)
