@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 import torch
-from contract_tests import ContractBroken, check_world_model
+from tests.contract_tests import ContractBroken, check_world_model
 from torch import Tensor
 
 from course_lib.contract import Actions, Capabilities, Cost, LatentTable, NotCapable, State, WorldModel, imagine

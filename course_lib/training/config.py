@@ -176,6 +176,9 @@ def _keys(kind: type[BaseModel]) -> list[str]:
 
 def _unknown(source: str, key: str, kind: type[BaseModel]) -> str:
     keys = _keys(kind)
+    if key in GROUPS:
+        listed = [k for k in keys if k.startswith(f"{key}.")]
+        return f"{source}: {key} is a group of keys, set one of them: {', '.join(listed)}"
     last = key.rpartition(".")[2]
     close = [k for k in keys if k.rpartition(".")[2] == last] or get_close_matches(key, keys, n=1)
     close = close or get_close_matches(f"train.{key}", keys, n=1)

@@ -8,13 +8,14 @@ from typing import Annotated, Any
 
 import numpy as np
 import torch
-from pydantic import Field
+from pydantic import Field, field_validator
 from torch import Tensor
 
 from course_lib.models.base import Strict
 from course_lib.training.registry import Data
 from course_lib.worlds.films import load_films
 from course_lib.worlds.frames import to_model
+from course_lib.worlds.scenes import check_trainable
 
 
 class FilmData(Strict):
@@ -23,6 +24,12 @@ class FilmData(Strict):
     films: Annotated[str, Field(description="a film set of the Playground, for example simple or rich")] = "simple"
     count: Annotated[int, Field(ge=1, le=100_000, description="films")] = 500
     batch: Annotated[int, Field(ge=1, le=65_536, description="examples in each step")] = 64
+
+    @field_validator("films")
+    @classmethod
+    def _may_be_learned_from(cls, name: str) -> str:
+        check_trainable(name, "train")  # an unknown set, or one that is kept for questions about generalisation
+        return name
 
 
 def film_frames(config: FilmData, size: int, given: Any = None) -> Data:

@@ -1,0 +1,154 @@
+"""The command line of the course: `python -m course_lib --help`.
+
+Torch is imported inside the commands, so that asking for help takes no longer than a blink.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="World Models from Scratch: train the course's models, count their parameters.",
+)
+
+Model = Annotated[str, typer.Argument(help="Which model, for example vae. A wrong name lists them all.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change one setting, as in train.steps=300. May be given often."),
+]
+
+
+def _stop(message: str, code: int = 2) -> NoReturn:
+    print(message, file=sys.stderr)
+    raise typer.Exit(code)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Errors that explain themselves are shown without the traceback."""
+    from course_lib.training.registry import UnknownModel
+
+    try:
+        yield
+    except UnknownModel as error:
+        _stop(str(error))
+    except KeyboardInterrupt:
+        _stop("stopped; nothing was saved", code=130)
+    except Exception as error:
+        from course_lib.training import CheckpointError, ConfigError, Diverged
+
+        if isinstance(error, CheckpointError | ConfigError | Diverged):
+            _stop(str(error))
+        raise
+
+
+@app.command()
+def train(
+    model: Model,
+    size: Annotated[str, typer.Option(help="tiny (seconds), cpu (minutes) or gpu (hours).")] = "cpu",
+    settings: Settings = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where weights, provenance and log go. [runs/MODEL-SIZE]")
+    ] = None,
+    ship: Annotated[
+        bool, typer.Option("--ship", help="Store the weights in data/checkpoints as well, for the notebooks to load.")
+    ] = False,
+) -> None:
+    """Train a model and store its weights with their provenance.
+
+    The settings stand in course_lib/configs/MODEL/SIZE.yaml, in three groups: model (the network), data (what it learns
+    from) and train (how).
+
+    Example: python -m course_lib train vae --size cpu --set train.steps=2000 --set model.beta=4
+    """
+    with _explained():
+        from course_lib.training import get_recipe, load_config, save_checkpoint
+        from course_lib.training import train as run
+
+        recipe = get_recipe(model)
+        config = load_config(recipe, size, settings or [])
+        if size == "paper":
+            _stop(f"the size paper is for counting: python -m course_lib params {model} --size paper")
+        if ship and size not in recipe.ship:
+            _stop(f"--ship: of {model}, only the size {', '.join(recipe.ship)} comes with the course, not {size}")
+        if ship and settings:
+            _stop(
+                "--ship stores what the configuration file alone makes, so that it can be made again: change "
+                f"course_lib/configs/{model}/{size}.yaml instead of using --set"
+            )
+        folder = out or Path("runs") / f"{model}-{size}"
+        history = run(recipe, config, log=folder / "log.csv")
+        for place in [folder, None] if ship else [folder]:
+            for file in save_checkpoint(history.model, recipe, size, about=history.about(), folder=place):
+                print(f"stored {file}")
+        print(f"{len(history.rows)} steps in {history.minutes:.1f} minutes; the log is {folder / 'log.csv'}")
+
+
+@app.command()
+def params(
+    model: Model,
+    size: Annotated[str, typer.Option(help="tiny, cpu, gpu or paper (the paper's own dimensions).")] = "paper",
+    settings: Settings = None,
+) -> None:
+    """Count a model's parameters, part by part, without making it: JSON with model, size, parts and total.
+
+    The network is built on torch's device "meta", which knows shapes and holds no numbers: even billions cost nothing.
+    For the size paper the count that the paper gives stands beside it, as published, where there is one.
+    """
+    with _explained():
+        import torch
+
+        from course_lib.training import get_recipe, load_config
+
+        recipe = get_recipe(model)
+        config = load_config(recipe, size, settings or [])
+        with torch.device("meta"):
+            network = recipe.build(config.model)
+        parts = {name: sum(p.numel() for p in part.parameters()) for name, part in network.named_children()}
+        own = sum(p.numel() for p in network.parameters(recurse=False))
+        result = {
+            "model": model,
+            "size": size,
+            "parts": parts | ({"own": own} if own else {}),
+            "total": sum(p.numel() for p in network.parameters()),
+        }
+        if size == "paper":
+            result["published"] = recipe.published
+        print(json.dumps(result, indent=2))
+
+
+@app.command()
+def checkpoints(
+    every: Annotated[bool, typer.Option("--all", help="Make all of them again, also those that are there.")] = False,
+) -> None:
+    """Make the checkpoints that come with the course: those that are missing or damaged, or all of them again."""
+    with _explained():
+        from course_lib.training import CheckpointError, get_recipe, load_checkpoint, recipe_names
+
+        for name in recipe_names():
+            for size in get_recipe(name).ship:
+                try:
+                    load_checkpoint(name, size=size)
+                    reason = "asked for again" if every else ""
+                except CheckpointError as error:
+                    reason = str(error)
+                if reason:
+                    print(f"{name}-{size}: {reason}", flush=True)
+                    train(name, size, ship=True)
+                else:
+                    print(f"{name}-{size}: there, and what its provenance says")
+
+
+if __name__ == "__main__":
+    app(prog_name="python -m course_lib")
