@@ -1,0 +1,82 @@
+"""How sure can we be of a number that came from a few seeds or films? The bootstrap answers without a formula.
+
+Draw from the measured values, with replacement, as many as there are; compute the statistic; do it thousands of times.
+The spread of the results is the spread one would expect from another set of seeds (Efron 1979; Efron & Tibshirani,
+An Introduction to the Bootstrap, 1993, chapters 13 and 14).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import stats
+
+_LEAST = 5  # below this a bootstrap only ever sees a handful of different samples
+
+
+def bootstrap_interval(
+    values: ArrayLike,
+    *,
+    level: float = 0.95,
+    generator: np.random.Generator,
+    statistic: Callable[..., np.ndarray] = np.mean,
+    resamples: int = 5000,
+) -> tuple[float, float]:
+    """An interval that holds the true value of ``statistic`` in about ``level`` of all repetitions of the experiment.
+
+    values: (N,) one number for each seed, film or episode; they must be independent of each other, so give one number
+    a seed, not one a step. statistic: takes an array and ``axis``, as ``np.mean`` and ``np.median`` do.
+    Returns (low, high), by scipy's bias-corrected and accelerated (BCa) bootstrap, which follows skewed data better
+    than plain percentiles. Values that are all equal have the interval (v, v).
+
+    With few values the interval is a little too narrow: with 20 it holds the true mean in about 93 of 100 repetitions.
+    Raises ValueError for fewer than 5 values, for values that are not finite, or a level outside (0, 1).
+    """
+    data = np.asarray(values, dtype=float)
+    if data.ndim != 1 or len(data) < _LEAST:
+        raise ValueError(f"an interval needs a row of at least {_LEAST} values, these have the shape {data.shape}")
+    if not np.isfinite(data).all():
+        raise ValueError(f"{int((~np.isfinite(data)).sum())} of {len(data)} values are not finite numbers")
+    if not 0.0 < level < 1.0:
+        raise ValueError(f"level is a probability between 0 and 1, such as 0.95, not {level}")
+    if np.ptp(data) == 0.0:
+        return float(data[0]), float(data[0])
+    method = "BCa"
+    for left_out in range(len(data)):  # BCa needs the statistic to move when one value is left out
+        if statistic(np.delete(data, left_out), axis=0) != statistic(np.delete(data, 0), axis=0):
+            break
+    else:
+        method = "percentile"
+    found = stats.bootstrap(
+        (data,), statistic, n_resamples=resamples, confidence_level=level, method=method, axis=0, rng=generator
+    ).confidence_interval
+    return float(found.low), float(found.high)
+
+
+def ratio_interval(
+    above: ArrayLike,
+    below: ArrayLike,
+    *,
+    level: float = 0.95,
+    generator: np.random.Generator,
+    resamples: int = 5000,
+) -> tuple[float, float]:
+    """An interval for mean(above) / mean(below) from two independent groups, by percentiles of resampled ratios.
+
+    above: (N,), below: (M,). Each group is resampled by itself, because its seeds have nothing to do with the other's.
+    Raises ValueError for fewer than 5 values in a group, or when the denominator is not positive throughout.
+    """
+    top, bottom = np.asarray(above, dtype=float), np.asarray(below, dtype=float)
+    if top.ndim != 1 or bottom.ndim != 1 or min(len(top), len(bottom)) < _LEAST:
+        raise ValueError(f"both groups need at least {_LEAST} values, they have {top.shape} and {bottom.shape}")
+    if not np.isfinite(top).all() or not np.isfinite(bottom).all() or (bottom <= 0).any():
+        raise ValueError("a ratio of means needs finite values, and positive ones in the denominator")
+    if not 0.0 < level < 1.0:
+        raise ValueError(f"level is a probability between 0 and 1, such as 0.95, not {level}")
+    means = [
+        group[generator.integers(len(group), size=(resamples, len(group)))].mean(axis=1) for group in (top, bottom)
+    ]  # each (resamples,)
+    low, high = np.quantile(means[0] / means[1], [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
