@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from course_lib.models.extrapolate import Extrapolation, continue_pixels, continue_states
+from course_lib.models.extrapolate import Extrapolation, continue_pixels, continue_states, dream_in_pieces
 from course_lib.worlds import spec
 from course_lib.worlds.films import make_film
 from tests.contract_tests import check_world_model
@@ -75,6 +75,19 @@ def test_state_forecast_leaves_everything_but_motion_alone() -> None:
     moving = [spec.FIELD[name] for name in ("x", "y", "angle", "vx", "vy", "spin")]
     kept = np.delete(np.arange(len(spec.FIELDS)), moving)
     np.testing.assert_array_equal(forecast[..., kept], film.states[3:4, :, kept].repeat(7, axis=0))
+
+
+def test_a_dream_in_pieces_is_put_right_at_every_look() -> None:
+    states = make_film("simple", 5).states
+    for horizon in (1, 3, 40):
+        dream = dream_in_pieces(states, horizon)
+        seen = [t for t in range(len(states)) if t % (horizon + 2) < 2]
+        np.testing.assert_array_equal(dream[seen], states[seen])
+        assert dream.shape == states.shape
+    np.testing.assert_array_equal(dream_in_pieces(states, 40)[2:], continue_states(states[:2], len(states) - 2))
+    place = [spec.FIELD["x"], spec.FIELD["y"]]
+    wrong = [np.abs(dream_in_pieces(states, horizon) - states)[..., place].mean() for horizon in (1, 3, 8, 40)]
+    assert wrong == sorted(wrong), "the longer it dreams alone, the further off it is"
 
 
 def test_bad_input_is_named() -> None:

@@ -55,6 +55,19 @@ def continue_states(states: np.ndarray, steps: int) -> np.ndarray:
     return forecast
 
 
+def dream_in_pieces(states: np.ndarray, horizon: int) -> np.ndarray:
+    """A film's states in which only two frames are seen, then ``horizon`` frames are dreamed, two seen, and so on.
+
+    With a long horizon the dream is on its own; with a short one it is put right before it can go far wrong.
+    states: float ``(..., T, slots, fields)``. Returns the same shape and type.
+    """
+    dream = states.copy()
+    for start in range(2, states.shape[-3], horizon + 2):
+        steps = min(horizon, states.shape[-3] - start)
+        dream[..., start : start + steps, :, :] = continue_states(states[..., :start, :, :], steps)
+    return dream
+
+
 def _check(batch_axes: int, shape: tuple[int, ...], steps: int, least: int) -> None:
     if batch_axes < 0:
         raise ValueError(f"a film has the axis of time first, this has shape {shape}")
