@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import pytest
 import torch
-from tests.contract_tests import ContractBroken, check_world_model
 from torch import Tensor
 
 from course_lib.contract import Actions, Capabilities, Cost, LatentTable, NotCapable, State, WorldModel, imagine
 from course_lib.models.fakes import BlindFake, RecurrentFake, TabularFake, TokenFake
+from tests.contract_tests import ContractBroken, check_world_model
 
 FAKES = [TabularFake, RecurrentFake, TokenFake, BlindFake]
 

@@ -159,11 +159,11 @@ class VAE(nn.Module):
         if x.ndim != 4 or tuple(x.shape[1:]) != (3, size, size) or not x.is_floating_point():
             raise ValueError(f"float frames (B, 3, {size}, {size}) wanted, got {x.dtype} {tuple(x.shape)}")
         features = self.encoder(x)  # (B, 3, H, W) -> (B, features)
-        return self.to_mu(features), self.to_logvar(features)
+        return self.to_mu(features).float(), self.to_logvar(features).float()  # the KL needs its digits
 
     def decode(self, z: Tensor) -> Tensor:
         """The mean of p(x | z). z: (B, Z) -> (B, 3, H, W) in [0, 1]."""
-        return self.decoder(z)
+        return self.decoder(z).float()  # float also where mixed precision computes in bfloat16
 
     def forward(self, x: Tensor, generator: torch.Generator | None = None) -> VAEOutput:
         """Encode, draw z (or take its mean when there is no generator), decode."""
