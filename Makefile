@@ -41,6 +41,6 @@ checkpoints: setup ## train again every model that the course ships (hours)
 lint: setup ## style only
 	$(RUN) -m ruff check .
 
-clean: ## remove .venv and caches; notebooks, answers and checkpoints stay
-	rm -rf .venv .pytest_cache .ruff_cache build *.egg-info
+clean: ## remove .venv, caches and cached films; notebooks, answers and checkpoints stay
+	rm -rf .venv .cache .pytest_cache .ruff_cache build *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -16,8 +16,9 @@ FIRST = "notebooks/00_start_here.ipynb"
 
 def lab_command(extra: list[str]) -> list[str]:
     """The command line that starts JupyterLab on the first notebook."""
-    command = [sys.executable, "-m", "jupyterlab", FIRST, "--ServerApp.ip=127.0.0.1", "--ServerApp.root_dir=."]
+    command = [sys.executable, "-m", "jupyterlab", "--ServerApp.ip=127.0.0.1", "--ServerApp.root_dir=."]
     command += [
+        f"--LabApp.default_url=/lab/tree/{FIRST}",  # so that the printed address opens it too, not only the browser
         # Saving a notebook must not write into its twin: that is the developers' source (`make notebooks`).
         "--ServerApp.jpserver_extensions={'jupyterlab_jupytext': False}",
         # The course runs offline: no news, no list of extensions from the network.

@@ -345,12 +345,15 @@ def execute(notebook: NotebookNode, folder: Path, name: str, threads: str = READ
         on_cell_start=remember,
     )
     started = time.perf_counter()
+    home = tempfile.mkdtemp(prefix="course-home-")  # a new reader: nobody's kept progress shows or changes
     try:
-        client.execute(env={**os.environ, "OMP_NUM_THREADS": threads})
+        client.execute(env={**os.environ, "OMP_NUM_THREADS": threads, "COURSE_HOME": home})
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
         cell = notebook.cells[running[0]]
         reason = f"took more than {CELL_TIMEOUT} s" if isinstance(error, CellTimeoutError) else str(error).strip()
         run.problems.append(f"{cell_name(running[0], cell)} failed: {reason}")
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
     run.seconds = time.perf_counter() - started
     run.peak_bytes = watches[0].close() if watches else 0
     if not run.problems:

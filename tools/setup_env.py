@@ -28,7 +28,7 @@ STAMP = VENV / "course-setup.json"
 LOG = VENV / "course-setup.log"
 LOCK = ROOT / "requirements.lock"
 PYTORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"  # documented by PyTorch as the home of its CPU builds
-CUDA = re.compile(r"^(nvidia|cuda|triton|pytorch-triton)\b", re.IGNORECASE)
+CUDA = re.compile(r"(nvidia|cuda|triton|pytorch[-_.]triton)(?![a-z])", re.IGNORECASE)
 
 
 class SetupError(Exception):
@@ -196,7 +196,12 @@ def torch_brings_cuda() -> bool:
         required = json.loads(answer.stdout)["install"][0]["metadata"].get("requires_dist", [])
     except (ValueError, LookupError):
         return True  # nothing to be had at all: the caller's message covers it
-    return any(CUDA.match(line) for line in required if "extra ==" not in line)
+    return requires_cuda(required)
+
+
+def requires_cuda(requirements: list[str]) -> bool:
+    """Do these `Requires-Dist` lines ask for a CUDA package? Optional extras do not count."""
+    return any(CUDA.match(line) for line in requirements if "extra ==" not in line)
 
 
 def cuda_packages() -> list[str]:
@@ -207,11 +212,16 @@ def cuda_packages() -> list[str]:
 
 
 def quiet_jupyterlab() -> None:
-    """Keep JupyterLab from asking the network for news and updates: the course runs offline."""
+    """JupyterLab's settings for the course: no news and updates from the network, no jupytext menus."""
     settings = VENV / "share/jupyter/lab/settings/overrides.json"
-    settings.parent.mkdir(parents=True, exist_ok=True)
     news = {"fetchNews": "false", "checkForUpdates": False}
-    settings.write_text(json.dumps({"@jupyterlab/apputils-extension:notification": news}, indent=2), encoding="utf-8")
+    page = VENV / "etc/jupyter/labconfig/page_config.json"
+    for path, content in (
+        (settings, {"@jupyterlab/apputils-extension:notification": news}),
+        (page, {"disabledExtensions": {"jupyterlab-jupytext": True}}),
+    ):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(content, indent=2), encoding="utf-8")
 
 
 def setup() -> None:
