@@ -30,8 +30,7 @@ def mean_frame_coder(train_frames: np.ndarray) -> Coder:
 def pca_coder(train_frames: np.ndarray, components: int = 32, *, seed: int = 0) -> Coder:
     """The best linear code of ``components`` numbers for the training frames (principal component analysis).
 
-    train_frames: uint8 (M, H, W, 3). The fit is scikit-learn's randomised one with its power iterations; on these frames
-    it comes within 0.01 dB of the exact one.
+    train_frames: uint8 (M, H, W, 3). The fit is scikit-learn's randomised one, with its power iterations.
     """
     flat = train_frames.reshape(len(train_frames), -1).astype(np.float32) / 255.0  # (M, H * W * 3)
     pca = PCA(components, svd_solver="randomized", random_state=seed).fit(flat)

@@ -13,22 +13,28 @@ from torch import Tensor
 
 from course_lib.models.base import Strict
 from course_lib.training.registry import Data
+from course_lib.worlds.carracing import load_carracing
 from course_lib.worlds.films import load_films
 from course_lib.worlds.frames import to_model
 from course_lib.worlds.scenes import check_trainable
 
+CARRACING = "carracing"  # the one data set here that is not the Playground; ``count`` does not apply to it
+
 
 class FilmData(Strict):
-    """Films of the Playground to learn from: always their training split."""
+    """Films to learn from, always their training split: a set of the Playground, or the recording of CarRacing."""
 
-    films: Annotated[str, Field(description="a film set of the Playground, for example simple or rich")] = "simple"
+    films: Annotated[
+        str, Field(description="a film set of the Playground, for example simple or rich; or carracing")
+    ] = "simple"
     count: Annotated[int, Field(ge=1, le=100_000, description="films")] = 500
     batch: Annotated[int, Field(ge=1, le=65_536, description="examples in each step")] = 64
 
     @field_validator("films")
     @classmethod
     def _may_be_learned_from(cls, name: str) -> str:
-        check_trainable(name, "train")  # an unknown set, or one that is kept for questions about generalisation
+        if name != CARRACING:
+            check_trainable(name, "train")  # an unknown set, or one that is kept for questions about generalisation
         return name
 
 
@@ -38,14 +44,21 @@ def film_frames(config: FilmData, size: int, given: Any = None) -> Data:
     given: frames to use instead of the films, uint8 (..., size, size, 3).
     Raises TypeError or ValueError when they are not such frames.
     """
+    if given is None and config.films == CARRACING:
+        frames = _single(load_carracing("train").frames, size)
+        return Data({"frames": frames}, f"{len(frames)} frames of CarRacing-v3, train, {size} pixels", _digest(frames))
     if given is None:
         films = load_films(config.films, split="train", count=config.count, size=size).for_training()
         text = f"{len(films)} films of the Playground set {films.name!r}, {films.split}, {size} pixels"
         return Data({"frames": _single(films.frames, size)}, text, films.hash)
     frames = _single(np.asarray(given), size)
+    return Data({"frames": frames}, f"{len(frames)} frames given by the caller", _digest(frames))
+
+
+def _digest(frames: np.ndarray) -> str:
     digest = hashlib.sha256(str(frames.shape).encode())
     digest.update(np.ascontiguousarray(frames).data)
-    return Data({"frames": frames}, f"{len(frames)} frames given by the caller", digest.hexdigest())
+    return digest.hexdigest()
 
 
 def random_frames(data: Data, batch: int, generator: torch.Generator) -> Iterator[dict[str, Tensor]]:

@@ -15,5 +15,6 @@ recipe = Recipe(
     build=VAE,
     load=lambda config, given: film_frames(config.data, config.model.frame_size, given),
     batches=lambda data, config, generator: random_frames(data, config.data.batch, generator),
+    ship=("cpu", "cpu-rich", "cpu-carracing"),
     published=4_348_547,  # Ha & Schmidhuber 2018, appendix A.1
 )
