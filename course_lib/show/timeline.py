@@ -23,7 +23,7 @@ def timeline(
     years = [year for year, _ in events]
     if years != sorted(years):
         raise ValueError(f"events must be in order of time, these are {years}")
-    figure = CourseFigure(10.4, 3.9, f"Timeline: {len(events)} events from {int(years[0])} to {int(years[-1])}")
+    figure = CourseFigure(10.4, 3.3, f"Timeline: {len(events)} events from {int(years[0])} to {int(years[-1])}")
     axes = figure.add_subplot()
     places = list(range(len(events)))  # equal steps: half of the story happens within three weeks
     axes.plot([-0.5, len(events) - 0.5], [0, 0], color="#888888", lw=1.5, zorder=1)
@@ -31,15 +31,15 @@ def timeline(
         up = 1 if place % 2 == 0 else -1
         axes.plot([place, place], [0, 0.42 * up], color="#bbbbbb", lw=1, zorder=0)
         axes.scatter([place], [0], s=60, color=COLOURS["blue"], zorder=2)
-        axes.text(place, 0.48 * up, label, ha="center", va="bottom" if up > 0 else "top", fontsize=10.5)
+        axes.text(place, 0.48 * up, label, ha="center", va="bottom" if up > 0 else "top", fontsize=12)
     for start, stop, label in gaps:
         after = max(i for i, year in enumerate(years) if year <= start)
         before = min(i for i, year in enumerate(years) if year >= stop)
-        axes.axvspan(after + 0.15, before - 0.15, ymin=0.46, ymax=0.54, color="#e8e8e8", zorder=0)
+        axes.fill_between([after + 0.15, before - 0.15], -0.1, 0.1, color="#e8e8e8", zorder=0)
         axes.text(
-            (after + before) / 2, -0.12, label, ha="center", va="top", fontsize=10, color="#555555", style="italic"
+            (after + before) / 2, -0.14, label, ha="center", va="top", fontsize=10, color="#555555", style="italic"
         )
-    axes.set(xlim=(-0.7, len(events) - 0.3), ylim=(-1.5, 1.5))
+    axes.set(xlim=(-0.7, len(events) - 0.3), ylim=(-1.35, 1.55))
     axes.axis("off")
     if title:
         axes.set_title(title)
