@@ -81,7 +81,7 @@ def train(
         if size == "paper":
             _stop(f"the size paper is for counting: python -m course_lib params {model} --size paper")
         if ship and size not in recipe.ship:
-            _stop(f"--ship: of {model}, only the size {', '.join(recipe.ship)} comes with the course, not {size}")
+            _stop(f"--ship: the sizes of {model} that come with the course are {', '.join(recipe.ship)}, not {size}")
         if ship and settings:
             _stop(
                 "--ship stores what the configuration file alone makes, so that it can be made again: change "

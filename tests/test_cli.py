@@ -43,7 +43,7 @@ def test_params_counts_the_paper() -> None:
     ("words", "message"),
     [
         (["train", "vea"], "did you mean 'vae'"),
-        (["params", "vae", "--size", "huge"], "it comes in: tiny, cpu, gpu, paper"),
+        (["params", "vae", "--size", "huge"], "it comes in: tiny, cpu"),
         (["train", "vae", "--size", "tiny", "--set", "train.steps=fast"], "a whole number at least 1"),
         (["train", "vae", "--size", "paper"], "for counting"),
         (["train", "vae", "--size", "tiny", "--ship"], "not tiny"),

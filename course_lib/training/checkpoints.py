@@ -176,7 +176,7 @@ def _way_out(recipe: Recipe, size: str, folder: Path | None) -> str:
     if folder is not None:
         return f"Make it again: {command} --out {folder}"
     if size not in recipe.ship:
-        return f"Only {', '.join(recipe.ship)} comes with the course. Make this one: {command} --ship"
+        return f"With the course come only: {', '.join(recipe.ship)}. Make this one and give its folder: {command}"
     return f"Get it back from git, or make it again: make checkpoints (or: {command} --ship)"
 
 

@@ -59,10 +59,14 @@ class RunConfig(Strict, Generic[M, D, T]):
 
 
 def sizes(name: str) -> list[str]:
-    """The sizes in which a model comes, the smallest first."""
-    found = {path.stem for path in (CONFIGS / name).glob("*.yaml")}
+    """The sizes in which a model comes, the smallest first; a variant such as cpu-rich stands behind its cpu."""
     order = ["tiny", "cpu", "gpu", "paper"]
-    return [size for size in order if size in found] + sorted(found - set(order))
+
+    def place(size: str) -> tuple[int, str]:
+        base = size.partition("-")[0]
+        return order.index(base) if base in order else len(order), size
+
+    return sorted((path.stem for path in (CONFIGS / name).glob("*.yaml")), key=place)
 
 
 def load_config(
