@@ -40,12 +40,12 @@ def make_carracing() -> Any:
     with warnings.catch_warnings():
         # Box2D's generated bindings raise a DeprecationWarning inside C; turned into an error it crashes the process.
         warnings.simplefilter("ignore")
+        import gymnasium
+
         try:
-            import Box2D  # noqa: F401
-            import gymnasium
-        except ImportError as error:
+            return gymnasium.make("CarRacing-v3", continuous=True)
+        except gymnasium.error.DependencyNotInstalled as error:
             raise ImportError("CarRacing needs gymnasium with Box2D: pip install 'gymnasium[box2d]'") from error
-        return gymnasium.make("CarRacing-v3", continuous=True)
 
 
 class WanderingDriver:

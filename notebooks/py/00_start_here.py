@@ -57,7 +57,7 @@ show.gif(film.frames, scale=7)
 # %% [markdown] tags=["lecture"]
 # The caption was written by the simulator too, from a small grammar.
 #
-# Now imagine a forecaster who watches **two frames** of such a film, a fifth of a second, and then draws the rest without looking. It knows nothing about the world. It only goes on: whatever moved keeps moving in the same direction at the same speed.
+# Now imagine a forecaster who watches **two frames** of such a film, a tenth of a second apart, and then draws the rest without looking. It knows nothing about the world. It only goes on: whatever moved keeps moving in the same direction at the same speed.
 #
 # Before you read on, write down two numbers.
 #
@@ -67,7 +67,7 @@ show.gif(film.frames, scale=7)
 # %% [markdown] tags=["lecture"]
 # ## Intuition
 #
-# Six numbers are enough to see the idea. A ball rolls along the floor; these are its positions in six frames, in units (the box is 32 units wide). The forecaster takes the step between the last two and repeats it.
+# Six numbers are enough to see the idea. A ball rolls along the floor; these are its positions in six frames, in units (the box is 32 units wide). The forecaster sees the first two, takes the step between them and repeats it.
 
 # %% tags=["lecture", "nbval-check-output"]
 rolling = [4.0, 6.0, 8.0, 10.0, 12.0, 14.0]
@@ -227,7 +227,7 @@ show.strips(rows, every=3)
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Measure
 #
-# Now with numbers. In 200 films the forecasters see frames 2 and 3, and we compare the places they dream for the bodies with the real ones, from 1 to 16 frames ahead. Beside them stands the forecast that is no forecast: *copy-last*, everything stays where it is. Such a comparison is called a **control**.
+# Now with numbers. In 200 films the forecasters see frames 2 and 3 (the first frame has number 0), and we compare the places they dream for the bodies with the real ones, from 1 to 16 frames ahead. Beside them stands the forecast that is no forecast: *copy-last*, everything stays where it is. Such a comparison is called a **control**.
 
 # %% tags=["lecture"]
 from course_lib.worlds.films import load_films
@@ -317,7 +317,7 @@ timeline(events, gaps=[(1990.1, 2018.2, "the quiet\n2000s?")], title="World mode
 # - **February 2024.** Genie, arXiv 2402.15391. Part IV.
 # - **1 March 2024.** Image World Models (IWM), arXiv 2403.00504, by its submission date in listings. Notebook 20.
 #
-# Three schools, then: text to video (Sora), interactive worlds (Genie), prediction of representations (JEPA); and the older one that all of them quote, reinforcement learning (强化学习) with a learned model.
+# Three schools, then: text to video (Sora), interactive worlds (Genie), prediction of representations (JEPA); and the older one beside them, reinforcement learning (强化学习) with a learned model.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## The map
@@ -404,7 +404,7 @@ hint("vae.psnr")
 # | C07 | after 2000 the notion faded | no count is given, so it cannot be tested here |
 
 # %% [markdown]
-# What this notebook measured is a claim of our own: a forecast that knows nothing beats "no forecast" for some six frames in the Playground, and its short dreams are hard to tell from the real thing. It holds for this world, these films and this forecaster. It does not say that a good short film is bad; it says that it is not proof. What it cannot show is how a *learned* model fares; that begins in part II.
+# What this notebook measured is a claim of our own: a forecast that knows nothing beats "no forecast" for some six frames in the Playground, and its short dreams come close to the real thing. It holds for this world, these films and this forecaster. It does not say that a good short film is bad; it says that it is not proof. What it cannot show is how a *learned* model fares; that begins in part II.
 #
 # Nothing here needed training, so there is no longer run to start. The next notebook, [01 What is a world model?](01_what_is_a_world_model.ipynb), defines the word with a world small enough to print.
 #
