@@ -37,7 +37,7 @@ def timeline(
         before = min(i for i, year in enumerate(years) if year >= stop)
         axes.fill_between([after + 0.15, before - 0.15], -0.1, 0.1, color="#e8e8e8", zorder=0)
         axes.text(
-            (after + before) / 2, -0.14, label, ha="center", va="top", fontsize=10, color="#555555", style="italic"
+            (after + before) / 2, 0.14, label, ha="center", va="bottom", fontsize=10, color="#555555", style="italic"
         )
     axes.set(xlim=(-0.7, len(events) - 0.3), ylim=(-1.35, 1.55))
     axes.axis("off")
