@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from course_lib.contract import Actions, Capabilities, State
+from course_lib.models.tabular import Room
 
 
 @dataclass
@@ -51,15 +52,14 @@ class CountModel:
         self.visits[state, action] += 1
         self.reward_sums[state, action, following] += reward
 
-    def probabilities(self, state: int, action: int) -> np.ndarray:
-        """p(s' | s, a) over all s', (S,), sums to 1."""
+    def probabilities(self, state: int | np.ndarray, action: int | np.ndarray) -> np.ndarray:
+        """p(s' | s, a) over all s', (S,), sums to 1; for n pairs at once, state and action (n,) give (n, S)."""
         share = self.prior / len(self.counts)
-        return (self.counts[state, action] + share) / (self.visits[state, action] + self.prior)
+        return (self.counts[state, action] + share) / (self.visits[state, action] + self.prior)[..., None]
 
-    def expected_reward(self, state: int, action: int) -> float:
-        """The mean reward received for a in s; 0 where it was never tried."""
-        visits = self.visits[state, action]
-        return float(self.reward_sums[state, action].sum() / visits) if visits else 0.0
+    def expected_reward(self, state: int | np.ndarray, action: int | np.ndarray) -> np.ndarray:
+        """The mean reward received for a in s, 0 where it was never tried; (n,) for n pairs at once."""
+        return self.reward_sums[state, action].sum(axis=-1) / np.maximum(self.visits[state, action], 1)
 
     @property
     def transitions(self) -> np.ndarray:
@@ -112,8 +112,9 @@ class CountModel:
 
     def _check(self, observations: Tensor, actions: Tensor | None) -> None:
         self.capabilities.check(observations, actions)
-        if observations.numel() and not 0 <= int(observations.min()) <= int(observations.max()) < len(self.counts):
-            raise ValueError(f"states are 0 to {len(self.counts) - 1}, got {sorted(set(observations.flatten().tolist()))}")
+        low, high = int(observations.min()), int(observations.max())
+        if low < 0 or high >= len(self.counts):
+            raise ValueError(f"states are 0 to {len(self.counts) - 1}, got values from {low} to {high}")
 
 
 class ShuffledCountModel(CountModel):
@@ -148,15 +149,18 @@ def transition_error(model: CountModel, transitions: np.ndarray) -> np.ndarray:
 
 
 def random_life(
-    model: CountModel, transitions: np.ndarray, arrival: np.ndarray, start: int, steps: int, generator: np.random.Generator
+    model: CountModel, room: Room, steps: int, generator: np.random.Generator, *, state: int | None = None
 ) -> int:
-    """Walk ``steps`` steps with random actions from ``start`` and let the model count them. Returns the last state."""
-    cumulative = transitions.cumsum(axis=-1)
-    actions = generator.integers(transitions.shape[1], size=steps).tolist()
+    """Walk ``steps`` steps with random actions from ``state`` (the start by default); the model counts them.
+
+    Returns the last state, from which another call can go on.
+    """
+    cumulative = room.transitions.cumsum(axis=-1)
+    actions = generator.integers(room.transitions.shape[1], size=steps).tolist()
     chances = generator.random(steps).tolist()
-    state, last = start, len(arrival) - 1
+    state, last = room.start if state is None else state, len(room.arrival) - 1
     for action, chance in zip(actions, chances, strict=True):
         following = min(int(cumulative[state, action].searchsorted(chance, side="right")), last)
-        model.update(state, action, arrival[following], following)
+        model.update(state, action, float(room.arrival[following]), following)
         state = following
     return state

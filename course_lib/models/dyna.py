@@ -5,8 +5,8 @@ Both keep a table q(s, a) of what each action is worth, act by it, and correct i
 the model says would follow. With no such planning steps the two are the same, to the last bit.
 
 Sources: Q-learning, Sutton & Barto, 2nd edition, section 6.5 (Watkins 1989). Dyna-Q, section 8.2 (Sutton 1990, 1991).
-The book's planning step draws one next state; this one by default takes the mean over all that the model holds possible,
-an expected update (section 8.5), because a table of probabilities can give it.
+The book's planning step draws one next state; this one by default takes the mean over all that the model holds
+possible, an expected update (section 8.5), because a table of probabilities can give it.
 """
 
 from __future__ import annotations
@@ -69,36 +69,65 @@ class Life:
     every: int
 
 
-def choose(q_row: list[float], exploration: float, generator: np.random.Generator) -> int:
-    """Epsilon-greedy: now and then a random action, else one of the best, ties broken at random."""
+def choose(q_row: np.ndarray, exploration: float, generator: np.random.Generator) -> int:
+    """Epsilon-greedy: now and then a random action, else one of the best, ties broken at random. q_row: (A,)."""
     if generator.random() < exploration:
         return int(generator.integers(len(q_row)))
-    best = max(q_row)
-    ties = [action for action, value in enumerate(q_row) if value == best]
+    row = q_row.tolist()  # for four numbers plain Python is faster than arrays
+    best = max(row)
+    ties = [action for action, value in enumerate(row) if value == best]
     return ties[0] if len(ties) == 1 else ties[int(generator.integers(len(ties)))]
 
 
-def q_learning(room: Room, steps: int, habits: Habits, generator: np.random.Generator, *, every: int = 25) -> Life:
-    """Learn from real steps alone (section 6.5). Returns the whole :class:`Life`.
+def learn(q: np.ndarray, step: tuple[int, int, float, int], rate: float, discount: float) -> None:
+    """Correct the table (S, A) in place after one real step s, a, r, s' (equation 6.8).
 
-    After s, a, r, s':  q(s, a) <- q(s, a) + rate * (r + discount * max over a' of q(s', a') - q(s, a))
+    q(s, a) <- q(s, a) + rate * (r + discount * max over a' of q(s', a') - q(s, a))
     """
-    states, actions = room.transitions.shape[:2]
-    q = [[habits.initial] * actions for _ in range(states)]  # lists: for four numbers they are faster than arrays
-    visits = np.zeros((states, actions), dtype=int)
-    cumulative = room.transitions.cumsum(axis=-1)
-    state, collected, policies, rewards = room.start, 0.0, [], []
+    state, action, reward, following = step
+    target = reward + discount * max(q[following].tolist())
+    q[state, action] += rate * (target - q[state, action])
+
+
+def q_learning(room: Room, steps: int, habits: Habits, generator: np.random.Generator, *, every: int = 25) -> Life:
+    """Learn from real steps alone (section 6.5)."""
+    q = np.full(room.transitions.shape[:2], habits.initial)  # (S, A)
+    visits = np.zeros(q.shape, dtype=int)
+    world = _Alive(room, room.start)
+    policies, rewards = [], []
     for step in range(1, steps + 1):
+        state = world.state
         action = choose(q[state], habits.exploration, generator)
-        following, reward = _live(room, cumulative, state, action, generator)
+        reward, following = world.step(action, generator)
         visits[state, action] += 1
-        target = reward + habits.discount * max(q[following])
-        q[state][action] += habits.rate(int(visits[state, action])) * (target - q[state][action])
-        state, collected = following, collected + reward
+        learn(q, (state, action, reward, following), habits.rate(int(visits[state, action])), habits.discount)
         if step % every == 0:
-            policies.append([row.index(max(row)) for row in q])
-            rewards.append(collected)
-    return Life(np.array(q), np.array(policies), np.array(rewards), state, visits, every)
+            policies.append(q.argmax(axis=1))
+            rewards.append(world.collected)
+    return Life(q, np.array(policies), np.array(rewards), world.state, visits, every)
+
+
+def plan(
+    q: np.ndarray,
+    model: CountModel,
+    pairs: np.ndarray,
+    rates: np.ndarray,
+    discount: float,
+    drawn: np.random.Generator | None = None,
+) -> None:
+    """Correct the table (S, A) in place at some pairs, with the model in the place of the world.
+
+    pairs: (n, 2) states and actions. rates: (n,). Without ``drawn`` the target is the mean over all next states of the
+    model (an expected update, section 8.5); with a generator it is one next state drawn from it, as in Dyna-Q.
+    The n corrections are worked out together, so they do not see each other.
+    """
+    states, actions = pairs.T
+    p = model.probabilities(states, actions)  # (n, S)
+    if drawn is not None:
+        reached = (p.cumsum(axis=1) > drawn.random((len(p), 1))).argmax(axis=1)  # (n,) one draw a row
+        p = np.eye(p.shape[1])[reached]
+    target = model.expected_reward(states, actions) + discount * p @ q.max(axis=1)  # (n,) + (n, S) @ (S,)
+    q[states, actions] += rates * (target - q[states, actions])
 
 
 def dyna(
@@ -107,7 +136,7 @@ def dyna(
     habits: Habits,
     generator: np.random.Generator,
     *,
-    planning_steps: int = 20,
+    planning_steps: int = 50,
     planning: Literal["expected", "sampled"] = "expected",
     model: CountModel | None = None,
     before: Life | None = None,
@@ -116,8 +145,7 @@ def dyna(
     """Learn from real steps and, after each, from ``planning_steps`` imagined ones (section 8.2).
 
     model: counts while the agent lives; a new one by default. It is changed.
-    planning: "expected" takes the mean over the model's next states (section 8.5), "sampled" draws one of them as the
-    book's Dyna-Q does.
+    planning: "expected" or "sampled", see :func:`plan`.
     before: an earlier life of this agent to go on from, perhaps in another room (give its model too).
     Raises ValueError for a negative number of planning steps or an unknown kind of planning.
     """
@@ -125,51 +153,52 @@ def dyna(
         raise ValueError(f"planning_steps is 0 or more, not {planning_steps}")
     if planning not in ("expected", "sampled"):
         raise ValueError(f'planning is "expected" or "sampled", not {planning!r}')
-    states, actions = room.transitions.shape[:2]
-    model = CountModel(states, actions) if model is None else model
-    q = [[habits.initial] * actions for _ in range(states)] if before is None else before.q.tolist()
-    visits = np.zeros((states, actions), dtype=int) if before is None else before.visits.copy()
-    best = np.array([max(row) for row in q])  # v(s) = max over a of q(s, a), kept up to date
-    tried = [(int(s), int(a)) for s, a in np.argwhere(visits > 0)]
-    cumulative = room.transitions.cumsum(axis=-1)
-    state, collected, policies, rewards = room.start if before is None else before.state, 0.0, [], []
+    size = room.transitions.shape[:2]
+    model = CountModel(*size) if model is None else model
+    q = np.full(size, habits.initial) if before is None else before.q.copy()  # (S, A)
+    visits = np.zeros(size, dtype=int) if before is None else before.visits.copy()
+    tried = np.argwhere(visits > 0)  # (pairs, 2): where the agent remembers having been, and what it did there
+    rates = np.array([habits.rate(max(1, int(n))) for n in visits.flat]).reshape(size)
+    world = _Alive(room, room.start if before is None else before.state)
+    policies, rewards = [], []
     for step in range(1, steps + 1):
-        # act, and learn from what really happened: the four lines of q_learning
+        # act and learn from what really happened: the lines of q_learning
+        state = world.state
         action = choose(q[state], habits.exploration, generator)
-        following, reward = _live(room, cumulative, state, action, generator)
+        reward, following = world.step(action, generator)
         visits[state, action] += 1
-        target = reward + habits.discount * max(q[following])
-        q[state][action] += habits.rate(int(visits[state, action])) * (target - q[state][action])
-        best[state] = max(q[state])
+        rates[state, action] = habits.rate(int(visits[state, action]))
+        learn(q, (state, action, reward, following), float(rates[state, action]), habits.discount)
         # let the model watch
         model.update(state, action, reward, following)
         if visits[state, action] == 1:
-            tried.append((state, action))
-        # plan: the same correction, at remembered pairs, with the model in the place of the world
-        for pair in (generator.random(planning_steps) * len(tried)).astype(int).tolist():
-            s, a = tried[pair]
-            p = model.probabilities(s, a)  # (S,)
-            worth = p @ best if planning == "expected" else best[_draw(p.cumsum(), generator)]
-            target = model.expected_reward(s, a) + habits.discount * float(worth)
-            q[s][a] += habits.rate(int(visits[s, a])) * (target - q[s][a])
-            best[s] = max(q[s])
-        state, collected = following, collected + reward
+            tried = np.concatenate([tried, [[state, action]]])
+        # plan: the same correction at remembered pairs, answered by the model
+        if planning_steps:
+            pairs = tried[generator.integers(len(tried), size=planning_steps)]
+            drawn = generator if planning == "sampled" else None
+            plan(q, model, pairs, rates[pairs[:, 0], pairs[:, 1]], habits.discount, drawn)
         if step % every == 0:
-            policies.append([row.index(max(row)) for row in q])
-            rewards.append(collected)
-    return Life(np.array(q), np.array(policies), np.array(rewards), state, visits, every)
+            policies.append(q.argmax(axis=1))
+            rewards.append(world.collected)
+    return Life(q, np.array(policies), np.array(rewards), world.state, visits, every)
 
 
-def _draw(cumulative: np.ndarray, generator: np.random.Generator) -> int:
-    return min(int(cumulative.searchsorted(generator.random(), side="right")), len(cumulative) - 1)
+class _Alive:
+    """An agent's place in a room, and what it has collected. The same as ``room.step``, with the sums made once."""
 
+    def __init__(self, room: Room, state: int) -> None:
+        self.cumulative = room.transitions.cumsum(axis=-1)
+        self.arrival = room.arrival.tolist()
+        self.state, self.collected = state, 0.0
 
-def _live(
-    room: Room, cumulative: np.ndarray, state: int, action: int, generator: np.random.Generator
-) -> tuple[int, float]:
-    """``room.step`` with the running sums of the probabilities made once."""
-    following = _draw(cumulative[state, action], generator)
-    return following, float(room.arrival[following])
+    def step(self, action: int, generator: np.random.Generator) -> tuple[float, int]:
+        """Move on; returns the reward and the next state."""
+        reached = int(self.cumulative[self.state, action].searchsorted(generator.random(), side="right"))
+        self.state = min(reached, len(self.arrival) - 1)
+        reward = self.arrival[self.state]
+        self.collected += reward
+        return reward, self.state
 
 
 # ----------------------------------------------------------------------------------------------- how good is a life?
