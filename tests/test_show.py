@@ -323,9 +323,9 @@ def test_an_exception_is_shown_and_the_next_good_value_clears_it() -> None:
     box = re.sub(r"<[^>]+>", " ", widget.message.value)
     assert "ValueError" in box and "faster than this &lt;world&gt; allows" in box and "speed = 2.0" in box
     assert "raise ValueError" in box
-    assert widget.picture.layout.visibility == "hidden"
+    assert widget.picture.layout.display == "none"
     widget.controls["speed"].value = 1.0
-    assert widget.message.value == "" and widget.picture.layout.visibility == "visible"
+    assert widget.message.value == "" and widget.picture.layout.display == ""
 
 
 def test_first_picture_that_fails_stops_the_cell() -> None:

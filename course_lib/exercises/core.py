@@ -65,10 +65,14 @@ class Exercise:
         need(bool(self.explanation.strip()), "the explanation is empty")
 
     @property
+    def dots(self) -> str:
+        """The difficulty as five dots."""
+        return "●" * self.difficulty + "○" * (5 - self.difficulty)
+
+    @property
     def cost(self) -> str:
         """Difficulty and time as the reader sees them."""
-        dots = "●" * self.difficulty + "○" * (5 - self.difficulty)
-        return f"difficulty {dots}, about {self.minutes} minute{'' if self.minutes == 1 else 's'}"
+        return f"difficulty {self.dots}, about {self.minutes} minute{'' if self.minutes == 1 else 's'}"
 
 
 _exercises: dict[str, Exercise] = {}

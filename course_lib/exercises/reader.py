@@ -85,10 +85,10 @@ def progress() -> None:
         lines.append(f"Notebook {notebook}: {count} of {len(here)} solved")
         for e in here:
             mark = {"solved": "✓", "tried": "·"}.get(states.get(e.id, ""), " ")
-            lines.append(f"  [{mark}] {e.title} (`{e.id}`, {e.cost})")
+            lines.append(f"  [{mark}] {e.dots} {e.minutes:2d} min  {e.title} (`{e.id}`)")
     for name, reason in sorted(unreadable_modules().items()):
         lines.append(f"The exercises of {name} could not be loaded: {reason}")
-    say(Message(f"Progress: {solved} of {len(exercises)} exercises solved", "\n".join(lines), tone="open"))
+    say(Message(f"Progress: {solved} of {len(exercises)} exercises solved (✓), · was tried", "\n".join(lines)))
     _say_notes()
 
 

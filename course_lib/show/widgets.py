@@ -52,7 +52,8 @@ class Explore(widgets.VBox):
         except Exception as error:
             error.add_note(f"(while drawing the first picture of a widget, with {_named(self.values)})")
             raise
-        self.picture = widgets.Image(value=first, format="png")
+        as_it_is = widgets.Layout(align_self="flex-start", max_width="100%")  # else the box stretches, and blurs, it
+        self.picture = widgets.Image(value=first, format="png", layout=as_it_is)
         self.picture.add_class("course-picture")
         self.message = widgets.HTML()
         self.message.add_class("course-error")
@@ -72,11 +73,11 @@ class Explore(widgets.VBox):
             png = draw(self.callback, self.values)
         except (Exception, KeyboardInterrupt) as error:
             self.message.value = _box(error, self.values)
-            self.picture.layout.visibility = "hidden"  # an old picture must not pass for the answer to a new question
+            self.picture.layout.display = "none"  # an old picture must not pass for the answer to a new question
             return
         self.message.value = ""
         self.picture.value = png
-        self.picture.layout.visibility = "visible"
+        self.picture.layout.display = ""
 
     def _repr_mimebundle_(self, **keywords: Any) -> dict[str, Any]:
         """The widget, and beside it the first picture: what a page without a kernel shows."""
@@ -218,15 +219,15 @@ def _named(values: Mapping[str, Any]) -> str:
 
 def _box(error: BaseException, values: Mapping[str, Any]) -> str:
     """The error as a readable box: its type and message, the line, the values, and the traceback to unfold."""
-    frames = traceback.extract_tb(error.__traceback__)
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename != __file__]
     line = (frames[-1].line or "").strip() if frames else ""
     where = ""
-    if line:
+    if line:  # there is none where the fault lies in what the callback returned
         where = f"<br>at the line <code>{html.escape(line)}</code> in <code>{html.escape(frames[-1].name)}</code>"
-    whole = html.escape("".join(traceback.format_exception(error)))
+    whole = html.escape("".join(traceback.format_list(frames)))
     style = "border-left: 4px solid #d55e00; padding: 4px 10px; margin: 4px 0; line-height: 1.5"
     return (
         f'<div style="{style}"><b>This picture could not be drawn.</b> '
         f"{html.escape(type(error).__name__)}: {html.escape(str(error))}{where}<br>with {html.escape(_named(values))}"
-        f'<details><summary>Details</summary><pre style="overflow-x: auto">{whole}</pre></details></div>'
+        f'<details><summary>The way to this line</summary><pre style="overflow-x: auto">{whole}</pre></details></div>'
     )

@@ -40,6 +40,9 @@ def test_a_slider_moved_by_key_changes_the_picture_and_an_error_is_shown(lab: La
     widget.locator("img.course-picture").wait_for()
     assert lab.page.locator(".jp-OutputArea-output img").count() == 1  # the still picture does not stand there twice
 
+    shown_width = widget.locator("img.course-picture").evaluate("image => image.width / image.naturalWidth")
+    assert shown_width == 1  # not stretched: every dot of a frame stays a square
+
     handle = widget.get_by_role("slider")
     lab.change_picture(widget, lambda: handle.press("ArrowRight"))
     lab.change_picture(widget, lambda: widget.locator("select").select_option("blue"))

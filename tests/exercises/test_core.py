@@ -303,7 +303,7 @@ def test_progress_is_kept_over_sessions(
     monkeypatch.setattr(reader, "_record", Record())  # another session
     capsys.readouterr()
     reader.progress()
-    assert "[✓] Double a number" in capsys.readouterr().out
+    assert "[✓] ●●○○○  3 min  Double a number" in capsys.readouterr().out
     assert [p.name for p in own_home.iterdir()] == ["progress.json"]  # no part of a file is left lying about
 
 
@@ -337,7 +337,7 @@ def test_home_that_cannot_be_written_is_survived_and_said_once(
     _solve()
     assert "cannot be kept" not in capsys.readouterr().out
     reader.progress()
-    assert "[✓] Double a number" in capsys.readouterr().out  # this session still counts
+    assert "[✓] ●●○○○  3 min  Double" in capsys.readouterr().out  # this session still counts
 
 
 def test_failed_write_leaves_the_old_record(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
