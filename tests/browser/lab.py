@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import shutil
 import socket
@@ -180,9 +181,9 @@ class Lab:
         errors = self.page.evaluate(
             """() => window.jupyterapp.shell.currentWidget.content.model.toJSON().cells
                 .flatMap(c => c.outputs || []).filter(o => o.output_type === 'error')
-                .map(o => o.ename + ': ' + o.evalue)"""
+                .map(o => o.traceback.slice(-2).join('\\n') || o.ename + ': ' + o.evalue)"""
         )
-        assert errors == [], errors
+        assert not errors, "a cell failed:\n" + re.sub(r"\x1b\[[\d;]*m", "", "\n".join(errors))
 
     def change_picture(self, widget: Any, act: Any) -> None:
         """Do something to a widget and wait until its picture is another one."""
