@@ -235,9 +235,11 @@ def setup() -> None:
     if not works or moved:
         print("Making .venv and installing the course into it (usually one to two minutes, once) ...", flush=True)
         make_venv()
-    else:
+    elif stored:
         print("Bringing .venv up to date (usually less than a minute) ...", flush=True)
-        STAMP.unlink(missing_ok=True)
+        STAMP.unlink()
+    else:
+        print("Going on with a half-made .venv (usually one to two minutes) ...", flush=True)
     gpu = has_nvidia_gpu()
     if sys.platform.startswith("linux") and not gpu:
         install_cpu_torch()
