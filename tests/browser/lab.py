@@ -103,8 +103,11 @@ def serve(home: Path) -> Iterator[Server]:
             try:
                 process.wait(30)
             except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+                pass
+            finally:
+                if process.poll() is None:  # also when the tests are interrupted while they wait
+                    process.kill()
+                    process.wait()
 
 
 def _free_port() -> int:
