@@ -36,7 +36,7 @@ notebooks: setup ## carry notebooks/py into the notebooks and execute them (NB="
 	$(RUN) tools/notebooks.py build $(NB)
 
 checkpoints: setup ## train again every model that the course ships (hours)
-	$(RUN) tools/checkpoints.py
+	$(RUN) -m course_lib checkpoints --all
 
 lint: setup ## style only
 	$(RUN) -m ruff check .
