@@ -65,13 +65,13 @@ def pages(gif: bytes) -> tuple[list[np.ndarray], list[int]]:
 # --- stills -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("size", [32, 64, 96])
-def test_stills_stay_small(size: int) -> None:
-    frames = film(48, size, noise=20)
+@pytest.mark.parametrize("size, length", [(32, 48), (96, 12)])
+def test_stills_stay_small(size: int, length: int) -> None:
+    frames = film(length, size, noise=20)
     for shown in (
         show.strip(frames),
         show.strips({"real": frames, "dream": frames[::-1]}, every=4, title="A title"),
-        show.grid(frames, titles=[str(i) for i in range(48)]),
+        show.grid(frames, titles=[str(i) for i in range(length)]),
     ):
         assert len(png(shown)) <= LIMIT
 

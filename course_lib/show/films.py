@@ -98,15 +98,23 @@ def _ways(size: int, scale: int) -> Iterator[tuple[int, int, int]]:
 def index(frames: Bytes, colours: int) -> tuple[Bytes, list[int]]:
     """Choose one palette for a whole film, uint8 ``(T, H, W, 3)``: its indices uint8 ``(T, H, W)``, and the palette.
 
-    The last eight of the palette's colours are greys from black to white; the others are chosen by median cut.
+    The last eight of the palette's colours are greys from black to white; the others are chosen by median cut, in
+    which a colour counts by the square root of how often it occurs: background fills most of a film, and a small body
+    must not lose its colour to it.
     """
     length, height, width, _ = frames.shape
+    found, counts = np.unique(frames.reshape(-1, 3), axis=0, return_counts=True)
+    if len(found) > 4096:  # 64 levels a channel are enough to choose by
+        found, where = np.unique(found & 0xFC | 2, axis=0, return_inverse=True)
+        counts = np.bincount(where.ravel(), weights=counts)
+    weighted = np.repeat(found, np.ceil(np.sqrt(counts)).astype(int), axis=0)
+    sample = Image.fromarray(weighted[None])  # (1, M, 3): a picture of the colours alone
+    chosen = sample.quantize(colours - GREYS, method=Image.Quantize.MEDIANCUT, kmeans=1, dither=Image.Dither.NONE)
     stacked = Image.fromarray(frames.reshape(length * height, width, 3))  # all frames at once: one palette for all
-    polish = 1 if length * height * width <= 150_000 else 0  # one round of k-means; on large films it takes seconds
-    flat = stacked.quantize(colours - GREYS, method=Image.Quantize.MEDIANCUT, kmeans=polish, dither=Image.Dither.NONE)
-    chosen = (list(flat.getpalette() or []) + [0] * 768)[: 3 * (colours - GREYS)]
+    flat = stacked.quantize(palette=chosen, dither=Image.Dither.NONE)
+    palette = (list(chosen.getpalette() or []) + [0] * 768)[: 3 * (colours - GREYS)]
     greys = [round(255 * level / (GREYS - 1)) for level in range(GREYS) for _ in range(3)]
-    return np.asarray(flat).reshape(length, height, width), chosen + greys
+    return np.asarray(flat).reshape(length, height, width), palette + greys
 
 
 def encode(indices: Bytes, palette: list[int], fps: float) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,8 @@ TWINS = [
 def test_every_widget_of_a_notebook_answers(lab: Lab, tmp_path: Path, twin: Path) -> None:
     notebook = jupytext.read(twin)  # the twin holds the same cells as the stored notebook, and outputs are not needed
     last = max(i for i, cell in enumerate(notebook.cells) if "show.explore(" in cell.source)
+    for cell in notebook.cells:  # what is asked here is whether the widgets answer: ten steps of training will do
+        cell.source = re.sub(r'"train\.steps": \d+, "train\.warmup": \d+', '"train.steps": 10', cell.source)
     notebook.cells = notebook.cells[: last + 1]  # what comes after the last widget is run by other tests
     nbformat.write(notebook, tmp_path / f"{twin.stem}.ipynb")
     lab.open_notebook(tmp_path / f"{twin.stem}.ipynb")
