@@ -36,7 +36,7 @@ from course_lib.models.tabular import (
 from tests.contract_tests import check_world_model
 
 DISCOUNT = 0.95
-HABITS = Habits(shrinking(0.4), exploration=0.1, discount=DISCOUNT, initial=0.5)
+HABITS = Habits(shrinking(0.3), exploration=0.2, discount=DISCOUNT, initial=0.3)
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def _random_mdp(generator: np.random.Generator, states: int = 7, actions: int = 
 
 
 def test_every_row_of_the_room_is_a_distribution(room: Room) -> None:
-    assert room.transitions.shape == (42, 4, 42)
+    assert room.transitions.shape == (43, 4, 43)
     assert (room.transitions >= 0).all()
     np.testing.assert_allclose(room.transitions.sum(axis=-1), 1.0)
 
@@ -69,9 +69,9 @@ def test_moves_walls_slips_and_the_way_back() -> None:
 
 def test_step_draws_from_the_printed_probabilities(room: Room) -> None:
     generator = np.random.default_rng(0)
-    arrived = np.bincount([room.step(11, 2, generator)[0] for _ in range(4000)], minlength=42) / 4000
+    arrived = np.bincount([room.step(11, 2, generator)[0] for _ in range(4000)], minlength=43) / 4000
     np.testing.assert_allclose(arrived, room.transitions[11, 2], atol=4 * 0.5 / 4000**0.5)
-    rewards = {room.step(s, a, generator) for s, a in ((32, 2), (40, 1)) for _ in range(200)}
+    rewards = {room.step(s, a, generator) for s, a in ((room.goal - 1, 1), (room.goal + 2, 0)) for _ in range(200)}
     assert {reward for following, reward in rewards if following == room.goal} == {1.0}
     assert {reward for following, reward in rewards if following != room.goal} == {0.0}
 
@@ -171,9 +171,9 @@ def test_counting_converges_to_the_truth_like_one_over_root_n() -> None:
 def test_the_controls_learn_what_they_should_not_know(room: Room) -> None:
     errors = {}
     for name, model in {
-        "counting": CountModel(42, 4),
-        "shuffled": ShuffledCountModel(42, 4, generator=np.random.default_rng(4)),
-        "untrained": UntrainedCountModel(42, 4),
+        "counting": CountModel(43, 4),
+        "shuffled": ShuffledCountModel(43, 4, generator=np.random.default_rng(4)),
+        "untrained": UntrainedCountModel(43, 4),
     }.items():
         random_life(model, room, 10_000, np.random.default_rng(5))
         errors[name] = transition_error(model, room.transitions).mean()
@@ -181,7 +181,7 @@ def test_the_controls_learn_what_they_should_not_know(room: Room) -> None:
 
 
 def test_the_counting_model_keeps_the_contract(room: Room) -> None:
-    model = CountModel(42, 4)
+    model = CountModel(43, 4)
     generator = np.random.default_rng(6)
     random_life(model, room, 3000, generator)
     films, actions = np.zeros((3, 6), dtype=int), generator.integers(4, size=(3, 5))
@@ -245,7 +245,7 @@ def test_dyna_without_planning_is_q_learning_to_the_bit(room: Room) -> None:
 
 
 def test_a_life_can_be_continued(room: Room) -> None:
-    model = CountModel(42, 4)
+    model = CountModel(43, 4)
     first = dyna(room, 300, HABITS, np.random.default_rng(11), model=model)
     second = dyna(room, 200, HABITS, np.random.default_rng(12), model=model, before=first)
     assert second.visits.sum() == model.visits.sum() == 500
@@ -268,26 +268,30 @@ def test_dyna_needs_a_fifth_of_the_real_steps_of_q_learning(room: Room) -> None:
             "q": q_learning(room, 8000, HABITS, np.random.default_rng(seed)),
             "dyna": dyna(room, 2500, HABITS, np.random.default_rng(100 + seed)),
         }
-        control = ShuffledCountModel(42, 4, generator=np.random.default_rng(seed))
+        control = ShuffledCountModel(43, 4, generator=np.random.default_rng(seed))
         lives["shuffled"] = dyna(room, 2500, HABITS, np.random.default_rng(200 + seed), model=control)
         for name, life in lives.items():
             share = share_of_optimal(life, room, DISCOUNT)
             assert share.max() <= 1.0 + 1e-9
             needed[name].append(steps_to_optimal(share, life.every))
     low, high = ratio_interval(needed["dyna"], needed["q"], generator=np.random.default_rng(0))
-    assert high < 0.33 and np.mean(needed["dyna"]) / np.mean(needed["q"]) <= 0.2
+    assert high < 0.33
+    assert np.mean(needed["dyna"]) / np.mean(needed["q"]) <= 0.2
     assert np.mean(needed["shuffled"]) > 2 * np.mean(needed["dyna"])
 
 
 def test_a_moved_door_makes_the_model_stale(room: Room) -> None:
-    model = CountModel(42, 4)
+    """Planned in a model of yesterday's room, the way is as good as the best there and worthless today."""
+    model = CountModel(43, 4)
     random_life(model, room, 30_000, np.random.default_rng(14))
-    moved = grid_room(MOVED_DOOR)
     plan = value_iteration(model.transitions, model.rewards, DISCOUNT).policy
-    here = policy_value(room.transitions, room.rewards, plan, DISCOUNT)[room.start]
-    best = value_iteration(room.transitions, room.rewards, DISCOUNT).values[room.start]
-    assert here > 0.97 * best
-    assert moved.shape == room.shape and len(moved.cells) == len(room.cells)
+    moved = grid_room(MOVED_DOOR)
+    worth = []
+    for world in (room, moved):
+        best = value_iteration(world.transitions, world.rewards, DISCOUNT).values[world.start]
+        worth.append(policy_value(world.transitions, world.rewards, plan, DISCOUNT)[world.start] / best)
+    assert worth[0] > 0.97
+    assert worth[1] < 0.5
 
 
 def test_steps_to_optimal_wants_the_policy_to_stay() -> None:

@@ -1,7 +1,7 @@
 """A world small enough to print, and Bellman's equation solved in it.
 
-The world is a Markov decision process (MDP, 马尔可夫决策过程): states, actions, rewards, and a probability for each next
-state. Here it is a room on squared paper. Arrays carry everything, with S states and A = 4 actions:
+The world is a Markov decision process (MDP, 马尔可夫决策过程): states, actions, rewards, and a probability for each
+next state. Here it is a room on squared paper. Arrays carry everything, with S states and A = 4 actions:
 
     transitions  (S, A, S)   p(s' | s, a): the last axis sums to 1
     rewards      (S, A)      r(s, a): the reward expected when action a is taken in state s
@@ -21,20 +21,20 @@ import numpy as np
 ACTIONS = ("up", "right", "down", "left")
 _MOVES = ((-1, 0), (0, 1), (1, 0), (0, -1))  # row, column: what each action adds
 
-THREE_ROOMS = """
-S..#...#..
-...#......
-...#...#..
-...#...#..
-.......#.G
+FOUR_ROOMS = """
+S.#..#..#.G
+..#.....#..
+..#..#..#..
+..#..#..#..
+.....#.....
 """
 
 MOVED_DOOR = """
-S..#...#..
-...#...#..
-...#...#..
-...#......
-.......#.G
+S.#..#..#.G
+..#..#..#..
+..#..#..#..
+..#..#..#..
+...........
 """
 
 
@@ -65,7 +65,7 @@ class Room:
         return following, float(self.arrival[following])
 
 
-def grid_room(drawing: str = THREE_ROOMS, *, slip: float = 0.05) -> Room:
+def grid_room(drawing: str = FOUR_ROOMS, *, slip: float = 0.02) -> Room:
     """Read a room from a drawing: ``#`` is a wall, ``.`` a free cell, ``S`` the start, ``G`` the goal.
 
     An action moves one cell. With probability ``slip`` the foot slips and the move goes to the left or to the right of
@@ -139,21 +139,19 @@ def value_iteration(
     if not 0.0 <= discount < 1.0:
         raise ValueError(f"the stopping bound needs a discount in [0, 1), not {discount}: try 0.95")
     values = np.zeros(len(rewards))
+    bound = np.inf
     for sweep in range(1, most + 1):
-        q = action_values(transitions, rewards, values, discount)
-        change = np.abs(q.max(axis=1) - values).max()
-        values = q.max(axis=1)  # (S, A) -> (S,)
-        bound = float(change * discount / (1.0 - discount))
+        better = action_values(transitions, rewards, values, discount).max(axis=1)  # (S, A) -> (S,)
+        bound = float(np.abs(better - values).max() * discount / (1.0 - discount))
+        values = better
         if bound <= tolerance:
-            break
-    else:
-        raise ValueError(f"{most} sweeps reached only a bound of {bound:.2g}: allow more, or a larger tolerance")
-    policy = action_values(transitions, rewards, values, discount).argmax(axis=1)
-    return Solution(values, policy, sweep, bound)
+            policy = action_values(transitions, rewards, values, discount).argmax(axis=1)
+            return Solution(values, policy, sweep, bound)
+    raise ValueError(f"{most} sweeps reached only a bound of {bound:.2g}: allow more, or a larger tolerance")
 
 
 def policy_value(transitions: np.ndarray, rewards: np.ndarray, policy: np.ndarray, discount: float) -> np.ndarray:
-    """The exact value (S,) of following ``policy`` for ever: Bellman's equation for v (4.4), solved as linear equations.
+    """The exact value (S,) of following ``policy`` for ever: Bellman's equation for v (4.4), linear in v.
 
     policy: integers (S,), one action a state, or probabilities (S, A).
     With the policy fixed the decision process is a Markov chain with matrix P (S, S): v = r + discount P v.
