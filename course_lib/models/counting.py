@@ -11,6 +11,7 @@ counts speak almost alone, and a pair (s, a) that was never tried is predicted t
 
 from __future__ import annotations
 
+from bisect import bisect
 from dataclasses import dataclass
 
 import numpy as np
@@ -155,12 +156,13 @@ def random_life(
 
     Returns the last state, from which another call can go on.
     """
-    cumulative = room.transitions.cumsum(axis=-1)
+    cumulative = room.transitions.cumsum(axis=-1).tolist()
+    arrival = room.arrival.tolist()
     actions = generator.integers(room.transitions.shape[1], size=steps).tolist()
     chances = generator.random(steps).tolist()
-    state, last = room.start if state is None else state, len(room.arrival) - 1
+    state, last = room.start if state is None else state, len(arrival) - 1
     for action, chance in zip(actions, chances, strict=True):
-        following = min(int(cumulative[state, action].searchsorted(chance, side="right")), last)
-        model.update(state, action, float(room.arrival[following]), following)
+        following = min(bisect(cumulative[state][action], chance), last)
+        model.update(state, action, arrival[following], following)
         state = following
     return state

@@ -11,6 +11,7 @@ possible, an expected update (section 8.5), because a table of probabilities can
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -118,12 +119,15 @@ def plan(
     """Correct the table (S, A) in place at some pairs, with the model in the place of the world.
 
     pairs: (n, 2) states and actions. rates: (n,). Without ``drawn`` the target is the mean over all next states of the
-    model (an expected update, section 8.5); with a generator it is one next state drawn from it, as in Dyna-Q.
+    model (an expected update, section 8.5). With a generator it is one next state, drawn from those that were really
+    counted for the pair, as in Dyna-Q; from the prior only where nothing was counted.
     The n corrections are worked out together, so they do not see each other.
     """
     states, actions = pairs.T
     p = model.probabilities(states, actions)  # (n, S)
     if drawn is not None:
+        seen = model.visits[states, actions][:, None]  # (n, 1)
+        p = np.where(seen > 0, model.counts[states, actions] / np.maximum(seen, 1), p)
         reached = (p.cumsum(axis=1) > drawn.random((len(p), 1))).argmax(axis=1)  # (n,) one draw a row
         p = np.eye(p.shape[1])[reached]
     target = model.expected_reward(states, actions) + discount * p @ q.max(axis=1)  # (n,) + (n, S) @ (S,)
@@ -188,13 +192,13 @@ class _Alive:
     """An agent's place in a room, and what it has collected. The same as ``room.step``, with the sums made once."""
 
     def __init__(self, room: Room, state: int) -> None:
-        self.cumulative = room.transitions.cumsum(axis=-1)
+        self.cumulative = room.transitions.cumsum(axis=-1).tolist()
         self.arrival = room.arrival.tolist()
         self.state, self.collected = state, 0.0
 
     def step(self, action: int, generator: np.random.Generator) -> tuple[float, int]:
         """Move on; returns the reward and the next state."""
-        reached = int(self.cumulative[self.state, action].searchsorted(generator.random(), side="right"))
+        reached = bisect(self.cumulative[self.state][action], generator.random())
         self.state = min(reached, len(self.arrival) - 1)
         reward = self.arrival[self.state]
         self.collected += reward

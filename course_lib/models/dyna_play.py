@@ -23,7 +23,7 @@ def share_at_start(room: Room, policy: np.ndarray) -> float:
     return float(policy_value(room.transitions, room.rewards, policy, DISCOUNT)[room.start] / best)
 
 
-def plan_after(real_steps: int = 1000, sweeps: int = 100, slip: float = 0.02, seed: int = 0) -> Figure:
+def plan_after(real_steps: int = 3000, sweeps: int = 100, slip: float = 0.02, seed: int = 0) -> Figure:
     """Live at random, count, plan in the counted world, and see what the plan is worth in the real one.
 
     real_steps: how long the agent walks at random before it plans. sweeps: backups of all states in the model.

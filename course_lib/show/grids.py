@@ -94,7 +94,7 @@ def curves(
     x: (K,). lines: for each name the middle, the low and the high of the interval, each (K,). reference: curves without
     an interval, dashed and black, such as a theory. log: both axes logarithmic. across, up: what the axes mean.
     """
-    figure = CourseFigure(7.0, 3.8, f"{up} against {across}: {', '.join(lines)}")
+    figure = CourseFigure(8.6, 3.8, f"{up} against {across}: {', '.join(lines)}")
     axes = figure.subplots()
     for name, (middle, low, high) in lines.items():
         (line,) = axes.plot(x, middle, label=name)
@@ -105,7 +105,7 @@ def curves(
         axes.set_xscale("log")
         axes.set_yscale("log")
     axes.set(xlabel=across, ylabel=up, title=title)
-    axes.legend()
+    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))  # beside the curves, never over them
     return figure
 
 
