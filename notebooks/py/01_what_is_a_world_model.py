@@ -86,7 +86,7 @@ pressed_in_the_dark = [following for state, action, following in evening if (sta
 pressed_in_the_dark
 
 # %% [markdown] tags=["lecture"]
-# Four times the button was pressed in the dark, and three times the light came on. So the best guess for "press in the dark leads to light" is 3 out of 4. The same for the other three pairs of state and action: four numbers. What light and dark are worth makes two more. **Six numbers, and that is a whole world model.** It can be asked things that never happened tonight: what if I press twice?
+# Four times the button was pressed in the dark, and three times the light came on. So the best guess for "press in the dark leads to light" is 3 out of 4. The same for the other three pairs of state and action: four numbers. What light and dark are worth makes two more. **Six numbers, and that is a whole world model.** It can be asked about any sequence of actions: what if I press twice?
 
 # %% tags=["lecture", "nbval-check-output"]
 counts = np.zeros((2, 2, 2))  # (state, action, next state)
@@ -98,9 +98,9 @@ twice = to_light[0, 1] * to_light[1, 1] + (1 - to_light[0, 1]) * to_light[0, 1]
 print("p(lit) after pressing twice, begun in the dark:", twice)
 
 # %% [markdown] tags=["lecture"]
-# Nobody pressed twice in a row and told the model about it: the answer was **computed from the parts**. That is the use of a model. It recombines what was seen into what was not.
+# Look into the evening: begun in the dark, two presses in a row happened twice, and both times it ended lit. Whoever counts whole stories says "for sure". The model counts steps and **computes the story from its parts**, so all eight presses of the evening speak. That is the use of a model: it recombines what was seen into what was hardly seen, or never.
 #
-# Look at the last number again: 3 out of 4, times 1 out of 4, plus 1 out of 4, times 3 out of 4. First every place where the first press can lead, weighed by its probability; then the second press from there. Everything below is this line, with more states.
+# Now the last number again: 3 out of 4, times 1 out of 4, plus 1 out of 4, times 3 out of 4. First every place where the first press can lead, weighed by its probability; then the second press from there. Everything below is this line, with more states.
 
 # %% [markdown]
 # One of the four numbers is less certain than it looks. "Wait in the dark" was tried once. The estimate says: it stays dark, for sure. Once in one is not "for sure", and we will need a way to say so.
