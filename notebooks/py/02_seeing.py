@@ -1,0 +1,736 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py//py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
+# # 02 Seeing
+#
+# **The question.** A frame of the Playground is 3,072 numbers. Can 32 numbers stand for it, so that something that never sees a pixel could still know where everything is?
+#
+# **After this notebook you can** build and train a variational autoencoder (VAE, 变分自编码器), say what each term of its loss buys and what it costs, tell from one diagnostic whether its code has gone to sleep, and compare it fairly with the best linear code.
+#
+# | | |
+# |---|---|
+# | It costs | about a minute and a half of computing on two cores, an hour of reading and exercises; about 1.5 GiB of memory |
+# | It needs | notebook 01 for the words state and model; convolutions and gradient descent by name |
+# | It builds | V, the eyes of Ha & Schmidhuber's agent (2018) |
+# | It examines | the slides' "a VAE's encoder compresses into a space of few dimensions" and "its decoder recovers the pixels" |
+#
+# **Lecture plan (45 minutes).** 5 question and prediction; 10 one number for a moving dot, and the price of being sure; 10 the parts, the loss; 5 training; 8 what the numbers came to mean; 7 collapse, the measurement, the discussion.
+#
+# **To discuss.** 1. The paper trains V without ever telling it what the agent wants to do. What could that cost? 2. A code that keeps 99 % of the picture may lose the one thing that matters: which thing in the Playground is most at risk?
+
+# %% [markdown] tags=["lecture"]
+# Ha & Schmidhuber's agent has three parts. **V** sees: it turns a frame into a short list of numbers. **M** remembers and predicts: it works on those lists only (notebook 03). **C** acts on what V and M tell it (notebook 04). This notebook builds V.
+#
+# Why squeeze at all? M has to predict the next frame. Predicting 3,072 pixel values, most of which are wall and sky, is a poor use of a small network. Predicting 32 numbers that say where things are is not.
+
+# %% [markdown] tags=["lecture"]
+# First the tools. Everything that is not the subject of this notebook comes from the course's library; everything that is, you will see built.
+
+# %% tags=["lecture"]
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from torch import nn
+
+from course_lib import show
+from course_lib.worlds.films import load_films
+from course_lib.worlds.frames import to_model, to_uint8
+
+show.use_style()
+
+# %% [markdown]
+# The film set is `simple`: the agent and two bodies on a plain ground. Films are made on your machine the first time, a few seconds, and kept. The test films come from seeds that no training run may draw.
+
+# %% tags=["lecture"]
+train_films = load_films("simple", split="train", count=1000)
+test_films = load_films("simple", split="test", count=100)
+film = test_films.frames[1]
+show.strip(film, every=3, title=test_films.captions[1])
+
+# %% [markdown] tags=["lecture"]
+# Every third frame of one test film; this film will be with us to the end. A frame is 32 by 32 pixels with three colours each, so 3,072 numbers. How many numbers would *you* need to describe one to a friend on the telephone?
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
+# ## Predict first
+#
+# Keep 32 numbers a frame and draw the frame again from them. Before you read on, write down your answers.
+#
+# 1. What gets lost first: where the agent is, where the bodies are, their colours, or the angle at which a box is tilted?
+# 2. The best **linear** code of 32 numbers is principal component analysis (PCA, 主成分分析): a frame is the mean picture plus a weighted sum of 32 fixed pictures. By how many decibels will a trained network with 32 numbers beat it? (3 dB is half the squared error, 10 dB a tenth of it.)
+#
+# Put your second answer into the next cell. It comes back near the end.
+
+# %% tags=["lecture"]
+my_guess_in_db = 0.0
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
+# ## Intuition
+#
+# ### A moving dot needs one number, but not a linear one
+#
+# Make the world as small as it gets: sixteen pixels in a row, and one bright dot at position $p$. Nothing else ever happens. Here are six of its frames.
+
+# %% tags=["lecture"]
+pixels = np.arange(16)
+positions = np.linspace(2.0, 13.0, 200)
+dots = np.exp(-0.5 * ((pixels - positions[:, None]) / 0.9) ** 2)  # (200, 16), one frame a row
+
+fig, axes = plt.subplots(1, 6, figsize=(8, 0.9), sharey=True)
+for axis, i in zip(axes, np.linspace(0, 199, 6).astype(int), strict=True):
+    axis.imshow(dots[i : i + 1], cmap="gray", aspect="auto")
+    axis.set(title=f"p = {positions[i]:.1f}", xticks=[], yticks=[])
+plt.show()
+
+# %% [markdown] tags=["lecture"]
+# One number says everything about such a frame: $p$. So a code of one number exists. Does PCA find it? The next cell gives it one number, then two, then six, and asks it to draw the frame with $p = 5.3$.
+
+# %% tags=["lecture"]
+from sklearn.decomposition import PCA
+
+fig, axis = plt.subplots(figsize=(7, 2.8))
+axis.plot(pixels, dots[60], "k", label="the frame")
+for k, style in ((1, ":"), (2, "--"), (6, "-")):
+    pca = PCA(k).fit(dots)
+    axis.plot(pixels, pca.inverse_transform(pca.transform(dots[60:61]))[0], style, label=f"PCA with {k}")
+axis.set(xlabel="pixel", ylabel="brightness")
+axis.legend()
+plt.show()
+
+# %% [markdown] tags=["lecture"]
+# With one number or two PCA draws a smear, and even six leave ripples where there is nothing.
+
+# %% [markdown] tags=["lecture"]
+# The reason is geometry. As the dot moves, its frames trace a **curve** through the 16-dimensional space of pictures. A curve has one dimension, but it bends into many, and PCA can only lay a flat plane through it.
+
+# %% [markdown] tags=["lecture"]
+# So this is the job: learn the curve, and a number that says where on it we are. That is an **autoencoder** (自编码器): a network that writes the number, the *encoder*, and a network that draws the frame from it, the *decoder*, trained together to give back what went in.
+
+# %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
+# ### What being sure costs
+#
+# A plain autoencoder may use its number like a telephone directory: frame 1 is 0.001, frame 2 is 517.3, and the numbers in between mean nothing. M could not predict in such a code, and C could not steer by it.
+
+# %% [markdown] tags=["lecture"]
+# The **variational** autoencoder prevents that by two rules. The encoder answers with a region instead of a number: a mean $\mu$ and a spread $\sigma$, and the decoder gets a random draw from that region. And it **pays** for how far its region is from a common one, the *prior* $\mathcal{N}(0, 1)$.
+#
+# The price is a Kullback-Leibler divergence (KL 散度). A *latent* number (隐变量) is one of the numbers of the code; for one of them the price is
+#
+# $$\mathrm{KL} = \tfrac12\left(\mu^2 + \sigma^2 - 1 - \log \sigma^2\right) \text{ nats},$$
+#
+# where $\mu$ is the mean, $\sigma$ the spread, and a *nat* is a unit of information ($1$ bit is $0.69$ nats).
+
+# %% [markdown] tags=["lecture"]
+# Six frames, one latent number, two encoders: one that is sure of its answers, and one that is not.
+
+# %% tags=["lecture"]
+means = np.array([-1.5, -0.9, -0.3, 0.3, 0.9, 1.5])  # six frames, six numbers
+z = np.linspace(-3, 3, 400)
+fig, axes = plt.subplots(1, 2, figsize=(8, 2.4), sharex=True)
+for axis, sigma in zip(axes, (0.12, 0.7), strict=True):
+    price = 0.5 * (means**2 + sigma**2 - 1 - np.log(sigma**2))
+    for mean in means:
+        axis.fill_between(z, np.exp(-0.5 * ((z - mean) / sigma) ** 2) / sigma, alpha=0.4)
+    axis.set(title=f"σ = {sigma}: {price.mean():.2f} nats a frame", xlabel="z", yticks=[])
+plt.show()
+
+# %% [markdown] tags=["lecture"]
+# On the left the six regions do not overlap: whoever draws $z$ can tell which frame it was, and that costs about two nats, a little more than $\log 6 = 1.79$, which is what it takes to name one of six. On the right the price is low, and three neighbours look alike.
+
+# %% [markdown] tags=["lecture"]
+# That is the bargain of the VAE in one picture. It will pay for exactly as much certainty as the decoder can turn into a better frame, and no more. And since every nat has a price, neighbours in the picture become neighbours in the code: mistaking one for the other then costs least.
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
+# ## Build
+#
+# One operation a cell, on eight frames of the Playground.
+#
+# ### Frames for a model
+#
+# Stored frames are whole numbers from 0 to 255 with the colours last. A model reads floats from 0 to 1 with the colours first. One function in the course converts; you have imported it.
+
+# %% tags=["lecture", "nbval-check-output"]
+frames = test_films.frames[0, ::4]  # uint8
+x = to_model(frames)
+print(frames.dtype, frames.shape, "->", x.dtype, tuple(x.shape))
+
+# %% [markdown] tags=["lecture"]
+# ### Encoder: three convolutions
+#
+# A convolution with stride 2 halves the width and the height. With $n$ pixels going in, kernel $k$, padding $p$ and stride 2, there come out
+#
+# $$n' = \left\lfloor \frac{n + 2p - k}{2} \right\rfloor + 1$$
+#
+# pixels: with $k = 4$ and $p = 1$ that is exactly half. Each step looks at a wider piece of the frame and has more channels to say what it saw. At the end the picture is laid out as one row.
+
+# %% tags=["lecture"]
+torch.manual_seed(0)
+
+
+def make_encoder() -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(3, 32, 4, stride=2, padding=1), nn.ReLU(),  # (B, 3, 32, 32) -> (B, 32, 16, 16)
+        nn.Conv2d(32, 64, 4, stride=2, padding=1), nn.ReLU(),  # -> (B, 64, 8, 8)
+        nn.Conv2d(64, 128, 4, stride=2, padding=1), nn.ReLU(),  # -> (B, 128, 4, 4)
+        nn.Flatten(),  # (B, 128, 4, 4) -> (B, 2048)
+    )  # fmt: skip
+
+
+# %% [markdown] tags=["lecture"]
+# It has not learned anything yet, but it runs.
+
+# %% tags=["lecture", "nbval-check-output"]
+features = make_encoder()(x)
+print(tuple(x.shape), "->", tuple(features.shape))
+
+# %% [markdown] tags=["lecture"]
+# 3,072 numbers went in and 2,048 came out: so far hardly anything was squeezed. The convolutions have turned "how bright is this pixel" into "is there such an edge here". The squeeze comes now.
+
+# %% [markdown] tags=["lecture"]
+# ### Two answers: the mean and the spread
+#
+# One linear layer reads the mean $\mu$ off the features, a second one $\log \sigma^2$. The logarithm may be any real number, so the network needs no care to keep the spread positive.
+
+# %% tags=["lecture", "nbval-check-output"]
+to_mu, to_logvar = nn.Linear(2048, 32), nn.Linear(2048, 32)
+mu, logvar = to_mu(features), to_logvar(features)  # (B, 2048) -> (B, 32), (B, 32)
+print(tuple(mu.shape), tuple(logvar.shape))
+
+# %% [markdown] tags=["lecture"]
+# Eight frames, 32 numbers each, and for each number how sure the encoder is of it.
+
+# %% [markdown] tags=["lecture"]
+# ### A draw that lets gradients through
+#
+# The decoder must get a draw from $\mathcal{N}(\mu, \sigma^2)$. But a draw has no derivative: how should training know whether $\mu$ ought to move?
+
+# %% [markdown] tags=["lecture"]
+# The **reparameterisation trick** (重参数化) puts the chance outside (Kingma & Welling 2014, section 2.4):
+#
+# $$z = \mu + \sigma\,\varepsilon, \qquad \varepsilon \sim \mathcal{N}(0, 1).$$
+#
+# Now $z$ is an ordinary function of $\mu$ and $\sigma$, with derivatives $1$ and $\varepsilon$. In the course a random draw always takes its generator by name, so that the same seed gives the same film.
+
+# %% tags=["lecture"]
+def reparameterise(mu: torch.Tensor, logvar: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    epsilon = torch.randn(mu.shape, generator=generator)  # (B, 32)
+    return mu + torch.exp(0.5 * logvar) * epsilon  # sigma = exp(logvar / 2)
+
+
+# %% [markdown]
+# A check by hand, before it disappears into a network. Ten thousand draws for one frame with $\mu = 2$ and $\sigma = 0.5$ must have that mean and that spread.
+
+# %% tags=["nbval-check-output"]
+many = reparameterise(torch.full((10_000,), 2.0), torch.full((10_000,), 2 * np.log(0.5)), torch.Generator().manual_seed(0))
+print(f"mean {many.mean():.1f}, spread {many.std():.1f}")
+
+# %% [markdown] tags=["lecture"]
+# Chance came in through $\varepsilon$ alone, and the two answers of the encoder decide what becomes of it.
+
+# %% [markdown] tags=["lecture"]
+# ### Decoder: the way back
+#
+# The decoder mirrors the encoder. A linear layer lays 32 numbers out as a picture of 4 by 4 pixels with many channels, and transposed convolutions double the side three times. The last step squeezes every value into the range from 0 to 1, where colours live.
+
+# %% tags=["lecture"]
+def make_decoder() -> nn.Sequential:
+    return nn.Sequential(
+        nn.Linear(32, 256 * 4 * 4), nn.Unflatten(1, (256, 4, 4)),  # (B, 32) -> (B, 256, 4, 4)
+        nn.ConvTranspose2d(256, 96, 4, stride=2, padding=1), nn.ReLU(),  # -> (B, 96, 8, 8)
+        nn.ConvTranspose2d(96, 48, 4, stride=2, padding=1), nn.ReLU(),  # -> (B, 48, 16, 16)
+        nn.ConvTranspose2d(48, 3, 4, stride=2, padding=1), nn.Sigmoid(),  # -> (B, 3, 32, 32)
+    )  # fmt: skip
+
+
+# %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
+# ### The loss: two prices in one currency
+#
+# What is a good encoder and a good decoder? One that draws the frame well and pays little for its code. Both can be counted in nats, so they can be added.
+
+# %% [markdown] tags=["lecture"]
+# Training maximises a lower bound on the probability of the frames, the *evidence lower bound* (ELBO). Turned round into a loss it reads
+#
+# $$\mathcal{L} \;=\; \underbrace{\frac{1}{2 s^2}\sum_{i=1}^{3072} (x_i - \hat x_i)^2}_{\text{how badly is the frame drawn?}} \;+\; \beta\,\underbrace{\sum_{j=1}^{32} \tfrac12\left(\mu_j^2 + \sigma_j^2 - 1 - \log\sigma_j^2\right)}_{\text{what did the code cost?}}$$
+#
+# with $x_i$ a pixel's value, $\hat x_i$ the decoder's, $\mu_j$ and $\sigma_j$ the encoder's two answers for latent number $j$. Both parts are in nats.
+
+# %% [markdown] tags=["lecture"]
+# Two numbers are ours to choose. The number $s$ (`sigma` in the configuration) says how large an error of a pixel is ordinary; ours is 0.07. $\beta$ is 1, which is the bound itself, until we change it to break things.
+
+# %% tags=["lecture"]
+def reconstruction(x: torch.Tensor, drawn: torch.Tensor, s: float = 0.07) -> torch.Tensor:
+    return (x - drawn).square().flatten(1).sum(dim=1) / (2 * s**2)  # (B, 3, 32, 32) -> (B,)
+
+
+def kl_to_prior(mu: torch.Tensor, logvar: torch.Tensor) -> torch.Tensor:
+    return 0.5 * (mu**2 + logvar.exp() - 1 - logvar)  # (B, 32), one price for each number
+
+
+# %% [markdown] tags=["lecture"]
+# The first function is the first brace of the formula, the second one the second, still one price for each latent number, so that we can ask later which of them are in use.
+#
+# ### All of it as one class
+#
+# Now the parts together: encode, draw, decode.
+
+# %% tags=["lecture"]
+class VAE(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder, self.decoder = make_encoder(), make_decoder()
+        self.to_mu, self.to_logvar = nn.Linear(2048, 32), nn.Linear(2048, 32)
+
+    def forward(self, x: torch.Tensor, generator: torch.Generator) -> tuple[torch.Tensor, ...]:
+        features = self.encoder(x)  # (B, 3, 32, 32) -> (B, 2048)
+        mu, logvar = self.to_mu(features), self.to_logvar(features)  # (B, 32) each
+        return self.decoder(reparameterise(mu, logvar, generator)), mu, logvar
+
+
+# %% [markdown] tags=["lecture"]
+# The library's class in `course_lib/models/vae.py` is the same idea in the same names; it takes its widths from a configuration, so that one class serves frames of 32 and of 64 pixels. Given the same weights and the same generator, yours and the library's must agree.
+
+# %% tags=["lecture", "nbval-check-output"]
+from course_lib.models import vae as library
+from course_lib.training import load_config
+
+config = load_config("vae", "cpu")
+theirs, mine = library.VAE(config.model), VAE()
+mine.load_state_dict(theirs.state_dict())
+drawn, mu, logvar = mine(x, torch.Generator().manual_seed(1))
+output = theirs(x, torch.Generator().manual_seed(1))
+assert torch.allclose(drawn, output.frames, atol=1e-5) and torch.allclose(mu, output.mu, atol=1e-5)
+print("agree to 1e-5;", sum(p.numel() for p in mine.parameters()), "parameters")
+
+# %% [markdown]
+# From here on we use the library's, whose training loop, checkpoints and configurations later chapters share.
+#
+# ### The paper's own size
+#
+# The paper's V reads 64 by 64 pixels with four convolutions and has 4,348,547 parameters. The same class builds it from another configuration. On torch's device `meta` a network has shapes but holds no numbers, so counting costs nothing.
+
+# %% tags=["nbval-check-output"]
+with torch.device("meta"):
+    paper = library.VAE(load_config("vae", "paper").model)
+print(sum(p.numel() for p in paper.parameters()))
+
+# %% [markdown]
+# Exactly the published count. Where are they? Three of four sit in the decoder; exercise 4 counts the encoder's by hand.
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
+# ## Train live
+#
+# Now train on a thousand films for as long as a lecture can wait. We keep four held-out frames aside, to look at while it learns.
+
+# %% tags=["lecture"]
+from course_lib.models.vae_views import reconstruct
+from course_lib.training import train
+
+live_config = load_config("vae", "cpu", {"train.steps": 1200, "train.warmup": 50, "data.count": 1000})
+torch.manual_seed(0)
+live = library.VAE(live_config.model)
+shown = test_films.frames[[1, 2, 3, 4], [6, 12, 3, 20]]  # (4, 32, 32, 3)
+untrained = reconstruct(live, shown)
+
+# %% [markdown] tags=["lecture"]
+# Left: the loss. Right: the four frames above, and below the model's drawings of them. Watch the order in which things appear. For the first three hundred steps it draws the mean frame, and the loss stands still: a plateau on which many a run has been given up. Then come the places of bodies, then their colours. Shapes are last.
+
+# %% tags=["lecture"]
+watch = show.live("VAE, live", every=25)
+
+
+def look(step: int, parts: dict[str, float]) -> None:
+    picture = None
+    if step % 25 == 0:
+        rows = np.stack([shown, reconstruct(live, shown)])  # (2, 4, 32, 32, 3)
+        picture = np.concatenate(np.concatenate(rows, axis=1), axis=1)  # -> (64, 128, 3)
+    watch.update(step, {"loss": parts["loss"]}, picture=picture)
+
+
+history = train("vae", live_config, on_step=look, data=train_films.frames, model=live)
+watch.close()
+
+# %% [markdown] tags=["lecture"]
+# The loss is still falling. The checkpoint that comes with the course is this very recipe, run for longer and on more films; its provenance file says how long.
+
+# %% tags=["lecture"]
+from course_lib.training import load_checkpoint, provenance
+
+shipped = load_checkpoint("vae", size="cpu")
+about = provenance("vae", size="cpu")
+print(f"shipped: {about['steps']} steps in {about['minutes']:.0f} minutes; live: {len(history.rows)} steps in {history.minutes:.1f}")
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
+# ## Look
+#
+# Pictures before tables. The film of the beginning, and three drawings of it, each from 32 numbers a frame: PCA, the network after its minute, the shipped network.
+
+# %% tags=["lecture"]
+from course_lib.exam.reconstruction import pca_coder
+
+pca = pca_coder(train_films.frames[:, ::4].reshape(-1, 32, 32, 3))
+drawings = {
+    "the film": film,
+    "PCA, 32 numbers": to_uint8(pca(to_model(film))),
+    "VAE, live": reconstruct(live, film),
+    "VAE, shipped": reconstruct(shipped, film),
+}
+show.strips(drawings, every=4)
+
+# %% [markdown] tags=["lecture"]
+# PCA does with moving bodies what it did with the moving dot: it smears them over all the places where bodies have been. Look at the agent, the smallest thing in the picture and the one that matters most to an agent.
+
+# %% [markdown] tags=["lecture"]
+# And your first answer? Places and colours come back well. What goes first is the angle: a tilted box is drawn as a purple lump without corners. An angle changes few pixels, and the loss counts pixels. Here are the same drawings in motion.
+
+# %% tags=["lecture"]
+show.side_by_side({k: drawings[k] for k in ("the film", "PCA, 32 numbers", "VAE, shipped")}, scale=5)
+
+# %% [markdown] tags=["lecture"]
+# ### Which numbers are awake?
+#
+# The price a latent number pays, averaged over frames, is how much it says about them. A number that pays nothing answers $\mu = 0$, $\sigma = 1$ to every frame: it is asleep. How many are asleep here?
+
+# %% tags=["lecture"]
+from course_lib.models.vae_views import latents
+
+all_mu, all_logvar = latents(shipped, test_films.frames[:, ::4].reshape(-1, 32, 32, 3))
+price = kl_to_prior(torch.from_numpy(all_mu), torch.from_numpy(all_logvar)).mean(dim=0).numpy()  # (N, 32) -> (32,)
+order = np.argsort(-price)
+fig, axis = plt.subplots(figsize=(7, 2.4))
+axis.bar(np.arange(32), price[order])
+axis.set(xlabel="latent number, most expensive first", ylabel="nats a frame", title=f"{price.sum():.0f} nats in all")
+plt.show()
+
+# %% [markdown] tags=["lecture"]
+# None. Every number works, and none works much harder than the others: for two bodies and an agent, 32 numbers are few.
+
+# %% [markdown] tags=["lecture"]
+# ### What did they come to mean?
+#
+# Take one frame, move one number through its range, keep the others, and let the decoder draw. Each row below is one of the five most expensive numbers, from $-2$ to $2$.
+
+# %% tags=["lecture"]
+from course_lib.models.vae_views import sweep
+
+amounts = [-2.0, -1.3, -0.7, 0.0, 0.7, 1.3, 2.0]
+chosen = [int(i) for i in order[:5]]
+show.grid(sweep(shipped, film[6], chosen, amounts), columns=len(amounts))
+
+# %% [markdown] tags=["lecture"]
+# Rarely is one number one thing. Nobody told the network that position and colour are separate matters, and nothing in the loss asks for it: turning the 32 axes into each other costs nothing as long as the price stays the same.
+
+# %% [markdown] tags=["lecture"]
+# So "number 7 is the ball" is a sentence to be careful with. What a code knows has to be asked with more care than by looking at one axis; notebook 05 is about that.
+
+# %% [markdown] tags=["lecture"]
+# ### Between two frames
+#
+# If the code is a map of the world and not a telephone directory, the way between two frames should lead through other frames. Mixing pixels cannot do that: it fades one out and the other in. The two frames below are five steps apart in one film.
+
+# %% tags=["lecture"]
+from course_lib.models.vae_views import blend
+
+pixels_mixed, latents_mixed = blend(shipped, film[1], film[6], steps=9)
+show.strips({"pixels mixed": pixels_mixed, "latents mixed": latents_mixed}, labels=[""] * 9)
+
+# %% [markdown]
+# In the lower row bodies stay bodies: they move and change instead of fading. But the green triangle may well turn orange on its way. A straight line through this code is not a straight line through the world, and nothing in the loss asked for that.
+
+# %% [markdown]
+# ### Frames out of nothing
+#
+# Because all regions were pulled towards the same prior, a draw from the prior is a possible code, and the decoder draws something for it. It is not a good frame: no film was behind it, and the 32 numbers were drawn as if they had nothing to do with each other. It shows what the decoder takes for likely. Sampling well is the business of part III.
+
+# %%
+from course_lib.models.vae_views import from_prior
+
+show.grid(from_prior(shipped, 16, torch.Generator().manual_seed(3)), columns=8)
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
+# ### The same class on real frames
+#
+# Nobody should learn only from a toy. This is CarRacing-v3, the environment of the paper, recorded for this course and shipped with it (`data/carracing`). The class is the same, with four convolutions for 64 by 64 pixels; the tracks of the test episodes were never trained on.
+
+# %% tags=["lecture"]
+from course_lib.worlds.carracing import load_carracing
+
+car = load_checkpoint("vae", size="cpu-carracing")
+road = load_carracing("test").episode(0)[0]  # uint8 (80, 64, 64, 3)
+show.strips({"CarRacing": road, "from 32 numbers": reconstruct(car, road)}, every=8)
+
+# %% [markdown] tags=["lecture"]
+# The road, its bend and the car stay. The kerbs and the pale squares on the grass get soft. For driving that is a fine bargain; for a game about counting squares it would not be.
+
+# %% [markdown]
+# Train it yourself for a few steps if you like (change 0 to 60; about half a minute).
+
+# %% tags=["optional"]
+steps = 0
+if steps:
+    car_config = load_config("vae", "cpu-carracing", {"train.steps": steps, "train.warmup": 10})
+    own_car = train("vae", car_config).model
+    display(show.strips({"CarRacing": road, "after a few steps": reconstruct(own_car, road)}, every=8))
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
+# ## Play
+#
+# Push one number and see the frame follow. Left the frame, in the middle its reconstruction, right the reconstruction with one latent number pushed by so many standard deviations of the prior. Rank 0 is the most expensive number, rank 31 the cheapest.
+
+# %% [markdown] tags=["lecture"]
+# Try to find a number that moves only the agent. Then one that changes a colour and nothing else. Does the same number do the same thing in another frame?
+
+# %% tags=["lecture", "nbval-ignore-output"]
+from course_lib.models.vae_views import push
+
+
+def push_number(rank: int = 0, amount: float = 1.5, frame: int = 6) -> np.ndarray:
+    """Push the latent number with this rank of price. Returns a uint8 picture."""
+    return push(shipped, film[frame], int(order[rank]), amount)
+
+
+show.explore(push_number, rank=(0, 31), amount=(-3.0, 3.0, 0.25), frame=(0, 31))
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
+# ## Break it
+#
+# Every nat has a price, and $\beta$ sets it. What happens when the price rises? Take the network that you have just trained and let it train on, four copies of it, at four prices: the old one, ten times as much, a hundred times, a thousand times.
+
+# %% tags=["lecture"]
+import copy
+
+broken, falls = {}, {}
+for beta in (1.0, 10.0, 100.0, 1000.0):
+    dearer = load_config("vae", "cpu", {"model.beta": beta, "train.steps": 100, "train.warmup": 0, "data.count": 1000})
+    start = library.VAE(dearer.model)
+    start.load_state_dict(copy.deepcopy(live.state_dict()))
+    run = train("vae", dearer, progress="none", data=train_films.frames, model=start)
+    broken[beta], falls[beta] = run.model, (run.column("loss"), run.column("kl"))
+
+# %% [markdown] tags=["lecture"]
+# Before you look at the next figure: which of these two curves will tell you that something has gone wrong, the loss or the KL?
+
+# %% tags=["lecture"]
+fig, axes = plt.subplots(1, 2, figsize=(8.5, 2.8))
+for beta, (loss, kl) in falls.items():
+    axes[0].plot(loss, label=f"β = {beta:g}")
+    axes[1].plot(kl)
+axes[0].set(title="loss", xlabel="step", yscale="log")
+axes[1].set(title="KL, nats a frame", xlabel="step")
+axes[0].legend()
+plt.show()
+
+# %% [markdown] tags=["lecture"]
+# At the old price both curves take a jolt, because the optimiser begins anew, and return. At the higher prices the loss falls, as a loss should; nobody who watches it alone would stop these runs. The KL says what is going on. The encoder gives up its answers, first some, then nearly all, and at a thousand times the price it says the same about every frame.
+
+# %% tags=["lecture"]
+from course_lib.exam.reconstruction import kl_by_film, mean_frame_coder, psnr_by_film, vae_coder
+
+few = test_films.frames[:30, ::4]
+mean_frame = mean_frame_coder(train_films.frames[:, ::4].reshape(-1, 32, 32, 3))
+rows = [{"model": "the mean frame", "KL (nats)": 0.0, "PSNR (dB)": psnr_by_film(mean_frame, few).mean()}]
+for beta, model in broken.items():
+    decibels = psnr_by_film(vae_coder(model, torch.Generator().manual_seed(0)), few).mean()
+    rows.append({"model": f"beta = {beta:g}", "KL (nats)": kl_by_film(model, few).mean(), "PSNR (dB)": decibels})
+show.table(rows)
+
+# %% [markdown] tags=["lecture"]
+# With the KL the picture goes. What is left at $\beta = 1000$ is the mean frame: the decoder has learned to ignore a code that says nothing.
+
+# %% tags=["lecture"]
+collapsed = {f"beta = {beta:g}": reconstruct(model, film) for beta, model in broken.items()}
+show.strips({"the film": film, **collapsed}, every=4)
+
+# %% [markdown] tags=["lecture"]
+# This is **posterior collapse** (后验坍塌), and it is the first of a family: dead codes in notebook 13, ignored actions in 15, collapsed embeddings in 17 are its relatives. All of them have this in common: the loss looks healthy, and another number, which somebody has to print, does not.
+
+# %% tags=["lecture"]
+kl_broken = [row["KL (nats)"] for row in rows[1:]]
+assert all(np.diff(kl_broken) < 0), "a higher price buys fewer nats"
+assert kl_broken[-1] < 1.0 < 50 < kl_broken[0], "at a thousand times the price the posterior has collapsed"
+assert falls[1000.0][0][-1] < 0.2 * falls[1000.0][0][0], "while the loss has fallen, as losses do"
+
+# %% [markdown]
+# A trap on the way: $\beta$ is not the only knob. Dividing the squared error by $2 s^2$ and multiplying the KL by $\beta$ do the same thing up to a factor: $s = 0.7$ with $\beta = 1$ is $s = 0.07$ with $\beta = 100$. The paper's program adds up squared errors without dividing, which is $s^2 = 1/2$, on frames that are four times as large as ours. Copy its loss to small frames without thinking, and you train at a hundredfold price without knowing it: the row with $\beta = 100$ is the code you get.
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
+# ## Measure
+#
+# The claim to test: with 32 numbers a frame the VAE draws held-out films at least 3 dB better than PCA with 32 components. We ask it on 100 test films. The interval is a bootstrap over films, because frames of one film resemble each other. The network's code is a draw of $z$, with its noise, because that is what M will get.
+
+# %% tags=["lecture"]
+from course_lib.exam.reconstruction import gain_over_pca
+
+fit_on = train_films.frames[:, ::4].reshape(-1, 32, 32, 3)
+simple = gain_over_pca(shipped, fit_on, test_films.frames)
+columns = {"model": "on simple", "value": "dB", "low": "from", "high": "to"}
+show.table([simple[k] for k in ("untrained", "mean_frame", "pca", "vae", "gain")], columns)
+
+# %% [markdown] tags=["lecture"]
+# And as claims that would stop the notebook if they were false:
+
+# %% tags=["lecture"]
+print(f"gain over PCA: {simple['gain']['value']:.1f} dB; your guess was {my_guess_in_db}")
+print(f"KL: {simple['kl']['value']:.0f} nats a frame")
+assert simple["gain"]["low"] >= 3.0
+assert simple["kl"]["low"] > 5.0, "below this the code would say next to nothing"
+assert simple["untrained"]["high"] < simple["mean_frame"]["low"] < simple["pca"]["low"]
+
+# %% [markdown] tags=["lecture"]
+# The controls read from top to bottom. An untrained network is worse than the mean frame. The mean frame already has many decibels, because most of a frame is wall and sky: a decibel value alone means little, a difference between two of them on the same films means something.
+
+# %% [markdown] tags=["lecture"]
+# Why is the KL there? Without it the comparison would be unfair the other way: 32 real numbers of unlimited precision could hold anything. The KL says how much they hold.
+
+# %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
+# ### And where it is harder
+#
+# The film set `rich` has up to four bodies, random colours and backgrounds, a lamp with shadows, platforms, a screen. The same network and the same recipe, trained on `rich`; PCA too is fitted to `rich`.
+
+# %% [markdown] tags=["lecture"]
+# The last row of the table asks something else: how does the network that only ever saw `simple` draw `rich`?
+
+# %% tags=["lecture"]
+rich_test = load_films("rich", split="test", count=100)
+rich_fit = load_films("rich", split="train", count=1000).frames[:, ::4].reshape(-1, 32, 32, 3)
+rich = gain_over_pca(load_checkpoint("vae", size="cpu-rich"), rich_fit, rich_test.frames)
+from course_lib.exam.reconstruction import interval_row
+
+stranger = psnr_by_film(vae_coder(shipped, torch.Generator().manual_seed(0)), rich_test.frames)
+rows = [rich[k] for k in ("mean_frame", "pca", "vae", "gain")] + [interval_row("vae of simple", stranger, "dB")]
+show.table(rows, columns | {"model": "on rich"})
+
+# %% [markdown] tags=["lecture"]
+# The gain is half as large as on `simple`, and a network outside of what it was trained on is worse than the mean frame. Look at how it fails: it draws what it knows.
+
+# %% tags=["lecture"]
+rich_vae = load_checkpoint("vae", size="cpu-rich")
+show.strips({"rich": rich_test.frames[3], "its own VAE": reconstruct(rich_vae, rich_test.frames[3]),
+             "the VAE of simple": reconstruct(shipped, rich_test.frames[3])}, every=4)  # fmt: skip
+
+# %% [markdown] tags=["lecture"]
+# Here is the limit of 32 numbers and of a network of this size. Colours and light survive, because they fill many pixels and every pixel counts the same. What gets lost are edges, small bodies, and at times the agent. The loss does not know what is important.
+
+# %% [markdown] tags=["lecture"]
+# That is the argument with which part V begins: why predict pixels at all?
+
+# %% [markdown] tags=["lecture"]
+# ### And on real frames
+#
+# The same question for CarRacing: PCA fitted to frames of the training tracks, both codes tried on other tracks.
+
+# %% tags=["lecture"]
+tracks, _ = load_carracing("test").films(40)  # uint8 (N, 40, 64, 64, 3)
+driving = gain_over_pca(car, load_carracing("train").frames[::3], tracks)
+rows = [driving[k] for k in ("mean_frame", "pca", "vae", "gain")]
+show.table(rows, columns | {"model": "on CarRacing"})
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Exercises
+#
+# Five, from five to ten minutes each. A blank left as `...` never stops the notebook: the library's answer is used. Fill it in, run the cell, and it is checked at once by properties and on random inputs. `hint("vae.kl")` helps in two steps; `answer("vae.kl")` shows a solution.
+
+# %%
+from course_lib.exercises import exercise, progress
+
+# %% [markdown]
+# **1. A draw that lets gradients through.** From memory: $z$ from $\mu$, $\log\sigma^2$ and a given $\varepsilon$.
+
+# %%
+@exercise("vae.reparameterise")
+def my_reparameterise(mu: torch.Tensor, logvar: torch.Tensor, epsilon: torch.Tensor) -> torch.Tensor:
+    """z = mu + sigma * epsilon. All (B, Z) -> (B, Z)."""
+    ...
+
+
+# %% [markdown]
+# **2. What a frame pays.** The KL of each frame in nats, summed over its latent numbers.
+
+# %%
+@exercise("vae.kl")
+def my_kl(mu: torch.Tensor, logvar: torch.Tensor) -> torch.Tensor:
+    """KL(N(mu, sigma^2) || N(0, 1)) of each frame. (B, Z) -> (B,)."""
+    ...
+
+
+# %% [markdown]
+# **3. Decibels.** $\mathrm{PSNR} = 10 \log_{10}(1 / \mathrm{MSE})$ of each frame, where MSE is the mean squared error over its colours and pixels.
+
+# %%
+@exercise("vae.psnr")
+def my_psnr(frames: torch.Tensor, reconstructions: torch.Tensor) -> torch.Tensor:
+    """PSNR in dB of each frame, values in [0, 1]. (B, 3, H, W) -> (B,)."""
+    ...
+
+
+# %% [markdown]
+# **4. Count the paper's network.** How many weights and biases has one convolution with square kernels? With your function the paper's encoder (3 to 32, 64, 128 and 256 channels, kernel 4) adds up below.
+
+# %%
+@exercise("vae.conv_parameters")
+def my_conv_parameters(inside: int, outside: int, kernel: int) -> int:
+    """Weights and biases of one convolution."""
+    ...
+
+
+# %% [markdown]
+# The encoder of the paper, with your count:
+
+# %% tags=["nbval-check-output"]
+print(sum(my_conv_parameters(a, b, 4) for a, b in ((3, 32), (32, 64), (64, 128), (128, 256))))
+
+# %% [markdown]
+# **5. Which numbers are awake.** Count the latent numbers that carry more than `threshold` nats on average.
+
+# %%
+@exercise("vae.active_units")
+def my_active_units(mu: torch.Tensor, logvar: torch.Tensor, threshold: float = 0.1) -> int:
+    """(N, Z), (N, Z) -> how many latent numbers are awake."""
+    ...
+
+
+# %% [markdown]
+# How many of their 32 do the four networks of *Break it* use?
+
+# %%
+for beta, model in broken.items():
+    mu_b, logvar_b = latents(model, few.reshape(-1, 32, 32, 3))
+    print(f"beta = {beta:g}: {my_active_units(torch.from_numpy(mu_b), torch.from_numpy(logvar_b))} of 32 awake")
+
+# %% [markdown]
+# What you have solved so far, here and in the other notebooks:
+
+# %% tags=["nbval-ignore-output"]
+progress()
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
+# ## Which claim survives?
+#
+# **"A VAE's encoder compresses into a space of few dimensions"** (通过 VAE 编码器压缩成低维空间表示). It stands. 3,072 values became 32, and the films drawn from them are at least 3 dB better than the best linear code of that size. The price is known: so many nats a frame, in the table above.
+
+# %% [markdown] tags=["lecture"]
+# **"Its decoder recovers the pixels"** (恢复成像素级的视频数据). Partly. What comes back is the decoder's best guess. On `simple` it is close; on `rich` small things get lost, and the loss is blind to which of them matter.
+
+# %% [markdown] tags=["lecture"]
+# **What this toy cannot show.** Sora's autoencoder compresses video in space and time, with latents that remain pictures; that is notebook 09. And V alone is no world model: it says what is there, not what comes next. That is M's work, in notebook 03.
+
+# %% [markdown] tags=["lecture"]
+# **An erratum on the way.** The slides cut a video into patches and then compress; the Sora report compresses first and cuts the latents. Notebook 09 does it in that order.
+
+# %% [markdown]
+# **Larger.** `python -m course_lib train vae --size gpu` trains the paper's network on `rich` at 64 by 64 pixels; `python -m course_lib params vae --size paper` counts it.
+#
+# **References.** Ha & Schmidhuber, *World Models*, 2018, arXiv 1803.10122, section 2.1 and appendix A.1. Kingma & Welling, *Auto-Encoding Variational Bayes*, 2014, arXiv 1312.6114, sections 2.2 to 2.4 and appendix B.
+#
+# Claims examined here: C17, C18

@@ -1,0 +1,103 @@
+"""Keep README.md true: its picture, its table of contents and its measured figures are made by this program.
+
+    python tools/readme.py             # rewrites the blocks between the markers, and the picture
+    python tools/readme.py --figures   # measures again as well (about a minute)
+
+The tests compare README's blocks with what `contents_block` and a fresh measurement give.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from course_lib import show
+from course_lib.contents import load_contents
+from course_lib.worlds.films import load_films, make_film
+from course_lib.worlds.scenes import film_seed
+
+ROOT = Path(__file__).resolve().parents[1]
+README = ROOT / "README.md"
+FILMS = [("simple", 1), ("rich", 0), ("goal", 2), ("rich", 4)]
+FILMS += [("bodies", 5), ("occluded", 4), ("rich", 2), ("simple", 6)]
+
+
+def picture() -> bytes:
+    """Eight films of the Playground side by side, as one GIF."""
+    films = [make_film(name, film_seed("validation", i)).frames for name, i in FILMS]  # each uint8 (32, 32, 32, 3)
+    rows = [np.concatenate(films[k : k + 4], axis=2) for k in (0, 4)]  # (32, 32, 128, 3)
+    return show.gif(np.concatenate(rows, axis=1), fps=10, scale=4).data  # (32, 64, 128, 3)
+
+
+def contents_block() -> str:
+    """The table of contents with the measured minutes of the notebooks that are built."""
+    contents = load_contents()
+    lines = ["| | notebook | you build | minutes |", "|---|---|---|---|"]
+    for number, title in contents.parts.items():
+        lines.append(f"| **{number}** | **{title}** | | |")
+        for entry in (e for e in contents.notebooks if e.part == number):
+            name = f"[{entry.title}](notebooks/{entry.stem}.ipynb)" if entry.built else entry.title
+            minutes = f"{entry.seconds / 60:.1f}" if entry.built and entry.seconds else "planned"
+            lines.append(f"| {entry.number} | {name} | {entry.builds} | {minutes} |")
+    return "\n".join(lines)
+
+
+def figures() -> dict[str, dict[str, dict]]:
+    """The exam's reconstruction rows for the three shipped VAEs, as notebook 02 computes them."""
+    from course_lib.exam.reconstruction import gain_over_pca
+    from course_lib.training import load_checkpoint
+    from course_lib.worlds.carracing import load_carracing
+
+    rows = {}
+    for name, size in (("simple", "cpu"), ("rich", "cpu-rich")):
+        fit = load_films(name, split="train", count=1000).frames[:, ::4].reshape(-1, 32, 32, 3)
+        test = load_films(name, split="test", count=100).frames
+        rows[name] = gain_over_pca(load_checkpoint("vae", size=size), fit, test)
+    tracks, _ = load_carracing("test").films(40)
+    fit = load_carracing("train").frames[::3]
+    rows["CarRacing-v3"] = gain_over_pca(load_checkpoint("vae", size="cpu-carracing"), fit, tracks)
+    return rows
+
+
+def figures_block(rows: dict[str, dict[str, dict]]) -> str:
+    """The measured figures as a table: PSNR of each coder, the gain over PCA with its interval, the KL."""
+    lines = ["| films | mean frame | PCA, 32 numbers | VAE, 32 numbers | gain over PCA (95 % interval) | KL |",
+             "|---|---|---|---|---|---|"]  # fmt: skip
+    for name, row in rows.items():
+        gain = row["gain"]
+        cells = [f"{row[k]['value']:.1f} dB" for k in ("mean_frame", "pca", "vae")]
+        cells += [f"{gain['value']:.1f} dB ({gain['low']:.1f} to {gain['high']:.1f})", f"{row['kl']['value']:.0f} nats"]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def block(name: str, text: str | None = None) -> str:
+    """The block of this name in README.md; with a text, write that into it first.
+
+    Raises ValueError when a marker is missing.
+    """
+    whole = README.read_text(encoding="utf-8")
+    begin, end = f"<!-- {name} -->\n", f"\n<!-- /{name} -->"
+    if begin not in whole or end not in whole:
+        raise ValueError(f"README.md has lost a marker: {begin.strip()} or {end.strip()}")
+    head, rest = whole.split(begin, 1)
+    old, tail = rest.split(end, 1)
+    if text is not None:
+        README.write_text(head + begin + text + end + tail, encoding="utf-8")
+    return old if text is None else text
+
+
+def main() -> None:
+    """Rewrite what is made by measuring, and say what was written."""
+    path = ROOT / "notebooks" / "pictures" / "playground.gif"
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(picture())
+    print(block("contents", contents_block()))
+    if "--figures" in sys.argv[1:]:
+        print(block("figures", figures_block(figures())))
+
+
+if __name__ == "__main__":
+    main()
