@@ -43,6 +43,7 @@ def make(split: str, episodes: int, frames: int) -> Recording:
 
 
 def main() -> None:
+    """Record the training and the test episodes and write both files."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--to", type=Path, default=FOLDER, help="folder to write to (default: %(default)s)")
     parser.add_argument("--quick", action="store_true", help="two short episodes a split, to try the tool")

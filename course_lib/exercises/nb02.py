@@ -30,7 +30,7 @@ def reparameterise(mu: Tensor, logvar: Tensor, epsilon: Tensor) -> Tensor:
     return mu + torch.exp(0.5 * logvar) * epsilon
 
 
-def check_reparameterise(candidate: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
+def _check_reparameterise(candidate: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
     g = _generator(0)
     mu, logvar, epsilon = (torch.randn(5, 4, generator=g) for _ in range(3))
     if not torch.allclose(_tensor(candidate(mu, logvar, torch.zeros(5, 4)), (5, 4)), mu, atol=1e-6):
@@ -63,7 +63,7 @@ register(
         difficulty=1,
         minutes=5,
         reference=reparameterise,
-        check=check_reparameterise,
+        check=_check_reparameterise,
         hints=(
             "The encoder gives logvar, the logarithm of sigma squared. Which function turns it into sigma?",
             "sigma = exp(logvar / 2). Then move away from mu by sigma times epsilon.",
@@ -80,7 +80,7 @@ def kl_of_frame(mu: Tensor, logvar: Tensor) -> Tensor:
     return 0.5 * (mu**2 + torch.exp(logvar) - 1.0 - logvar).sum(dim=1)
 
 
-def check_kl(candidate: Callable[[Tensor, Tensor], Tensor]) -> None:
+def _check_kl(candidate: Callable[[Tensor, Tensor], Tensor]) -> None:
     at_prior = _tensor(candidate(torch.zeros(3, 6), torch.zeros(3, 6)), (3,))
     if not torch.allclose(at_prior, torch.zeros(3), atol=1e-6):
         raise Wrong(f"At mu = 0, sigma = 1 the two distributions are one, and the KL is 0; yours is {at_prior[0]:.3g}.")
@@ -111,7 +111,7 @@ register(
         difficulty=2,
         minutes=10,
         reference=kl_of_frame,
-        check=check_kl,
+        check=_check_kl,
         hints=(
             "For one latent number: (mu^2 + sigma^2 - 1 - log sigma^2) / 2. Where does sigma^2 come from?",
             "sigma^2 = exp(logvar) and log sigma^2 = logvar. Sum over the last axis, one value a frame.",
@@ -128,7 +128,7 @@ def psnr(frames: Tensor, reconstructions: Tensor) -> Tensor:
     return -10.0 * torch.log10((frames - reconstructions).square().flatten(1).mean(dim=1))
 
 
-def check_psnr(candidate: Callable[[Tensor, Tensor], Tensor]) -> None:
+def _check_psnr(candidate: Callable[[Tensor, Tensor], Tensor]) -> None:
     x = torch.rand(4, 3, 8, 8, generator=_generator(0)) * 0.5
     off = _tensor(candidate(x, x + 0.1), (4,))
     if not torch.allclose(off, torch.full((4,), 20.0), atol=1e-3):
@@ -153,7 +153,7 @@ register(
         difficulty=1,
         minutes=5,
         reference=psnr,
-        check=check_psnr,
+        check=_check_psnr,
         hints=(
             "First the mean squared error of each frame, over colours and pixels. Then 10 log10(1 / that).",
             "(x - y).square().flatten(1).mean(dim=1) has shape (B,); take -10 * torch.log10 of it.",
@@ -170,7 +170,7 @@ def conv_parameters(inside: int, outside: int, kernel: int) -> int:
     return inside * outside * kernel * kernel + outside
 
 
-def check_conv_parameters(candidate: Callable[[int, int, int], int]) -> None:
+def _check_conv_parameters(candidate: Callable[[int, int, int], int]) -> None:
     rng = np.random.default_rng(0)
     for _ in range(5):
         inside, outside, kernel = (int(v) for v in rng.integers(1, 9, 3))
@@ -196,7 +196,7 @@ register(
         difficulty=2,
         minutes=10,
         reference=conv_parameters,
-        check=check_conv_parameters,
+        check=_check_conv_parameters,
         hints=(
             "Each channel that comes out looks at every channel that goes in, through a square window.",
             "inside * outside * kernel * kernel weights, and one bias for each channel that comes out.",
@@ -214,7 +214,7 @@ def active_units(mu: Tensor, logvar: Tensor, threshold: float = 0.1) -> int:
     return int((each.mean(dim=0) > threshold).sum())
 
 
-def check_active_units(candidate: Callable[..., int]) -> None:
+def _check_active_units(candidate: Callable[..., int]) -> None:
     g = _generator(0)
     mu, logvar = torch.zeros(50, 8), torch.zeros(50, 8)
     mu[:, :3] = torch.randn(50, 3, generator=g)  # three numbers that say something
@@ -252,7 +252,7 @@ register(
         difficulty=3,
         minutes=10,
         reference=active_units,
-        check=check_active_units,
+        check=_check_active_units,
         hints=(
             "Compute the KL of every latent number of every frame, without summing over the numbers: shape (N, Z).",
             "Average over the N frames, compare with the threshold, count the True, and make it an int.",

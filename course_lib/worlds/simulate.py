@@ -13,7 +13,7 @@ import numpy as np
 import pymunk
 
 from course_lib.worlds import spec
-from course_lib.worlds.scenes import Rect, Scene, body_radius
+from course_lib.worlds.scenes import Body, Rect, Scene, body_radius
 
 _F = spec.FIELD
 _STATIC = 100  # collision type of walls, floor and platforms; bodies have their slot
@@ -94,7 +94,7 @@ class Simulation:
         row[[_F["red"], _F["green"], _F["blue"]]] = np.array(spec.AGENT_COLOUR, np.float32) / 255.0
         self._reach[spec.AGENT_SLOT] = spec.AGENT_HALF_HEIGHT
 
-    def _add_body(self, slot: int, b) -> None:
+    def _add_body(self, slot: int, b: Body) -> None:
         if b.shape == "ball":
             moment = pymunk.moment_for_circle(b.mass, 0.0, b.size)
         elif b.shape == "box":
