@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 
 from course_lib import show
-from course_lib.models.dyna_play import plan_after, share_at_start, sheet
 from course_lib.models.tabular import grid_room, value_iteration
 from course_lib.show.figure import png_of_figure
 from course_lib.show.grids import Sheet, curves, rooms
+from course_lib.views.dyna import plan_after, share_at_start, sheet
 
 
 def _pixels(figure) -> np.ndarray:

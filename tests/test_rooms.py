@@ -20,6 +20,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "training": {"contract", "models", *GROUND},
     "planning": {"contract", "models", "training", *GROUND},
     "exam": {"contract", "models", "training", "planning", *GROUND},
+    "views": {"contract", "models", "show", *LATER, *GROUND},
     "exercises": {"contract", "models", *LATER, *GROUND},
     "contents": set(),
     "machine": {"contents"},

@@ -44,9 +44,9 @@ import numpy as np
 import torch
 
 from course_lib import show
-from course_lib.models.dyna_play import plan_after, share_at_start, sheet
 from course_lib.models.tabular import ACTIONS, grid_room
 from course_lib.show.grids import curves, rooms
+from course_lib.views.dyna import plan_after, share_at_start, sheet
 
 show.use_style()
 

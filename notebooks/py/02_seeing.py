@@ -334,8 +334,8 @@ print(sum(p.numel() for p in paper.parameters()))
 # Now train on a thousand films for as long as a lecture can wait. We keep four held-out frames aside, to look at while it learns.
 
 # %% tags=["lecture"]
-from course_lib.models.vae_views import reconstruct
 from course_lib.training import train
+from course_lib.views.vae import reconstruct
 
 live_config = load_config("vae", "cpu", {"train.steps": 1200, "train.warmup": 50, "data.count": 1000})
 torch.manual_seed(0)
@@ -403,7 +403,7 @@ show.side_by_side({k: drawings[k] for k in ("the film", "PCA, 32 numbers", "VAE,
 # The price a latent number pays, averaged over frames, is how much it says about them. A number that pays nothing answers $\mu = 0$, $\sigma = 1$ to every frame: it is asleep. How many are asleep here?
 
 # %% tags=["lecture"]
-from course_lib.models.vae_views import latents
+from course_lib.views.vae import latents
 
 all_mu, all_logvar = latents(shipped, test_films.frames[:, ::4].reshape(-1, 32, 32, 3))
 price = kl_to_prior(torch.from_numpy(all_mu), torch.from_numpy(all_logvar)).mean(dim=0).numpy()  # (N, 32) -> (32,)
@@ -422,7 +422,7 @@ plt.show()
 # Take one frame, move one number through its range, keep the others, and let the decoder draw. Each row below is one of the five most expensive numbers, from $-2$ to $2$.
 
 # %% tags=["lecture"]
-from course_lib.models.vae_views import sweep
+from course_lib.views.vae import sweep
 
 amounts = [-2.0, -1.3, -0.7, 0.0, 0.7, 1.3, 2.0]
 chosen = [int(i) for i in order[:5]]
@@ -440,7 +440,7 @@ show.grid(sweep(shipped, film[6], chosen, amounts), columns=len(amounts))
 # If the code is a map of the world and not a telephone directory, the way between two frames should lead through other frames. Mixing pixels cannot do that: it fades one out and the other in. The two frames below are five steps apart in one film.
 
 # %% tags=["lecture"]
-from course_lib.models.vae_views import blend
+from course_lib.views.vae import blend
 
 pixels_mixed, latents_mixed = blend(shipped, film[1], film[6], steps=9)
 show.strips({"pixels mixed": pixels_mixed, "latents mixed": latents_mixed}, labels=[""] * 9)
@@ -454,7 +454,7 @@ show.strips({"pixels mixed": pixels_mixed, "latents mixed": latents_mixed}, labe
 # Because all regions were pulled towards the same prior, a draw from the prior is a possible code, and the decoder draws something for it. It is not a good frame: no film was behind it, and the 32 numbers were drawn as if they had nothing to do with each other. It shows what the decoder takes for likely. Sampling well is the business of part III.
 
 # %%
-from course_lib.models.vae_views import from_prior
+from course_lib.views.vae import from_prior
 
 show.grid(from_prior(shipped, 16, torch.Generator().manual_seed(3)), columns=8)
 
@@ -492,7 +492,7 @@ if steps:
 # Try to find a number that moves only the agent. Then one that changes a colour and nothing else. Does the same number do the same thing in another frame?
 
 # %% tags=["lecture", "nbval-ignore-output"]
-from course_lib.models.vae_views import push
+from course_lib.views.vae import push
 
 
 def push_number(rank: int = 0, amount: float = 1.5, frame: int = 6) -> np.ndarray:

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from course_lib.models.vae import VAE, VAEConfig
-from course_lib.models.vae_views import blend, from_prior, latents, push, reconstruct, sweep
 from course_lib.show import probe
 from course_lib.training import load_config
+from course_lib.views.vae import blend, from_prior, latents, push, reconstruct, sweep
 
 
 @pytest.fixture(scope="module")
