@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 import warnings
+from dataclasses import replace
 
 import gymnasium
 import numpy as np
@@ -14,7 +15,7 @@ from gymnasium.utils.env_checker import check_env
 
 from course_lib.worlds import spec
 from course_lib.worlds.captions import caption, describe, motion
-from course_lib.worlds.draw import _Canvas, draw_film
+from course_lib.worlds.draw import _Canvas, _shadow, draw_film
 from course_lib.worlds.env import PlaygroundEnv
 from course_lib.worlds.films import cache_folder, load_films, make_film, make_films, stream_films, wander
 from course_lib.worlds.frames import to_model, to_uint8
@@ -175,6 +176,28 @@ def test_a_lamp_darkens_and_never_brightens_the_wall():
     assert (lit[:, :3].astype(int).mean() <= draw_film(film.scene, dark)[:, :3].astype(int).mean() + 1)
 
 
+def test_a_shadow_lies_on_the_lines_from_the_lamp_through_the_ball():
+    """Every darkened pixel sees the lamp only through the ball, and every pixel that does is darkened."""
+    lamp, centre, radius = np.array([10.0, 29.5]), np.array([14.0, 16.0]), 2.0
+    scene = Scene(None, (ball(*centre),), light=tuple(lamp))
+    states, _ = run(scene, 1)
+    canvas = _Canvas(1, 64)
+    cover = _shadow(canvas, tuple(lamp), states[:1, 1])[0]  # (64, 64)
+    pixel = np.stack(np.broadcast_arrays(canvas.x[0], canvas.y[0]), -1)  # (64, 64, 2)
+    way = pixel - lamp
+    along = np.clip(((centre - lamp) * way).sum(-1) / (way**2).sum(-1), 0.0, 1.0)
+    miss = np.linalg.norm(lamp + along[..., None] * way - centre, axis=-1) - radius  # of the sight line, units
+    outside = np.linalg.norm(pixel - centre, axis=-1) > radius + 0.5
+    assert (cover[(miss > 0.5) & outside] == 0.0).all()
+    assert (cover[(miss < -0.5) & outside] == 1.0).all() and (cover == 1.0).sum() > 50
+
+
+def test_a_contact_is_dated_with_the_frame_that_first_shows_it():
+    states, simulation = run(Scene(None, (ball(16.0, 10.0),)), 8)
+    first = min(c.frame for c in simulation.contacts)
+    assert (states[:first, 1, F["vy"]] <= 0).all() and states[first, 1, F["vy"]] > 0  # it has bounced off the floor
+
+
 def test_states_of_another_shape_are_refused():
     with pytest.raises(ValueError, match="slots"):
         draw_film(Scene(None), np.zeros((3, 2, 2), np.float32))
@@ -232,10 +255,11 @@ def test_more_films_begin_with_the_fewer():
 
 
 def test_films_are_made_fast():
-    make_films("rich", split="train", count=2)
+    everything = replace(FILM_SETS["rich"], bodies=(4, 4), platforms=(2, 2), star=True, occluder=1.0, light=1.0)
+    make_film(everything, 0)
     start = time.perf_counter()
-    films = make_films("rich", split="train", count=40)  # everything switched on
-    rate = films.frames.shape[0] * films.frames.shape[1] / (time.perf_counter() - start)
+    films = [make_film(everything, seed) for seed in range(40)]
+    rate = len(films) * len(films[0].frames) / (time.perf_counter() - start)
     assert rate >= 2000, f"{rate:.0f} frames a second"
 
 
@@ -245,7 +269,15 @@ def test_errors_name_what_was_wrong():
     with pytest.raises(ValueError, match="validation"):
         load_films("simple", split="trian", count=1)
     with pytest.raises(ValueError, match="4 frames have 3 actions"):
-        make_film("simple", 0, actions=np.zeros(9), length=4)
+        make_film("simple", 0, actions=np.zeros(9, int), length=4)
+    with pytest.raises(ValueError, match="whole numbers"):
+        make_film("simple", 0, actions=np.full(3, 1.7), length=4)
+    with pytest.raises(ValueError, match="needs an agent"):
+        Simulation(Scene(agent=None, star=True), np.random.default_rng(0))
+    with pytest.raises(ValueError, match="pixels"):
+        make_film("simple", 0, size=0)
+    with pytest.raises(ValueError, match="seed of an episode"):
+        PlaygroundEnv().reset(seed=2**31)
     with pytest.raises(ValueError, match="count"):
         make_films("simple", split="train", count=0)
     with pytest.raises(ValueError, match="at least 2"):
@@ -287,12 +319,37 @@ def test_the_reserved_sets_hold_only_reserved_values():
         assert pairs <= spec.RESERVED_COMBINATIONS
 
 
+def test_nothing_overlaps_in_the_first_frame():
+    for name in ("simple", "bodies", "rich"):
+        for seed in range(60):
+            simulation = Simulation(sample_scene(film_set(name), np.random.default_rng(seed)), np.random.default_rng(0))
+            before = simulation.state()
+            simulation.space.step(1e-6)  # an instant: whatever overlaps begins to touch at once
+            moving = {(c.first, c.second) for c in simulation.contacts if c.first > 0}
+            assert not moving, (name, seed, moving)
+            np.testing.assert_allclose(simulation.state()[:, 2:4], before[:, 2:4], atol=1e-2)
+
+
 @pytest.mark.parametrize("name, split", [("simple", "test"), ("simple", "validation"), ("simple-fast", "train")])
 def test_a_training_run_is_refused_what_is_reserved(name, split):
     with pytest.raises(ValueError, match="train on"):
         check_trainable(name, split)
     with pytest.raises(ValueError, match="train on"):
         make_films(name, split=split, count=1).for_training()
+
+
+def test_level_flight_is_what_is_new_in_fast_films():
+    share = {}
+    for name in ("simple", "simple-fast"):
+        films = make_films(name, split="test", count=100)
+        share[name] = (np.abs(films.of("vx")[..., 1:3]) > spec.RESERVED_SPEED[0]).mean()
+    assert share["simple"] < 0.05 < 0.08 < share["simple-fast"], share
+
+
+def test_a_training_environment_has_no_reserved_episodes():
+    with pytest.raises(ValueError, match="reserved"):
+        PlaygroundEnv(films="simple-fast")
+    PlaygroundEnv(films="simple-fast", split="test").reset(seed=0)
 
 
 def test_the_stream_never_ends_and_matches_the_set():

@@ -470,3 +470,14 @@ def test_learning_the_tiny_vae_beats_the_mean_frame_on_films_it_never_saw() -> N
     assert result > control + 1.0
     assert history.last("kl") > 5.0
     assert seconds < 30.0 * torch.get_num_threads()
+
+
+def test_films_that_are_held_out_are_refused_as_data() -> None:
+    from course_lib.worlds.films import make_films
+
+    config = load_config("vae", "tiny", {"train.steps": 2, "train.warmup": 0})
+    history = train("vae", config, data=make_films("ball", split="train", count=2), progress="none")
+    assert "'ball', train" in history.about()["data"]["what"]
+    for name, split in (("simple", "test"), ("simple-fast", "test")):
+        with pytest.raises(ValueError, match="train on"):
+            train("vae", config, data=make_films(name, split=split, count=2), progress="none")

@@ -55,7 +55,7 @@ def figures() -> dict[str, dict[str, dict]]:
         fit = load_films(name, split="train", count=1000).frames[:, ::4].reshape(-1, 32, 32, 3)
         test = load_films(name, split="test", count=100).frames
         rows[name] = gain_over_pca(load_checkpoint("vae", size=size), fit, test)
-    tracks, _ = load_carracing("test").films(40)
+    tracks, _ = load_carracing("test").films(80)  # one film a track
     fit = load_carracing("train").frames[::3]
     rows["CarRacing-v3"] = gain_over_pca(load_checkpoint("vae", size="cpu-carracing"), fit, tracks)
     return rows

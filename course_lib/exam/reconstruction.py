@@ -70,6 +70,7 @@ def gain_over_pca(vae: VAE, train_frames: np.ndarray, test_films: np.ndarray, *,
     """The exam's question reconstruction_gain_over_pca_db, with every control in the same run.
 
     train_frames: uint8 (M, H, W, 3), what PCA and the mean frame are fitted to. test_films: uint8 (N, T, H, W, 3).
+    The films must not depend on each other (one film an episode): the intervals are bootstraps over them.
     Returns rows by name: gain (paired by film), vae, vae_mu, pca, mean_frame, untrained, kl.
     """
     generator = torch.Generator().manual_seed(seed)
@@ -85,5 +86,5 @@ def gain_over_pca(vae: VAE, train_frames: np.ndarray, test_films: np.ndarray, *,
     }
     rows = {name: interval_row(name, values, "dB", seed=seed) for name, values in scores.items()}
     rows["kl"] = interval_row("kl", kl_by_film(vae, test_films), "nats", seed=seed)
-    rows["gain"] = interval_row("gain over PCA", scores["vae"] - scores["pca"], "dB", seed=seed)
+    rows["gain"] = interval_row("gain_over_pca", scores["vae"] - scores["pca"], "dB", seed=seed)
     return rows

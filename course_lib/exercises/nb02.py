@@ -35,7 +35,10 @@ def _check_reparameterise(candidate: Callable[[Tensor, Tensor, Tensor], Tensor])
     mu, logvar, epsilon = (torch.randn(5, 4, generator=g) for _ in range(3))
     if not torch.allclose(_tensor(candidate(mu, logvar, torch.zeros(5, 4)), (5, 4)), mu, atol=1e-6):
         raise Wrong("With epsilon = 0 the draw must be mu itself: epsilon is what moves it away from there.")
-    z = candidate(mu, logvar, epsilon)
+    given = mu.clone(), logvar.clone(), epsilon.clone()
+    z = candidate(*given)
+    if any((now != before).any() for now, before in zip(given, (mu, logvar, epsilon), strict=True)):
+        raise Wrong("Your function changes its input (`+=` on a tensor does). Make a new tensor for the result.")
     wanted = mu + torch.exp(0.5 * logvar) * epsilon
     if torch.allclose(z, mu + logvar * epsilon, atol=1e-5):
         raise Wrong(
@@ -49,8 +52,10 @@ def _check_reparameterise(candidate: Callable[[Tensor, Tensor, Tensor], Tensor])
     logvar.requires_grad_()
     z = candidate(mu, logvar, epsilon)
     if not z.requires_grad:
-        raise Wrong("No gradient reaches mu: work on the tensors themselves, without detach() or .data.")
+        raise Wrong("No gradient passes at all: work on the tensors themselves, without detach() or .data.")
     z.sum().backward()
+    if mu.grad is None or float(mu.grad.abs().sum()) == 0.0:
+        raise Wrong("No gradient reaches mu, so the encoder could never learn where to point.")
     if logvar.grad is None or float(logvar.grad.abs().sum()) == 0.0:
         raise Wrong("No gradient reaches logvar, so the network could never learn how sure it is.")
 
@@ -68,8 +73,8 @@ register(
             "The encoder gives logvar, the logarithm of sigma squared. Which function turns it into sigma?",
             "sigma = exp(logvar / 2). Then move away from mu by sigma times epsilon.",
         ),
-        explanation="Chance enters through epsilon, which has no weights; mu and sigma stay ordinary factors, so their "
-        "gradients are 1 and epsilon * sigma / 2 (Kingma & Welling 2014, section 2.4).",
+        explanation="Chance enters through epsilon, which has no weights; mu and sigma stay ordinary numbers, so "
+        "z has the derivatives 1 and epsilon with respect to them (Kingma & Welling 2014, section 2.4).",
     )
 )
 
@@ -85,8 +90,8 @@ def _check_kl(candidate: Callable[[Tensor, Tensor], Tensor]) -> None:
     if not torch.allclose(at_prior, torch.zeros(3), atol=1e-6):
         raise Wrong(f"At mu = 0, sigma = 1 the two distributions are one, and the KL is 0; yours is {at_prior[0]:.3g}.")
     for seed in range(3):
-        g = _generator(seed)
-        mu, logvar = torch.randn(4, 6, generator=g), torch.randn(4, 6, generator=g)
+        g, numbers = _generator(seed), 6 - seed
+        mu, logvar = torch.randn(4, numbers, generator=g), torch.randn(4, numbers, generator=g)
         q = torch.distributions.Normal(mu, torch.exp(0.5 * logvar))
         each = torch.distributions.kl_divergence(q, torch.distributions.Normal(0.0, 1.0))
         mine = candidate(mu, logvar)
@@ -97,10 +102,15 @@ def _check_kl(candidate: Callable[[Tensor, Tensor], Tensor]) -> None:
         if torch.allclose(mine, 2.0 * each.sum(1), atol=1e-4):
             raise Wrong("Twice too large: the factor 1/2 in front of the sum is missing.")
         if not torch.allclose(mine, each.sum(1), atol=1e-4):
+            worst = int((mine - each.sum(1)).abs().argmax())
             raise Wrong(
-                f"For one frame of random mu and logvar the KL is {float(each.sum(1)[0]):.3f} nats, "
-                f"yours is {float(mine[0]):.3f}. Is sigma squared exp(logvar)?"
+                f"For one frame of random mu and logvar the KL is {float(each.sum(1)[worst]):.3f} nats, "
+                f"yours is {float(mine[worst]):.3f}. Is sigma squared exp(logvar)?"
             )
+    mu, logvar = torch.ones(2, 3, requires_grad=True), torch.ones(2, 3, requires_grad=True)
+    mine = candidate(mu, logvar)
+    if not mine.requires_grad:
+        raise Wrong("No gradient passes: without one the price could be read, but no network could learn from it.")
 
 
 register(
@@ -117,7 +127,7 @@ register(
             "sigma^2 = exp(logvar) and log sigma^2 = logvar. Sum over the last axis, one value a frame.",
         ),
         explanation="The four terms balance at mu = 0, sigma = 1. Moving mu away costs mu^2 / 2; being surer than the "
-        "prior (sigma below 1) costs about -log sigma nats, the price of one more distinguishable value.",
+        "prior (sigma below 1) costs about -log sigma nats, the price of telling 1 / sigma values apart.",
     )
 )
 
@@ -139,9 +149,15 @@ def _check_psnr(candidate: Callable[[Tensor, Tensor], Tensor]) -> None:
         if torch.allclose(off, torch.full((4,), 10.0), atol=1e-3):
             raise Wrong("An error of 0.1 everywhere is 20 dB, yours is 10: square the error before the mean.")
         raise Wrong(f"An error of 0.1 in every pixel is 20 dB; yours gives {float(off[0]):.2f}.")
-    y = (x + torch.tensor([0.01, 0.1, 0.2, 0.4]).view(4, 1, 1, 1)).clamp(0, 1)
+    noise = torch.randn(x.shape, generator=_generator(1))
+    y = (x + noise * torch.tensor([0.01, 0.1, 0.2, 0.4]).view(4, 1, 1, 1)).clamp(0, 1)
     wanted = -10.0 * torch.log10((x - y).square().flatten(1).mean(1))
-    if not torch.allclose(candidate(x, y), wanted, atol=1e-3):
+    mine = candidate(x, y)
+    if torch.allclose(mine, -20.0 * torch.log10((x - y).abs().flatten(1).mean(1)), atol=1e-3):
+        raise Wrong("You take the mean first and square it. Square each pixel's error, then take the mean.")
+    if torch.allclose(mine, -10.0 * torch.log10((x - y)[:, 0].square().flatten(1).mean(1)), atol=1e-3):
+        raise Wrong("Only one colour is counted: the mean goes over all three, and over the pixels.")
+    if not torch.allclose(mine, wanted, atol=1e-3):
         raise Wrong("Each frame needs its own value: take the mean over its pixels, not over the batch.")
 
 
@@ -176,6 +192,8 @@ def _check_conv_parameters(candidate: Callable[[int, int, int], int]) -> None:
         inside, outside, kernel = (int(v) for v in rng.integers(1, 9, 3))
         wanted = sum(p.numel() for p in torch.nn.Conv2d(inside, outside, kernel).parameters())
         mine = candidate(inside, outside, kernel)
+        if not isinstance(mine, int) or isinstance(mine, bool):
+            raise Wrong(f"A count is a whole number, your function returns a {type(mine).__name__}.")
         if mine == wanted - outside and outside:
             raise Wrong("The biases are missing: one number for each channel that comes out.")
         if mine == inside * outside * kernel + outside and kernel > 1:
@@ -202,14 +220,15 @@ register(
             "inside * outside * kernel * kernel weights, and one bias for each channel that comes out.",
         ),
         explanation="The weights do not depend on the size of the picture: the same window slides over all of it. That "
-        "is why 4.3 million numbers suffice, most of them in the decoder's first layer (1024 -> 128, kernel 5).",
+        "is why 4.3 million numbers suffice, three quarters of them in one transposed "
+        "convolution of the decoder (1024 -> 128, kernel 5).",
     )
 )
 
 
 # --- 5. how many numbers are in use -------------------------------------------------------------------------------
 def active_units(mu: Tensor, logvar: Tensor, threshold: float = 0.1) -> int:
-    """How many latent numbers carry more than ``threshold`` nats on average over frames. (N, Z), (N, Z) -> count."""
+    """How many latent numbers cost more than ``threshold`` nats on average over frames. (N, Z), (N, Z) -> count."""
     each = 0.5 * (mu**2 + torch.exp(logvar) - 1.0 - logvar)  # (N, Z)
     return int((each.mean(dim=0) > threshold).sum())
 
@@ -229,17 +248,27 @@ def _check_active_units(candidate: Callable[..., int]) -> None:
     if count == 5:
         raise Wrong("This counts the numbers that are asleep; those above the threshold are wanted.")
     if count != 3:
-        raise Wrong(f"Three of eight numbers carry information here; yours counts {count}.")
+        raise Wrong(f"Three of eight numbers are in use here; yours counts {count}.")
     if candidate(torch.zeros(50, 8), torch.zeros(50, 8)) != 0:
         raise Wrong("A collapsed encoder (mu = 0, sigma = 1 everywhere) uses no number at all.")
     constant = torch.zeros(50, 8)
     constant[:, 1] = 0.6  # costs 0.18 nats in every frame
     if candidate(constant, torch.zeros(50, 8)) != 1:
         raise Wrong("The measure is the KL in nats. A number with mu = 0.6, sigma = 1 costs 0.18, above the threshold.")
+    sure = torch.zeros(50, 8)
+    sure[:, 4] = -3.0  # mu = 0, but far surer than the prior: 1.02 nats in every frame
+    if candidate(torch.zeros(50, 8), sure) != 1:
+        raise Wrong("The spread costs too: a number with mu = 0 and logvar = -3 pays 1.02 nats.")
     rare = torch.zeros(50, 8)
     rare[0, 5] = 3.0  # one frame in fifty: 4.5 nats once, 0.09 on average
-    if candidate(rare, torch.zeros(50, 8)) != 0:
+    count = candidate(rare, torch.zeros(50, 8))
+    if count == 1 and candidate(rare * 0.5**0.5, torch.zeros(50, 8)) == 0 and candidate(rare, sure, 1.5) == 1:
+        raise Wrong("Every price comes out twice as high as it is: the factor 1/2 is missing.")
+    if count != 0:
         raise Wrong("Average over the frames before comparing with the threshold: one unusual frame is not enough.")
+    rare[:3, 5] = 3.0  # three frames in fifty: 0.27 nats on average
+    if candidate(rare, torch.zeros(50, 8)) != 1:
+        raise Wrong("Take the mean over the frames: three frames of 4.5 nats among fifty are 0.27 on average.")
     if candidate(constant, torch.zeros(50, 8), 0.5) != 0:
         raise Wrong("The threshold that is passed in must be used.")
 
@@ -257,7 +286,7 @@ register(
             "Compute the KL of every latent number of every frame, without summing over the numbers: shape (N, Z).",
             "Average over the N frames, compare with the threshold, count the True, and make it an int.",
         ),
-        explanation="A sleeping number answers mu = 0, sigma = 1 whatever it sees: no cost, no information. The count "
-        "falls to zero in posterior collapse, long before a picture of the loss shows that anything is wrong.",
+        explanation="A sleeping number answers mu = 0, sigma = 1 whatever it sees: no cost, no information. In "
+        "posterior collapse the count falls to zero, but late: first each number grows less sure, and the KL shows it.",
     )
 )

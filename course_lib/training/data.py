@@ -14,7 +14,7 @@ from torch import Tensor
 from course_lib.models.base import Strict
 from course_lib.training.registry import Data
 from course_lib.worlds.carracing import load_carracing
-from course_lib.worlds.films import load_films
+from course_lib.worlds.films import Films, load_films
 from course_lib.worlds.frames import to_model
 from course_lib.worlds.scenes import check_trainable
 
@@ -41,14 +41,17 @@ class FilmData(Strict):
 def film_frames(config: FilmData, size: int, given: Any = None) -> Data:
     """Single frames to learn from, uint8 (M, size, size, 3) under the name "frames".
 
-    given: frames to use instead of the films, uint8 (..., size, size, 3).
-    Raises TypeError or ValueError when they are not such frames.
+    given: films to use instead of the configured ones, which must be training films; or bare frames, uint8
+    (..., size, size, 3), for which the caller answers: nobody can see on an array where it came from.
+    Raises TypeError or ValueError when they are not such frames, or films that are held out.
     """
     if given is None and config.films == CARRACING:
         frames = _single(load_carracing("train").frames, size)
         return Data({"frames": frames}, f"{len(frames)} frames of CarRacing-v3, train, {size} pixels", _digest(frames))
     if given is None:
-        films = load_films(config.films, split="train", count=config.count, size=size).for_training()
+        given = load_films(config.films, split="train", count=config.count, size=size)
+    if isinstance(given, Films):
+        films = given.for_training()
         text = f"{len(films)} films of the Playground set {films.name!r}, {films.split}, {size} pixels"
         return Data({"frames": _single(films.frames, size)}, text, films.hash)
     frames = _single(np.asarray(given), size)

@@ -106,7 +106,7 @@ def train(
 
     recipe: a model's name. config: a configuration, or the name of a size.
     on_step: called after each step with how many are done and ``{"loss": float, ...}``.
-    data: instead of what the configuration names (for the VAE: frames, uint8 (..., H, W, 3)).
+    data: instead of what the configuration names (for the VAE: films, or frames as uint8 (..., H, W, 3)).
     model: go on with this one, instead of a fresh one drawn from the seed; it is changed in place.
     log: a CSV file to write every ``train.log_every`` steps to.
     progress: "auto", "notebook", "terminal", "plain" or "none".

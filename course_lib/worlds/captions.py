@@ -6,7 +6,8 @@
 
 A *short* caption names colours and shapes; a *descriptive* one adds size and motion. Bodies are named from left to
 right as they stand in the first frame, so that a film has one caption of each kind. Equal short descriptions are
-counted: "two red balls".
+counted: "two red balls". Captions name the free bodies only, never the agent, the star, the lamp, screen or platforms;
+a film without free bodies is "an empty box".
 """
 
 from __future__ import annotations

@@ -186,8 +186,10 @@ def draw_film(scene: Scene, states: np.ndarray, size: int = 32) -> np.ndarray:
     that of its first frame in which it is present.
     size: side of the picture in pixels.
     Returns uint8 (T, size, size, 3).
-    Raises ValueError when the states have another shape.
+    Raises ValueError when the states have another shape or the size is not positive.
     """
+    if size < 1:
+        raise ValueError(f"size is the side of a frame in pixels, at least 1, not {size}")
     if states.ndim != 3 or states.shape[1:] != (spec.SLOTS, len(spec.FIELDS)):
         raise ValueError(
             f"states are (T, {spec.SLOTS}, {len(spec.FIELDS)}): frames, slots, fields; these are {states.shape}"

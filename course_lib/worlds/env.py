@@ -14,7 +14,7 @@ import numpy as np
 
 from course_lib.worlds import spec
 from course_lib.worlds.draw import draw_film
-from course_lib.worlds.scenes import film_seed, film_set, sample_scene
+from course_lib.worlds.scenes import check_trainable, film_seed, film_set, sample_scene
 from course_lib.worlds.simulate import Simulation
 
 
@@ -30,13 +30,15 @@ class PlaygroundEnv(gymnasium.Env[np.ndarray, int]):
     def __init__(
         self, *, split: str = "train", films: str = "goal", size: int = 32, render_mode: str | None = None
     ) -> None:
-        """Raises ValueError for an unknown film set or split, and for a film set without an agent."""
+        """Raises ValueError for an unknown set or split, a set without an agent, a reserved set in training."""
         if render_mode not in (None, "rgb_array"):
             raise ValueError(f"render_mode is 'rgb_array' or None, not {render_mode!r}")
         self.film_set, self.split, self.size, self.render_mode = film_set(films), split, size, render_mode
         if not self.film_set.agent:
-            raise ValueError(f"the film set {films!r} has no agent to act: play in 'goal', 'agent', 'ball' or 'simple'")
+            raise ValueError(f"the film set {films!r} has no agent to act: play in 'goal', 'agent', 'simple' or 'rich'")
         film_seed(split, 0)  # an unknown split is named here, not in the first reset
+        if split == "train":
+            check_trainable(films, split)
         self.observation_space = gymnasium.spaces.Box(0, 255, (size, size, 3), np.uint8)
         self.action_space = gymnasium.spaces.Discrete(len(spec.ACTIONS))
         self.simulation: Simulation | None = None
@@ -45,7 +47,12 @@ class PlaygroundEnv(gymnasium.Env[np.ndarray, int]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[np.ndarray, dict[str, Any]]:
-        """Begin an episode. The same seed gives the same episode for the same actions."""
+        """Begin an episode. The same seed gives the same episode for the same actions.
+
+        Raises ValueError for a seed outside 0 to ``spec.SEEDS_PER_SPLIT`` - 1.
+        """
+        if seed is not None and not 0 <= seed < spec.SEEDS_PER_SPLIT:
+            raise ValueError(f"the seed of an episode lies between 0 and {spec.SEEDS_PER_SPLIT - 1}, not at {seed}")
         super().reset(seed=seed)
         index = seed if seed is not None else int(self.np_random.integers(spec.SEEDS_PER_SPLIT))
         episode = film_seed(self.split, index)

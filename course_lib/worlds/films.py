@@ -104,7 +104,7 @@ def make_film(
 
     name: a film set. seed: see ``scenes.film_seed``. actions: integers (length - 1,) to replay; without them the agent
     wanders. length: frames. size: side of a frame in pixels.
-    Raises ValueError for an unknown set, fewer than 2 frames, or actions of another length.
+    Raises ValueError for an unknown set, fewer than 2 frames, or actions that are not that many whole numbers.
     """
     films = film_set(name) if isinstance(name, str) else name
     if length < 2:
@@ -116,7 +116,10 @@ def make_film(
     scene = sample_scene(films, scene_rng)
     if actions is None:
         actions = wander(length - 1, action_rng) if films.agent else np.zeros(length - 1, np.uint8)
-    actions = np.asarray(actions, np.uint8)
+    actions = np.asarray(actions)
+    if not np.issubdtype(actions.dtype, np.integer):
+        raise ValueError(f"actions are whole numbers, 0 to 3, these are {actions.dtype}")
+    actions = actions.astype(np.uint8)
     if actions.shape != (length - 1,):
         raise ValueError(f"{length} frames have {length - 1} actions between them, these have shape {actions.shape}")
     simulation = Simulation(scene, star_rng)
@@ -133,10 +136,15 @@ def make_film(
 
 
 def make_films(name: str, *, split: str, count: int, size: int = 32, length: int = spec.FILM_FRAMES) -> Films:
-    """Make ``count`` films of a set without looking at the disk; see ``load_films``."""
+    """Make ``count`` films of a set without looking at the disk; see ``load_films``.
+
+    Raises ValueError for an unknown set or split, a reserved set in the training split, no film, fewer than 2 frames.
+    """
     if count < 1:
         raise ValueError(f"count is at least 1, not {count}")
     films = film_set(name)
+    if split == "train":
+        check_trainable(name, split)
     seeds = np.array([film_seed(split, i) for i in range(count)], np.int64)
     frames = np.empty((count, length, size, size, 3), np.uint8)
     states = np.empty((count, length, spec.SLOTS, len(spec.FIELDS)), np.float32)
@@ -175,10 +183,10 @@ def _digest(arrays: dict[str, np.ndarray]) -> str:
 
 
 def code_version() -> str:
-    """A hash of the source that decides what a film looks like, and of the physics library's version."""
+    """A hash of the source that decides what a film looks like, and of pymunk's and numpy's versions."""
     import pymunk
 
-    here, digest = Path(__file__).parent, hashlib.sha256(pymunk.version.encode())
+    here, digest = Path(__file__).parent, hashlib.sha256(f"{pymunk.version} {np.__version__}".encode())
     for module in ("spec", "scenes", "simulate", "draw", "films"):
         digest.update((here / f"{module}.py").read_bytes())
     return digest.hexdigest()
@@ -195,7 +203,8 @@ def load_films(
     """The first ``count`` films of a set's split, from the disk where they were made before.
 
     name: film set, see ``scenes.FILM_SETS``. split: "train", "validation" or "test". size: pixels. length: frames.
-    Raises ValueError for an unknown set or split. A damaged cache file is named, replaced and no reason to stop; a disk
+    Raises ValueError for an unknown set or split, a reserved set in the training split, no film, fewer than 2 frames.
+    A damaged cache file is named, replaced and no reason to stop; a disk
     that cannot be written costs only the time to make the films again.
     """
     films, first = film_set(name), film_seed(split, 0)

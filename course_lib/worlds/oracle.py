@@ -23,7 +23,10 @@ _RETURNS = Path(__file__).resolve().parents[2] / "data" / "playground" / "return
 
 
 def oracle_action(simulation: Simulation) -> int:
-    """What the script presses now: run to the star; if it is out of reach on a platform, climb round the edge."""
+    """What the script presses now: run to the star; if it is out of reach on a platform, climb round the edge.
+
+    Raises ValueError for a scene without a star.
+    """
     agent = simulation.slots[spec.AGENT_SLOT]
     (x, y), vx = agent.position, agent.velocity[0]
     if simulation.star is None:

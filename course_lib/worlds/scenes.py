@@ -56,7 +56,8 @@ FILM_SETS: dict[str, FilmSet] = {
                 bodies=(1, 4), platforms=(0, 2), occluder=0.35, light=0.7, random_colours=True,
                 random_background=True),
         # held for the questions about generalisation: test films only
-        FilmSet("simple-fast", "simple, with bodies faster than any to learn from", speed=spec.RESERVED_SPEED),
+        FilmSet("simple-fast", "simple, with bodies that begin faster than any to learn from",
+                speed=spec.RESERVED_SPEED),
         FilmSet("simple-heavy", "simple, with bodies heavier than any to learn from", mass=spec.RESERVED_MASS),
         FilmSet("simple-new", "simple, with pairs of colour and shape that no training film shows",
                 combinations="reserved"),

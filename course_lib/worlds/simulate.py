@@ -44,7 +44,12 @@ class Simulation:
     """
 
     def __init__(self, scene: Scene, rng: np.random.Generator) -> None:
-        """``rng`` places the star, again after each time it was reached; nothing else is left to chance."""
+        """``rng`` places the star, again after each time it was reached; nothing else is left to chance.
+
+        Raises ValueError for a star without an agent.
+        """
+        if scene.star and scene.agent is None:
+            raise ValueError("a scene with a star needs an agent to reach it")
         self.scene, self.rng, self.frame, self.facing = scene, rng, 0, 1.0
         self.contacts: list[Contact] = []
         self.space = pymunk.Space()
@@ -157,7 +162,10 @@ class Simulation:
         return found
 
     def step(self, action: int = 0) -> float:
-        """Let one frame (0.1 s) pass under ``action`` (0 no-op, 1 left, 2 right, 3 jump); returns the reward."""
+        """Let one frame (0.1 s) pass under ``action`` (0 no-op, 1 left, 2 right, 3 jump); returns the reward.
+
+        Raises ValueError for any other action.
+        """
         if action not in (0, 1, 2, 3):
             raise ValueError(f"action {action!r} is none of 0 no-op, 1 left, 2 right, 3 jump")
         agent = self.slots.get(spec.AGENT_SLOT)

@@ -21,6 +21,15 @@ def draw_around_zero(mu, logvar, epsilon):
     return torch.exp(0.5 * logvar) * epsilon
 
 
+def draw_without_gradient_to_mu(mu, logvar, epsilon):
+    return mu.detach() + torch.exp(0.5 * logvar) * epsilon
+
+
+def draw_in_place(mu, logvar, epsilon):
+    mu += torch.exp(0.5 * logvar) * epsilon
+    return mu
+
+
 def kl_mean(mu, logvar):
     return 0.5 * (mu**2 + logvar.exp() - 1 - logvar).mean(1)
 
@@ -35,6 +44,14 @@ def kl_sign(mu, logvar):
 
 def kl_forgets_one(mu, logvar):
     return 0.5 * (mu**2 + logvar.exp() - logvar).sum(1)
+
+
+def kl_for_six_numbers(mu, logvar):
+    return 0.5 * ((mu**2 + logvar.exp() - logvar).sum(1) - 6)
+
+
+def kl_detached(mu, logvar):
+    return 0.5 * (mu**2 + logvar.exp() - 1 - logvar).sum(1).detach()
 
 
 def psnr_sign(x, y):
@@ -53,6 +70,14 @@ def psnr_absolute(x, y):
     return -10 * torch.log10((x - y).abs().flatten(1).mean(1))
 
 
+def psnr_squared_late(x, y):
+    return -20 * torch.log10((x - y).abs().flatten(1).mean(1))
+
+
+def psnr_of_red(x, y):
+    return -10 * torch.log10((x - y)[:, 0].square().flatten(1).mean(1))
+
+
 def conv_without_bias(inside, outside, kernel):
     return inside * outside * kernel**2
 
@@ -63,6 +88,10 @@ def conv_flat_kernel(inside, outside, kernel):
 
 def conv_bias_of_input(inside, outside, kernel):
     return inside * outside * kernel**2 + inside
+
+
+def conv_as_a_float(inside, outside, kernel):
+    return inside * outside * kernel**2.0 + outside
 
 
 def active_asleep(mu, logvar, threshold=0.1):
@@ -81,10 +110,37 @@ def active_by_spread(mu, logvar, threshold=0.1):
     return int((mu.var(0) > threshold).sum())
 
 
+def active_without_spread(mu, logvar, threshold=0.1):
+    return int((0.5 * mu**2).mean(0).gt(threshold).sum())
+
+
+def active_without_half(mu, logvar, threshold=0.1):
+    return int(((mu**2 + logvar.exp() - 1 - logvar).mean(0) > threshold).sum())
+
+
+def active_by_median(mu, logvar, threshold=0.1):
+    return int((0.5 * (mu**2 + logvar.exp() - 1 - logvar).median(0).values > threshold).sum())
+
+
 WRONG = {
-    "vae.reparameterise": [draw_with_logvar, draw_with_variance, draw_without_gradient, draw_around_zero],
-    "vae.kl": [kl_mean, kl_without_half, kl_sign, kl_forgets_one],
-    "vae.psnr": [psnr_sign, psnr_natural, psnr_of_batch, psnr_absolute],
-    "vae.conv_parameters": [conv_without_bias, conv_flat_kernel, conv_bias_of_input],
-    "vae.active_units": [active_asleep, active_any_frame, active_by_frames, active_by_spread],
+    "vae.reparameterise": [
+        draw_with_logvar,
+        draw_with_variance,
+        draw_without_gradient,
+        draw_around_zero,
+        draw_without_gradient_to_mu,
+        draw_in_place,
+    ],
+    "vae.kl": [kl_mean, kl_without_half, kl_sign, kl_forgets_one, kl_for_six_numbers, kl_detached],
+    "vae.psnr": [psnr_sign, psnr_natural, psnr_of_batch, psnr_absolute, psnr_squared_late, psnr_of_red],
+    "vae.conv_parameters": [conv_without_bias, conv_flat_kernel, conv_bias_of_input, conv_as_a_float],
+    "vae.active_units": [
+        active_asleep,
+        active_any_frame,
+        active_by_frames,
+        active_by_spread,
+        active_without_spread,
+        active_without_half,
+        active_by_median,
+    ],
 }
