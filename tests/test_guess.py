@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from course_lib.show.guess import Guess, guess
+from course_lib.show.guess import Guess, guess, still
+
+NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "py" / "00_start_here.py"
 
 
 def films(rounds: int = 5) -> tuple[np.ndarray, np.ndarray]:
@@ -114,6 +119,31 @@ def test_an_error_behind_a_button_is_shown_to_the_reader(monkeypatch: pytest.Mon
 
 
 def test_the_stored_picture_is_small_and_shows_no_answer() -> None:
-    bundle = guess(*films(2))._repr_mimebundle_()
+    box = guess(*films(2))
+    bundle = box._repr_mimebundle_()
     assert bundle["image/png"].startswith(b"\x89PNG") and len(bundle["image/png"]) < 150_000
     assert bundle["text/plain"] == "Game: 2 rounds of two films, one real and one dreamed"
+    box.left.click()
+    assert box._repr_mimebundle_()["image/png"] == bundle["image/png"] == still(box.game)
+
+
+@pytest.mark.parametrize(("changed", "seen"), [(0, True), (1, False), (2, True)])
+def test_the_stored_picture_shows_the_first_round_and_the_last(changed: int, seen: bool) -> None:
+    real, dreamed = films(3)
+    before = still(Guess(real, dreamed))
+    dreamed[changed] = 255 - dreamed[changed]
+    assert (still(Guess(real, dreamed)) != before) is seen
+
+
+def test_a_game_of_one_round_has_a_stored_picture_too() -> None:
+    assert still(Guess(*films(1))).startswith(b"\x89PNG")
+
+
+def test_the_notebook_says_rightly_where_the_real_films_of_its_stored_picture_stand() -> None:
+    text = NOTEBOOK.read_text(encoding="utf-8")
+    assert "the simulator's films are the ones on the right, in both rounds" in text
+    seed = re.search(r"guess\(real, dreamed, notes, seed=(\d+)\)", text)
+    stretches = re.search(r"stretches = \[([\d, ]+)\]", text)
+    assert seed and stretches
+    game = Guess(*films(len(stretches[1].split(","))), seed=int(seed[1]))
+    assert game.real_side[0] == game.real_side[-1] == "right"

@@ -71,10 +71,11 @@ class Guess:
         """Whether the last round has been answered."""
         return len(self.answers) == self.rounds
 
-    def films(self) -> tuple[np.ndarray, np.ndarray]:
-        """The film on the left and the film on the right of this round, uint8 ``(T, H, W, 3)``."""
-        pair = (self.real[self.round], self.dreamed[self.round])
-        return pair if self.real_side[self.round] == "left" else (pair[1], pair[0])
+    def films(self, number: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """The film on the left and the film on the right, uint8 ``(T, H, W, 3)``, of a round (from 0; else of this)."""
+        number = self.round if number is None else number
+        pair = (self.real[number], self.dreamed[number])
+        return pair if self.real_side[number] == "left" else (pair[1], pair[0])
 
     def names(self) -> tuple[str, str]:
         """What stands above the two films: sides before the answer, the truth after it."""
@@ -111,6 +112,22 @@ class Guess:
         return f"{said.rstrip()} Score: {self.score} of {played}.{end}"
 
 
+def still(game: Guess, every: int = 3) -> bytes:
+    """A PNG for the page without a kernel: frames of the first round and of the last, without the answers.
+
+    Rounds get harder, or easier, as a game goes on; the first and the last one together let a reader see it.
+    every: show each every-th frame.
+    """
+    rows = {}
+    for number in sorted({0, game.rounds - 1}):
+        for side, film in zip(("left", "right"), game.films(number), strict=True):
+            rows[f"round {number + 1}, {side}"] = film
+    figure = strips(rows, every=every)
+    png = png_of_figure(figure)
+    release(figure)
+    return png
+
+
 class GuessBox(widgets.VBox):
     """The widget that ``guess`` returns: buttons ``left``, ``right``, ``onward``, a ``message`` and a ``picture``."""
 
@@ -120,15 +137,14 @@ class GuessBox(widgets.VBox):
         self.right = widgets.Button(description="right is real")
         self.onward = widgets.Button(description="next round")
         self.message = widgets.HTML()
-        self.picture = widgets.Image(format="gif")
+        # Not stretched to the page: a dot of a frame stays a square, and the buttons stay in sight.
+        self.picture = widgets.Image(format="gif", layout=widgets.Layout(align_self="flex-start", max_width="100%"))
         self.picture.add_class("course-guess-picture")
         self.left.on_click(lambda _: self.act(lambda: game.answer("left")))
         self.right.on_click(lambda _: self.act(lambda: game.answer("right")))
         self.onward.on_click(lambda _: self.act(game.next))
         self._draw()
-        still = strips(dict(zip(("left", "right"), game.films(), strict=True)), every=3)
-        self._still = png_of_figure(still)
-        release(still)
+        self._still = still(game)
         super().__init__([self.message, self.picture, widgets.HBox([self.left, self.right, self.onward])])
         self.add_class("course-guess")
 
@@ -150,7 +166,7 @@ class GuessBox(widgets.VBox):
         self.onward.description = "play again" if self.game.finished else "next round"
 
     def _repr_mimebundle_(self, **keywords: Any) -> dict[str, Any]:
-        """The widget, and beside it frames of the first round: what a page without a kernel shows."""
+        """The widget, and beside it ``still``: what a page without a kernel shows."""
         bundle = super()._repr_mimebundle_(**keywords)
         data = bundle[0] if isinstance(bundle, tuple) else bundle
         text = f"Game: {self.game.rounds} rounds of two films, one real and one dreamed"
@@ -164,7 +180,7 @@ def guess(
     *,
     seed: int = 0,
     fps: float = 10,
-    scale: int = 6,
+    scale: int = 9,
 ) -> GuessBox:
     """Let the reader tell real films from dreamed ones, round after round, with the score.
 

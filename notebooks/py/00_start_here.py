@@ -16,7 +16,7 @@
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # # 00 Start here
 #
-# **The question.** In February 2024 three very different programs were called a world model (世界模型) within three weeks: Sora, Genie and V-JEPA. What is a world model, and how would you find out whether a program has one?
+# **The question.** In February 2024 three very different programs were called a world model (世界模型) within two weeks: Sora, Genie and V-JEPA. What is a world model, and how would you find out whether a program has one?
 #
 # **After this notebook you can** say what this course builds and in which order, tell how long it will take on your machine, find your way around its notebooks, and give one reason why a good-looking forecast proves little.
 #
@@ -26,7 +26,9 @@
 # | It needs | nothing before it; Python as far as loops and functions, and the wish to see for yourself |
 # | It examines | the lecture's dates: who published what, and when |
 #
-# **Lecture plan (45 minutes).** 5 the question and the prediction; 10 the Playground and a forecast without knowledge; 10 the game, played by the room; 10 the measurement; 10 the timeline, the map, the discussion.
+# The lecture is 大模型系列: 世界模型 by ZOMI (chenzomi12.github.io), whose claims this course tests.
+#
+# **Lecture plan (45 minutes).** 5 the question and the prediction; 10 six numbers, the Playground and a forecast without knowledge; 10 the game, played by the room; 10 break it and the measurement; 10 the timeline, the map, the discussion.
 #
 # **To discuss.** 1. If a film fools you, does its maker understand the world? 2. What would you ask a program to find out what it knows about falling things, when you may not ask in words?
 
@@ -109,6 +111,8 @@ print("shape: frames, bodies, fields =", film.states.shape)
 print("actions of the agent:", ", ".join(f"{i} {name}" for i, name in enumerate(spec.ACTIONS)))
 
 # %% [markdown] tags=["lecture"]
+# Place 0 is the agent, 1 to 4 are bodies (empty where there are fewer), 5 is the star of another task.
+#
 # Now the forecaster: take the last two states, and let everything go on at its last velocity. For each body, with its place $x_t$ in frame $t$, the forecast $k$ frames ahead is
 #
 # $$\hat x_{t+k} = x_t + k\,(x_t - x_{t-1}).$$
@@ -146,16 +150,7 @@ dream = draw_film(film.scene, np.concatenate([film.states[:2], library]))
 show.strips({"simulator": film.frames, "dream": dream}, every=3)
 
 # %% [markdown] tags=["lecture"]
-# In the dream nothing holds anything up and nothing stops anything. Things leave the box and never return. It is easy to laugh at, so let us make it harder to recognise.
-
-# %% [markdown]
-# The Playground is a toy that we drew ourselves, and a model could be good at our drawings only. So frames that we did not draw stand beside it. These come from CarRacing, the environment in which the first model of part II was published in 2018 (Ha & Schmidhuber, World Models).
-
-# %%
-from course_lib.worlds.carracing import load_carracing
-
-drive = load_carracing("train")
-show.grid(drive.frames[:: len(drive.frames) // 16][:16], columns=8)
+# In the dream nothing pulls things down and nothing stops them: the triangle rises through the ceiling. What leaves the box never returns. It is easy to laugh at, so let us make it harder to recognise.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Play
@@ -172,7 +167,7 @@ dreamed = np.stack([draw_film(f.scene, dream_in_pieces(f.states, n)) for f, n in
 notes = [f"The dream looked at two frames, then dreamed {n}." for n in stretches]
 
 # %% [markdown] tags=["lecture"]
-# Run the next cell, watch, and press a button. When this page is read without a kernel it shows frames of the first round only.
+# Run the next cell, watch, and press a button. When this page is read without a kernel it shows frames of the first round and of the last.
 
 # %% tags=["lecture", "nbval-ignore-output"]
 from course_lib.show.guess import guess
@@ -181,7 +176,7 @@ game = guess(real, dreamed, notes, seed=6)
 game
 
 # %% [markdown] tags=["lecture"]
-# Where did you stop being sure? The long dreams give themselves away at once. In the short ones you have to search: a hitch at a bounce, a body that sinks into the floor for a moment. Compare with your second number. And yet the forecaster is the same in all rounds, and knows nothing in any of them.
+# Where did you stop being sure? The long dreams give themselves away at once. In the short ones you have to search: a hitch at a bounce, a body that sinks into the floor for a moment. Compare with your second number. And yet the forecaster is the same in all rounds, and knows nothing in any of them. (Reading without a kernel? In the picture above the simulator's films are the ones on the right, in both rounds.)
 
 # %% [markdown] tags=["lecture"]
 # So a film that looks right over a short stretch is **no evidence** of a world model. This is the first thing to take from this course.
@@ -267,7 +262,7 @@ axes.legend()
 plt.show()
 
 # %% [markdown] tags=["lecture"]
-# Compare with your first number. One frame ahead, going on is clearly better than standing still. From about seven frames on it is worse, while the error of copy-last levels off: in a box, things cannot be further away than the box is wide. Gravity alone helps for three frames and then ruins everything; its line leaves the picture. Gravity and walls together are better than no forecast at every distance.
+# Compare with your first number. One frame ahead, going on is clearly better than standing still. From about seven frames on it is worse, while the error of copy-last grows slowly: 9 units at seven frames, 11 at sixteen, because in a box nothing can get far from where it was. Gravity alone helps for three frames and then ruins everything; its line leaves the picture. Gravity and walls together are better than no forecast at every distance.
 
 # %% [markdown] tags=["lecture"]
 # The next cells state this as claims that would stop the notebook if they were false. First a helper: by how much is one forecaster better than another, film by film, and what is the interval of that?
@@ -286,6 +281,7 @@ assert gain("with gravity", "constant velocity")[1][-1] < 0, "and alone it hurts
 assert (gain("with gravity and walls")[0] > 0).all(), "with the walls it helps at every distance"
 crossing = int(ahead[errors["constant velocity"].mean(0) > errors["copy-last"].mean(0)][0])
 print(f"constant velocity is worse than no forecast from {crossing} frames ahead")
+print(f"one frame ahead it is off by {errors['constant velocity'][:, 0].mean():.2f} units on average")
 
 # %% [markdown] tags=["lecture"]
 # We wrote these two laws in by hand, because we wrote the simulator. Nobody can write down all laws of a street or a kitchen. So the question of this course is: can a program **learn** them from films, and how would we know that it did?
@@ -293,7 +289,7 @@ print(f"constant velocity is worse than no forecast from {crossing} frames ahead
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## The story so far
 #
-# The lecture (大模型系列: 世界模型, by ZOMI) was made in spring 2024, a few weeks after three companies had said, each in its own words, that they had a world model. Here are the events it speaks of, with the dates as the sources have them. Steps on the line are equal; read the dates.
+# The lecture was made in spring 2024, a few weeks after three companies had used the words *world model*, or words close to them, for what they had made. Here are the events it speaks of, with the dates as the sources have them. The line is not to scale; read the dates. The grey stretch is the lecture's claim C07.
 
 # %% tags=["lecture"]
 from course_lib.show.timeline import timeline
@@ -323,8 +319,18 @@ timeline(events, gaps=[(1990.1, 2018.2, "the quiet\n2000s?")], title="World mode
 # ## The map
 #
 # You will build each of them, small, in this one Playground, and at the end ask all of them the same questions: predict, be steered, plan, be probed, be surprised. That **exam** decides here, with numbers and intervals, and "it cannot be said at this size" is an allowed answer.
-#
-# The next cell looks at your machine. For one second it multiplies matrices, because that is what learning consists of.
+
+# %% [markdown]
+# The Playground is a toy that we drew ourselves, and a model could be good at our drawings only. So frames that we did not draw stand beside it. These come from CarRacing, the environment in which the first model of part II was published in 2018 (Ha & Schmidhuber, World Models).
+
+# %%
+from course_lib.worlds.carracing import load_carracing
+
+drive = load_carracing("train")
+show.grid(drive.frames[:: len(drive.frames) // 16][:16], columns=8)
+
+# %% [markdown] tags=["lecture"]
+# The next cell looks at your machine. For one second it multiplies matrices, because most of the time of training goes into that.
 
 # %% tags=["lecture"]
 from course_lib.machine import check_machine, course_rows
@@ -371,22 +377,22 @@ for number, title in contents.parts.items():
 # %% [markdown]
 # ## Exercises
 #
-# This notebook has none of its own, but here is how they work. An exercise is a function with its body left out, under a decorator that knows the answer. This one belongs to notebook 02; run it as it is.
+# This notebook has none of its own, but here is how they work. An exercise is a function with its body left out, under a decorator that knows the answer. This one belongs to notebook 01, where the words in it are explained; run it as it is.
 
 # %%
 from course_lib.exercises import exercise, hint
 
 
-@exercise("vae.psnr")
-def psnr(picture, other):
-    """How alike two pictures are, in decibels."""
+@exercise("counting.total_variation")
+def total_variation(p, q):
+    """Half the sum of |p - q| over the outcomes. p, q: (S,) probabilities -> a number from 0 to 1."""
     ...
 
 # %% [markdown]
-# Left as `...` the reference takes its place and the notebook goes on, so you can always read first and come back. Filled in, it is checked at once on several inputs, and a wrong answer is told what is wrong with it. For help, ask for a hint. The same call again gives a second hint; `answer("vae.psnr")` shows the answer and says why; `progress()` lists what you have solved, on other days too.
+# Left as `...` the reference takes its place and the notebook goes on, so you can always read first and come back. Filled in, it is checked at once on several inputs, and a wrong answer is told what is wrong with it. For help, ask for a hint. The same call again gives a second hint; `answer("counting.total_variation")` shows the answer and says why; `progress()` lists what you have solved, on other days too.
 
 # %%
-hint("vae.psnr")
+hint("counting.total_variation")
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Which claim survives?
@@ -404,7 +410,7 @@ hint("vae.psnr")
 # | C07 | after 2000 the notion faded | no count is given, so it cannot be tested here |
 
 # %% [markdown]
-# What this notebook measured is a claim of our own: a forecast that knows nothing beats "no forecast" for some six frames in the Playground, and its short dreams come close to the real thing. It holds for this world, these films and this forecaster. It does not say that a good short film is bad; it says that it is not proof. What it cannot show is how a *learned* model fares; that begins in part II.
+# What this notebook measured is a claim of our own: a forecast that knows nothing beats "no forecast" for some six frames in the Playground, and one frame ahead it is off by 0.75 units on average, less than a pixel. It holds for this world, these films and this forecaster. It does not say that a good short film is bad; it says that it is not proof. What it cannot show is how a *learned* model fares; that begins in part II.
 #
 # Nothing here needed training, so there is no longer run to start. The next notebook, [01 What is a world model?](01_what_is_a_world_model.ipynb), defines the word with a world small enough to print.
 #

@@ -188,11 +188,11 @@ class Lab:
         )
         assert not errors, "a cell failed:\n" + re.sub(r"\x1b\[[\d;]*m", "", "\n".join(errors))
 
-    def change_picture(self, widget: Any, act: Any) -> None:
-        """Do something to a widget and wait until its picture is another one."""
-        picture = widget.locator("img.course-picture")
-        before = picture.get_attribute("src")
+    def change_picture(self, widget: Any, act: Any, picture: str = "img.course-picture") -> None:
+        """Do something to a widget and wait until its picture (a CSS selector) is another one."""
+        image = widget.locator(picture)
+        before = image.get_attribute("src")
         act()
         self.page.wait_for_function(
-            "([image, before]) => image.src !== before", arg=[picture.element_handle(), before], timeout=PATIENCE * 1000
+            "([image, before]) => image.src !== before", arg=[image.element_handle(), before], timeout=PATIENCE * 1000
         )
