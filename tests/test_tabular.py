@@ -76,6 +76,22 @@ def test_step_draws_from_the_printed_probabilities(room: Room) -> None:
     assert {reward for following, reward in rewards if following != room.goal} == {0.0}
 
 
+def test_a_moved_door_leaves_all_other_numbers(room: Room) -> None:
+    """What was learned in one room must mean the same in the other: only the door itself is somewhere else."""
+    moved = grid_room(MOVED_DOOR, numbered_as=room)
+    (changed,) = np.flatnonzero((moved.cells != room.cells).any(axis=1))
+    assert room.cells[changed].tolist() == [1, 5] and moved.cells[changed].tolist() == [4, 5]
+    assert (moved.start, moved.goal) == (room.start, room.goal)
+    np.testing.assert_allclose(moved.transitions.sum(axis=-1), 1.0)
+    beside = {int(s) for s in np.flatnonzero(room.transitions[:, :, changed].any(axis=1))}
+    beside |= {int(s) for s in np.flatnonzero(moved.transitions[:, :, changed].any(axis=1))}
+    untouched = [s for s in range(43) if s not in beside]
+    assert len(untouched) >= 36
+    assert np.array_equal(moved.transitions[untouched], room.transitions[untouched])
+    with pytest.raises(ValueError, match="43 cells"):
+        grid_room("S.G", numbered_as=room)
+
+
 @pytest.mark.parametrize("drawing", ["S.", "SG\n.", "SSG", "SxG"])
 def test_a_bad_drawing_is_refused(drawing: str) -> None:
     with pytest.raises(ValueError, match="drawing"):
@@ -269,7 +285,7 @@ def test_dyna_needs_a_fifth_of_the_real_steps_of_q_learning(room: Room) -> None:
             "dyna": dyna(room, 2500, HABITS, np.random.default_rng(100 + seed)),
         }
         control = ShuffledCountModel(43, 4, generator=np.random.default_rng(seed))
-        lives["shuffled"] = dyna(room, 2500, HABITS, np.random.default_rng(200 + seed), model=control)
+        lives["shuffled"] = dyna(room, 8000, HABITS, np.random.default_rng(200 + seed), model=control)
         for name, life in lives.items():
             share = share_of_optimal(life, room, DISCOUNT)
             assert share.max() <= 1.0 + 1e-9
@@ -277,7 +293,7 @@ def test_dyna_needs_a_fifth_of_the_real_steps_of_q_learning(room: Room) -> None:
     low, high = ratio_interval(needed["dyna"], needed["q"], generator=np.random.default_rng(0))
     assert high < 0.33
     assert np.mean(needed["dyna"]) / np.mean(needed["q"]) <= 0.2
-    assert np.mean(needed["shuffled"]) > 2 * np.mean(needed["dyna"])
+    assert np.mean(needed["q"]) < 8000 and min(needed["shuffled"]) == 8000  # a bad model is worse than none
 
 
 def test_a_moved_door_makes_the_model_stale(room: Room) -> None:
@@ -285,7 +301,7 @@ def test_a_moved_door_makes_the_model_stale(room: Room) -> None:
     model = CountModel(43, 4)
     random_life(model, room, 30_000, np.random.default_rng(14))
     plan = value_iteration(model.transitions, model.rewards, DISCOUNT).policy
-    moved = grid_room(MOVED_DOOR)
+    moved = grid_room(MOVED_DOOR, numbered_as=room)
     worth = []
     for world in (room, moved):
         best = value_iteration(world.transitions, world.rewards, DISCOUNT).values[world.start]

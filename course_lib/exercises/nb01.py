@@ -51,6 +51,10 @@ def _check_total_variation(candidate: Any) -> None:
     one, other = np.array([1.0, 0.0, 0.0]), np.array([0.0, 0.0, 1.0])
     for _ in range(10):
         p, q = generator.dirichlet(np.ones(6), size=2)
+        _need(
+            np.shape(candidate(p, q)) != p.shape,
+            "You return one difference for each outcome. One number is asked for: add the differences up.",
+        )
         given = [float(_array(candidate(*pair), (), "The distance")) for pair in ((p, q), (q, p), (p, p))]
         _need(_same(given[2], 0.0), f"The distance from a distribution to itself is 0, yours is {given[2]:.3g}.")
         _need(
@@ -59,6 +63,10 @@ def _check_total_variation(candidate: Any) -> None:
             "Take the absolute value of each before you add.",
         )
         _need(_same(given[0], given[1]), "The distance from p to q is not the one from q to p: take absolute values.")
+    _need(
+        not _same(given[0], np.abs(p - q).mean()),
+        "You average the differences, so the result shrinks with the number of outcomes. Add them up, then halve.",
+    )
     furthest = float(candidate(one, other))
     _need(
         not _same(furthest, 2.0),
@@ -111,7 +119,7 @@ def transition_estimate(counts: np.ndarray, prior: float) -> np.ndarray:
 
 def _check_transition_estimate(candidate: Any) -> None:
     generator = np.random.default_rng(102)
-    for states, actions, prior in ((4, 2, 1.0), (6, 3, 0.1), (3, 3, 3.0)):
+    for states, actions, prior in ((6, 3, 0.1), (4, 2, 1.0), (3, 3, 3.0)):
         counts = generator.poisson(3.0, size=(states, actions, states)).astype(float)
         counts[0, 0] = 0.0  # a pair that was never tried
         before = counts.copy()
@@ -136,6 +144,10 @@ def _check_transition_estimate(candidate: Any) -> None:
             _same(given[0, 0], 1.0 / states),
             f"For a pair that was never tried only the prior speaks: 1 / S = {1 / states:.3g} for every next state. "
             f"Yours are {given[0, 0].min():.3g} to {given[0, 0].max():.3g}.",
+        )
+        _need(
+            not _same(given, (counts + prior) / (counts.sum(-1, keepdims=True) + states * prior)),
+            "You give every next state the whole prior, S times too much. It is prior / S to each, prior in all.",
         )
         laplace = (counts + 1.0) / (counts.sum(-1, keepdims=True) + states)
         _need(
@@ -194,6 +206,10 @@ def _check_bellman_backup(candidate: Any) -> None:
         _need(
             given.shape != (5, 3),
             "You return one number for each action, (S, A). A backup keeps the best of them: a maximum over actions.",
+        )
+        _need(
+            given.shape != (3,),
+            "You took the best state for each action. Keep the best action for each state: the maximum along axis 1.",
         )
         given = _array(given, (5,), "The new values")
         _need(
@@ -476,6 +492,84 @@ register(
             "An expected update (Sutton & Barto, section 8.5) inside Dyna (section 8.2). The maximum stands inside the "
             "average, because the agent chooses after it has seen where it came to. Nothing in the line says whether "
             "the model is right: planning with a wrong model is just as confident."
+        ),
+    )
+)
+
+
+# ---------------------------------------------------------------------------------------------- 7: a model that forgets
+
+
+def forgetful_update(counts: np.ndarray, state: int, action: int, following: int, keep: float) -> np.ndarray:
+    """Fade the counts of (s, a) by the factor ``keep``, then count s'. counts: (S, A, S) -> a new array (S, A, S)."""
+    faded = counts.copy()
+    faded[state, action] *= keep
+    faded[state, action, following] += 1.0
+    return faded
+
+
+def _check_forgetful_update(candidate: Any) -> None:
+    generator = np.random.default_rng(107)
+    for keep in (0.9, 0.6, 1.0):
+        counts = generator.poisson(4.0, size=(5, 3, 5)) + 1.0
+        state, action, following = int(generator.integers(5)), int(generator.integers(3)), int(generator.integers(5))
+        before = counts.copy()
+        given = _array(candidate(counts, state, action, following, keep), counts.shape, "The counts")
+        _need(np.array_equal(counts, before), "Your function changes the counts that it was given: work on a copy.")
+        elsewhere = np.ones((5, 3), dtype=bool)
+        elsewhere[state, action] = False
+        _need(
+            _same(given[elsewhere], before[elsewhere]),
+            "Other pairs have changed too. Only (s, a) was tried again, so only its counts may fade: nothing new is "
+            "known about the rest.",
+        )
+        row, old = given[state, action], before[state, action]
+        one = np.eye(5)[following]
+        wanted = old * keep + one
+        _need(
+            keep == 1.0 or not _same(row, old + one),
+            f"Nothing is forgotten: with keep = {keep} the old counts of (s, a) are multiplied by it.",
+        )
+        _need(
+            keep == 1.0 or not _same(row, (old + one) * keep),
+            "The new step fades too: it is counted before the multiplication. Fade first, then add one.",
+        )
+        _need(
+            keep == 1.0 or not _same(row, np.where(one > 0, old * keep + 1.0, old)),
+            "Only the outcome that came has faded. It is the others that must be forgotten as well: the whole row of "
+            "(s, a).",
+        )
+        _need(
+            keep == 1.0 or not _same(row, old * (1.0 - keep) + one),
+            "You keep the part that should be forgotten: the factor is keep, not 1 - keep.",
+        )
+        _need(
+            _same(row, wanted),
+            f"With keep = {keep} the counts {old.astype(int)} and a step to state {following} give "
+            f"{wanted.round(2)}, yours are {row.round(2)}.",
+        )
+
+
+register(
+    Exercise(
+        id="counting.forgetful_update",
+        notebook="01",
+        title="A model that forgets",
+        difficulty=3,
+        minutes=8,
+        reference=forgetful_update,
+        check=_check_forgetful_update,
+        hints=(
+            "Two things happen to one row of the table, counts[state, action], and in this order: what is old becomes "
+            "lighter, and what is new is added with its full weight.",
+            "In a copy: multiply the row counts[state, action] by keep, then add 1 at [state, action, following].",
+        ),
+        explanation=(
+            "A step that lies k tries back has the weight keep ** k, so all of them together never weigh more than "
+            "1 + keep + keep ** 2 + ... = 1 / (1 - keep): with 0.9 the model remembers ten tries, with 0.99 a hundred. "
+            "An agent that has always lived with such a memory changes its mind after about 0.7 / (1 - keep) contrary "
+            "tries, however long it has lived. "
+            "The price: with a memory of m tries the probabilities keep an error of about 1 / sqrt(m), for ever."
         ),
     )
 )

@@ -43,6 +43,7 @@ class CountModel:
         self.counts = np.zeros((states, actions, states))
         self.visits = np.zeros((states, actions))  # n(s, a), kept so that no sum over s' is needed at each step
         self.reward_sums = np.zeros((states, actions, states))
+        self.paid = np.zeros((states, actions))  # reward_sums.sum(axis=-1), kept for the same reason
         self.capabilities = Capabilities(Actions("discrete", actions), decodes=True, context=1, rewards=True)
 
     # --- learning and asking, one pair at a time or all at once
@@ -52,6 +53,7 @@ class CountModel:
         self.counts[state, action, following] += 1
         self.visits[state, action] += 1
         self.reward_sums[state, action, following] += reward
+        self.paid[state, action] += reward
 
     def probabilities(self, state: int | np.ndarray, action: int | np.ndarray) -> np.ndarray:
         """p(s' | s, a) over all s', (S,), sums to 1; for n pairs at once, state and action (n,) give (n, S)."""
@@ -60,7 +62,7 @@ class CountModel:
 
     def expected_reward(self, state: int | np.ndarray, action: int | np.ndarray) -> np.ndarray:
         """The mean reward received for a in s, 0 where it was never tried; (n,) for n pairs at once."""
-        return self.reward_sums[state, action].sum(axis=-1) / np.maximum(self.visits[state, action], 1)
+        return self.paid[state, action] / np.maximum(self.visits[state, action], 1)
 
     @property
     def transitions(self) -> np.ndarray:
@@ -70,7 +72,7 @@ class CountModel:
     @property
     def rewards(self) -> np.ndarray:
         """r(s, a) for every pair, (S, A); 0 where it was never tried."""
-        return self.reward_sums.sum(axis=-1) / np.maximum(self.visits, 1)
+        return self.paid / np.maximum(self.visits, 1)
 
     # --- the contract
 

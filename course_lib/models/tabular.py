@@ -65,14 +65,19 @@ class Room:
         return following, float(self.arrival[following])
 
 
-def grid_room(drawing: str = FOUR_ROOMS, *, slip: float = 0.02) -> Room:
+def grid_room(drawing: str = FOUR_ROOMS, *, slip: float = 0.02, numbered_as: Room | None = None) -> Room:
     """Read a room from a drawing: ``#`` is a wall, ``.`` a free cell, ``S`` the start, ``G`` the goal.
 
     An action moves one cell. With probability ``slip`` the foot slips and the move goes to the left or to the right of
     the one intended, half each. A move into a wall leaves the agent where it is. Arriving at the goal is rewarded with
     1; from there every action leads back to the start, so that there is no end of the world to be told apart.
 
-    Raises ValueError for a drawing without exactly one S and one G or with other signs, and for slip outside [0, 1].
+    States are numbered row by row. ``numbered_as`` is an earlier room whose numbers are kept, so that what was learned
+    there means the same here: a cell that is free in both has the same number, and a cell that is new takes the number
+    of one that is gone (a door that has moved is still state number so and so).
+
+    Raises ValueError for a drawing without exactly one S and one G or with other signs, for slip outside [0, 1], and
+    for an earlier room with another number of cells.
     """
     rows = drawing.strip().split("\n")
     text = "".join(rows)
@@ -83,6 +88,12 @@ def grid_room(drawing: str = FOUR_ROOMS, *, slip: float = 0.02) -> Room:
     if not 0.0 <= slip <= 1.0:
         raise ValueError(f"slip is a probability, 0 to 1, not {slip}")
     cells = [(r, c) for r, row in enumerate(rows) for c, sign in enumerate(row) if sign != "#"]
+    if numbered_as is not None:
+        if len(cells) != len(numbered_as.cells):
+            raise ValueError(f"the earlier room has {len(numbered_as.cells)} cells, the drawing {len(cells)}")
+        earlier = [(int(r), int(c)) for r, c in numbered_as.cells]
+        new = iter([cell for cell in cells if cell not in earlier])
+        cells = [cell if cell in cells else next(new) for cell in earlier]
     number = {cell: state for state, cell in enumerate(cells)}
     start, goal = (next(s for (r, c), s in number.items() if rows[r][c] == sign) for sign in "SG")
 

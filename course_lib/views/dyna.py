@@ -20,7 +20,8 @@ def sheet(room: Room, values: np.ndarray | None = None, policy: np.ndarray | Non
 def share_at_start(room: Room, policy: np.ndarray) -> float:
     """The true value of a policy at the start as a share of the best possible one, at most 1."""
     best = value_iteration(room.transitions, room.rewards, DISCOUNT).values[room.start]
-    return float(policy_value(room.transitions, room.rewards, policy, DISCOUNT)[room.start] / best)
+    share = float(policy_value(room.transitions, room.rewards, policy, DISCOUNT)[room.start] / best)
+    return share if share > 1e-9 else 0.0  # solving the equation leaves tiny numbers of either sign where 0 is meant
 
 
 def plan_after(real_steps: int = 3000, sweeps: int = 100, slip: float = 0.02, seed: int = 0) -> Figure:
@@ -43,10 +44,10 @@ def plan_after(real_steps: int = 3000, sweeps: int = 100, slip: float = 0.02, se
     share = share_at_start(room, policy)
     return rooms(
         {
-            f"believed; the plan earns {share:.0%} of the best": sheet(
+            f"after {real_steps:,} steps and {sweeps} sweeps the plan earns {share:.0%}": sheet(
                 room, np.where(known, values, np.nan), np.where(known, policy, -1)
             ),
-            "in truth": sheet(room, truth.values, truth.policy),
+            f"in truth, slip {slip:g}": sheet(room, truth.values, truth.policy),
         },
         limits=(0.0, max(float(truth.values.max()), 0.1)),
         bar="value",

@@ -26,7 +26,19 @@ def tv_is_one_sided(p, q):
     return 0.5 * (p * np.abs(p - q)).sum()
 
 
+def tv_one_for_each(p, q):
+    return 0.5 * np.abs(p - q)
+
+
+def tv_mean(p, q):
+    return np.abs(p - q).mean()
+
+
 # --- transition estimate
+
+
+def estimate_whole_prior_to_each(counts, prior):
+    return (counts + prior) / (counts.sum(axis=-1, keepdims=True) + counts.shape[-1] * prior)
 
 
 def estimate_prior_to_everyone(counts, prior):
@@ -62,6 +74,10 @@ def backup_forgets_the_discount(transitions, rewards, values, discount):
 
 def backup_forgets_the_maximum(transitions, rewards, values, discount):
     return rewards + discount * transitions @ values
+
+
+def backup_best_state(transitions, rewards, values, discount):
+    return (rewards + discount * transitions @ values).max(axis=0)
 
 
 # --- greedy policy
@@ -142,10 +158,59 @@ def plan_replaces(q, transitions, rewards, state, action, rate, discount):
     return better
 
 
+# --- forgetting
+
+
+def forget_nothing(counts, state, action, following, keep):
+    faded = counts.copy()
+    faded[state, action, following] += 1
+    return faded
+
+
+def forget_everywhere(counts, state, action, following, keep):
+    faded = counts * keep
+    faded[state, action, following] += 1
+    return faded
+
+
+def forget_the_new_too(counts, state, action, following, keep):
+    faded = counts.copy()
+    faded[state, action, following] += 1
+    faded[state, action] *= keep
+    return faded
+
+
+def forget_what_came(counts, state, action, following, keep):
+    faded = counts.copy()
+    faded[state, action, following] = faded[state, action, following] * keep + 1
+    return faded
+
+
+def forget_in_place(counts, state, action, following, keep):
+    counts[state, action] *= keep
+    counts[state, action, following] += 1
+    return counts
+
+
+def forget_the_rest(counts, state, action, following, keep):
+    faded = counts.copy()
+    faded[state, action] *= 1 - keep
+    faded[state, action, following] += 1
+    return faded
+
+
 WRONG: dict[str, list[Callable[..., Any]]] = {
-    "counting.total_variation": [tv_not_halved, tv_cancels, tv_is_the_largest_difference, tv_is_one_sided],
+    "counting.total_variation": [
+        tv_not_halved,
+        tv_cancels,
+        tv_is_the_largest_difference,
+        tv_is_one_sided,
+        tv_one_for_each,
+        tv_mean,
+    ],
     "counting.transition_estimate": [
         estimate_prior_to_everyone,
+        estimate_whole_prior_to_each,
         estimate_along_the_wrong_axis,
         estimate_laplace,
         estimate_without_prior,
@@ -155,8 +220,17 @@ WRONG: dict[str, list[Callable[..., Any]]] = {
         backup_discounts_the_reward,
         backup_forgets_the_discount,
         backup_forgets_the_maximum,
+        backup_best_state,
     ],
     "mdp.greedy_policy": [greedy_value, greedy_for_now, greedy_wrong_axis, greedy_without_reward],
     "qlearning.update": [q_replaces, q_own_state, q_adds_the_target, q_in_place, q_without_discount],
     "dyna.planning_step": [plan_most_likely, plan_maximum_too_late, plan_everywhere, plan_replaces],
+    "counting.forgetful_update": [
+        forget_nothing,
+        forget_everywhere,
+        forget_the_new_too,
+        forget_what_came,
+        forget_in_place,
+        forget_the_rest,
+    ],
 }
