@@ -161,6 +161,7 @@ def test_counts_give_a_distribution_and_the_prior_is_what_it_says() -> None:
     np.testing.assert_allclose(model.transitions[0, 1], model.probabilities(0, 1))
     np.testing.assert_allclose(model.transitions.sum(axis=-1), 1.0)
     assert model.rewards[0, 1] == model.expected_reward(0, 1) == 0.5
+    np.testing.assert_allclose(model.paid, model.reward_sums.sum(axis=-1))
     assert model.expected_reward(0, 0) == 0.0
 
 

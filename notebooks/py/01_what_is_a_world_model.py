@@ -443,7 +443,7 @@ print("Dyna's arrows that lose more than 1 %: cells", np.flatnonzero(loss > 0.01
 assert (loss > 0.01).sum() <= 6 and loss[room.start] < 0.01
 
 # %% [markdown] tags=["lecture"]
-# They are cells beside G at which the best way does not pass: this robot has always come to G from below. It does not have to know everything to act well.
+# They lie at the corner of G, to its left, and this robot hardly ever went there: its way comes to G from below. It does not have to know everything to act well.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Play
@@ -496,7 +496,7 @@ for seed in range(12):
         mornings[name].append(share_of_optimal(life, moved, gamma))  # (160,)
 
 # %% [markdown] tags=["lecture"]
-# The curves show what each robot's plan is really worth in the new rooms, as a share of the best one: the median of twelve lives, and the middle half of them as a band.
+# The curves show what each robot's plan is really worth in the new rooms, as a share of the best one: the median of twelve lives, and the middle half of them as a band. A robot is *back* when that share first reaches 0.95.
 
 # %% tags=["lecture"]
 x = 25 * np.arange(1, 161)
