@@ -422,7 +422,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_rubbish(monkeypatch: pyte
         raise OSError("no space left")
 
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoints.os, "fsync", full)
+        patch.setattr("course_lib.files.os.fsync", full)
         with pytest.raises(OSError, match="no space"):
             checkpoints.write_atomically(path, b"new")
     assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]

@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import os
 import sys
-import tempfile
 from pathlib import Path
+
+from course_lib.files import atomic_file
 
 FILE = "progress.json"
 STATES = ("tried", "solved")
@@ -97,16 +98,10 @@ class Record:
         if home is None:
             return
         text = json.dumps({"version": 1, "exercises": dict(sorted(states.items()))}, indent=1)
-        temporary = None
         try:
-            home.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(dir=home, prefix=FILE, suffix=".part")
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-            os.replace(temporary, home / FILE)  # the file is the old one or the new one, never half of each
+            with atomic_file(home / FILE) as file:
+                file.write(text.encode())
         except OSError as error:
-            if temporary is not None and os.path.exists(temporary):
-                os.unlink(temporary)
             self._unwritable(error)
 
     def _unwritable(self, error: OSError) -> None:

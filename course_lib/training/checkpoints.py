@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import subprocess
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +20,7 @@ from safetensors.torch import load as unpack
 from safetensors.torch import save as pack
 from torch import Tensor, nn
 
+from course_lib.files import atomic_file
 from course_lib.training.registry import Recipe, get_recipe
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,19 +33,9 @@ class CheckpointError(RuntimeError):
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that nobody ever sees half of it: a new file beside it, forced to disk, then renamed over it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)  # mkstemp's files are for their owner alone
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    """Write a whole file or none of it; see :func:`course_lib.files.atomic_file`."""
+    with atomic_file(path) as file:
+        file.write(content)
 
 
 def paths(name: str, size: str, part: str, folder: Path | None = None) -> tuple[Path, Path]:

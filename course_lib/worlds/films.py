@@ -15,13 +15,13 @@ import hashlib
 import json
 import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
+from course_lib.files import atomic_file
 from course_lib.worlds import spec
 from course_lib.worlds.captions import caption
 from course_lib.worlds.draw import draw_film
@@ -236,16 +236,10 @@ def _read(path: Path) -> dict[str, np.ndarray] | None:
 
 def _write(path: Path, films: Films) -> None:
     arrays = {key: getattr(films, key) for key in _ARRAYS}
-    temporary = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
-            temporary = file.name
+        with atomic_file(path) as file:
             np.savez(file, digest=np.array(films.hash), **arrays)
-        os.replace(temporary, path)  # readers see the whole file or none
     except OSError as reason:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
         print(f"The films could not be kept in {path.parent} ({reason}); they will be made again.", file=sys.stderr)
 
 

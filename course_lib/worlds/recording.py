@@ -13,8 +13,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
-import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -22,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from course_lib.files import atomic_file
 
 FORMAT = 1  # raised when the layout of the file changes; older files are refused with a message
 ARRAYS = ("frames", "lengths", "actions", "rewards", "terminated", "truncated")
@@ -121,24 +121,16 @@ class Recording:
         between neighbouring frames, tried on CarRacing, took 1.7 times the space, because every pixel moves there.
         """
         path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
         contents = {name: np.ascontiguousarray(getattr(self, name)) for name in ARRAYS}
         contents["info"] = np.array(json.dumps({"format": FORMAT, **self.info}, sort_keys=True))
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "wb") as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_LZMA) as archive:
-                for name, array in contents.items():
-                    buffer = io.BytesIO()
-                    np.lib.format.write_array(buffer, array, allow_pickle=False)
-                    # A fixed date: the same recording gives the same bytes on any day.
-                    entry = zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0))
-                    entry.compress_type = zipfile.ZIP_LZMA
-                    archive.writestr(entry, buffer.getvalue())
-            os.chmod(temporary, 0o644)
-            os.replace(temporary, path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        with atomic_file(path) as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_LZMA) as archive:
+            for name, array in contents.items():
+                buffer = io.BytesIO()
+                np.lib.format.write_array(buffer, array, allow_pickle=False)
+                # A fixed date: the same recording gives the same bytes on any day.
+                entry = zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0))
+                entry.compress_type = zipfile.ZIP_LZMA
+                archive.writestr(entry, buffer.getvalue())
         return path
 
     @classmethod
