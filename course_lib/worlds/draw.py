@@ -10,6 +10,7 @@ A whole film is drawn at once: each operation runs over ``(T, H, W)``, which is 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 
 import numpy as np
 
@@ -29,6 +30,12 @@ class _Canvas:
         self.x = centres[None, None, :]  # (1, 1, W)
         self.y = centres[::-1][None, :, None]  # (1, H, 1): row 0 is on top
         self.picture = np.empty((3, frames, size, size), np.float32)
+
+    def only(self, frames: np.ndarray) -> _Canvas:
+        """A copy that holds some of the frames. frames: their indices."""
+        part = copy(self)
+        part.picture = self.picture[:, frames]
+        return part
 
     def cover(self, distance: np.ndarray) -> np.ndarray:
         """Signed distance in units -> coverage of each pixel, 0 to 1."""
@@ -215,9 +222,7 @@ def draw_film(scene: Scene, states: np.ndarray, size: int = 32) -> np.ndarray:
         if len(where) == len(states):
             paint(canvas, states[:, slot])
         elif len(where):  # a body that is not always there (only in impossible films)
-            part = _Canvas.__new__(_Canvas)
-            part.pixels, part.x, part.y = canvas.pixels, canvas.x, canvas.y
-            part.picture = canvas.picture[:, where]
+            part = canvas.only(where)
             paint(part, states[where, slot])
             canvas.picture[:, where] = part.picture
     _box(canvas)

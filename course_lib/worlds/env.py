@@ -42,7 +42,6 @@ class PlaygroundEnv(gymnasium.Env[np.ndarray, int]):
         self.observation_space = gymnasium.spaces.Box(0, 255, (size, size, 3), np.uint8)
         self.action_space = gymnasium.spaces.Discrete(len(spec.ACTIONS))
         self.simulation: Simulation | None = None
-        self._steps = 0
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -58,30 +57,27 @@ class PlaygroundEnv(gymnasium.Env[np.ndarray, int]):
         episode = film_seed(self.split, index)
         scene_rng, star_rng = (np.random.default_rng([episode, stream]) for stream in range(2))
         self.simulation = Simulation(sample_scene(self.film_set, scene_rng), star_rng)
-        self._steps = 0
-        return self._frame(), self._info()
+        return self._observe()
 
     def step(self, action: int) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         """One frame. Raises RuntimeError before the first ``reset``."""
         reward = self._running().step(int(action))
-        self._steps += 1
-        return self._frame(), reward, False, self._steps >= spec.EPISODE_STEPS, self._info()
+        frame, info = self._observe()
+        return frame, reward, False, info["frame"] >= spec.EPISODE_STEPS, info
 
     def render(self) -> np.ndarray | None:
         """The frame as uint8 (size, size, 3), or None where no render mode was asked for."""
-        return self._frame() if self.render_mode == "rgb_array" else None
+        return self._observe()[0] if self.render_mode == "rgb_array" else None
 
     def _running(self) -> Simulation:
         if self.simulation is None:
             raise RuntimeError("the episode has not begun: call reset() first")
         return self.simulation
 
-    def _frame(self) -> np.ndarray:
+    def _observe(self) -> tuple[np.ndarray, dict[str, Any]]:
         simulation = self._running()
-        return draw_film(simulation.scene, simulation.state()[None], self.size)[0]
-
-    def _info(self) -> dict[str, Any]:
-        return {"state": self._running().state(), "frame": self._running().frame}
+        state = simulation.state()
+        return draw_film(simulation.scene, state[None], self.size)[0], {"state": state, "frame": simulation.frame}
 
 
 gymnasium.register(

@@ -157,10 +157,12 @@ def make_films(name: str, *, split: str, count: int, size: int = 32, length: int
         contacts.append(np.insert(film.contacts, 0, i, axis=1))
     arrays = {"frames": frames, "actions": actions, "rewards": rewards, "states": states,
               "contacts": np.concatenate(contacts)}  # fmt: skip
-    return _assemble(name, split, size, seeds, arrays)
+    return _assemble(name, split, size, seeds, arrays, _digest(arrays))
 
 
-def _assemble(name: str, split: str, size: int, seeds: np.ndarray, arrays: dict[str, np.ndarray]) -> Films:
+def _assemble(
+    name: str, split: str, size: int, seeds: np.ndarray, arrays: dict[str, np.ndarray], digest: str
+) -> Films:
     states = arrays["states"]
     return Films(
         name=name,
@@ -169,7 +171,7 @@ def _assemble(name: str, split: str, size: int, seeds: np.ndarray, arrays: dict[
         seeds=seeds,
         captions=[caption(s) for s in states],
         short_captions=[caption(s, descriptive=False) for s in states],
-        hash=_digest(arrays),
+        hash=digest,
         **arrays,
     )
 
@@ -204,8 +206,8 @@ def load_films(
 
     name: film set, see ``scenes.FILM_SETS``. split: "train", "validation" or "test". size: pixels. length: frames.
     Raises ValueError for an unknown set or split, a reserved set in the training split, no film, fewer than 2 frames.
-    A damaged cache file is named, replaced and no reason to stop; a disk
-    that cannot be written costs only the time to make the films again.
+    A damaged cache file is named, replaced and no reason to stop; a disk that cannot be written costs only the time to
+    make the films again.
     """
     films, first = film_set(name), film_seed(split, 0)
     key = {"set": asdict(films), "version": spec.VERSION, "code": code_version(), "first": first, "count": count,
@@ -215,20 +217,22 @@ def load_films(
     if cache and path.exists():
         found = _read(path)
         if found is not None:
-            return _assemble(name, split, size, np.arange(first, first + count, dtype=np.int64), found)
+            return _assemble(name, split, size, np.arange(first, first + count, dtype=np.int64), *found)
     made = make_films(name, split=split, count=count, size=size, length=length)
     if cache:
         _write(path, made)
     return made
 
 
-def _read(path: Path) -> dict[str, np.ndarray] | None:
+def _read(path: Path) -> tuple[dict[str, np.ndarray], str] | None:
+    """The arrays of a cached file with their digest, or None where the file is damaged."""
     try:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays = {key: stored[key] for key in _ARRAYS}
-            if str(stored["digest"]) != _digest(arrays):
+            digest = _digest(arrays)
+            if str(stored["digest"]) != digest:
                 raise ValueError("its checksum does not match")
-            return arrays
+            return arrays, digest
     except Exception as reason:  # zip, zlib, numpy and the disk each fail in their own way
         print(f"The film cache {path} is damaged ({reason}); the films are made again.", file=sys.stderr)
         return None

@@ -8,7 +8,7 @@ draws reserved values for the reserved sets only, and ``check_trainable`` refuse
 from __future__ import annotations
 
 import colorsys
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -134,10 +134,6 @@ class Scene:
     background: tuple[tuple[float, float, float], tuple[float, float, float]] = field(
         default=((spec.BACKGROUND[0] / 255, spec.BACKGROUND[1] / 255, spec.BACKGROUND[2] / 255),) * 2
     )  # colour at the bottom and at the top
-
-    def as_dict(self) -> dict:
-        """The scene as plain numbers and lists, to print or to store."""
-        return asdict(self)
 
 
 def _hsv(hue_degrees: float, saturation: float, value: float) -> tuple[float, float, float]:
