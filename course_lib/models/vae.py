@@ -26,6 +26,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from course_lib.models.base import ModelConfig, Sizes
+from course_lib.nets.chance import normal
 
 
 class VAEConfig(ModelConfig):
@@ -99,7 +100,7 @@ def reparameterise(mu: Tensor, logvar: Tensor, generator: torch.Generator | None
     """
     if generator is None:
         return mu
-    epsilon = torch.randn(mu.shape, generator=generator, device=generator.device, dtype=mu.dtype)
+    epsilon = normal(mu.shape, generator, dtype=mu.dtype)
     return mu + torch.exp(0.5 * logvar) * epsilon.to(mu.device)
 
 
