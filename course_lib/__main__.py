@@ -6,6 +6,8 @@ Torch is imported inside the commands, so that asking for help takes no longer t
 from __future__ import annotations
 
 import json
+import os
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,8 +31,14 @@ Settings = Annotated[
 ]
 
 
+def _first_process() -> bool:
+    """Whether this is the first of the processes of accelerate launch, or the only one: that one speaks and writes."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def _stop(message: str, code: int = 2) -> NoReturn:
-    print(message, file=sys.stderr)
+    if _first_process():
+        print(message, file=sys.stderr)
     raise typer.Exit(code)
 
 
@@ -46,9 +54,9 @@ def _explained() -> Iterator[None]:
     except KeyboardInterrupt:
         _stop("stopped; nothing was saved", code=130)
     except Exception as error:
-        from course_lib.training import CheckpointError, ConfigError, Diverged
+        from course_lib.training import CheckpointError, ConfigError, Diverged, ResumeError
 
-        if isinstance(error, CheckpointError | ConfigError | Diverged):
+        if isinstance(error, CheckpointError | ConfigError | Diverged | ResumeError):
             _stop(str(error))
         raise
 
@@ -64,8 +72,18 @@ def train(
     ship: Annotated[
         bool, typer.Option("--ship", help="Store the weights in data/checkpoints as well, for the notebooks to load.")
     ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from DIR/resume.safetensors; where there is none, begin.")
+    ] = False,
 ) -> None:
     """Train a model and store its weights with their provenance.
+
+    The state of the run is saved every train.save_every steps and on Ctrl-C. Give the same command with --resume, and
+    it goes on to the same weights as if it had never stopped.
+
+    Several processes share the batch, with the losses and weights of one, for example two without a GPU (in one line):
+    accelerate launch --cpu --num_processes 2 --num_machines 1 --mixed_precision no --dynamo_backend no -m course_lib
+    train vae --size tiny. With GPUs leave out --cpu, or describe them once with: accelerate config
 
     The settings stand in course_lib/configs/MODEL/SIZE.yaml, in three groups: model (the network), data (what it learns
     from) and train (how).
@@ -73,8 +91,9 @@ def train(
     Example: python -m course_lib train vae --size cpu --set train.steps=2000 --set model.beta=4
     """
     with _explained():
-        from course_lib.training import get_recipe, load_config, save_checkpoint
+        from course_lib.training import Interrupted, discard, get_recipe, load_config, save_checkpoint
         from course_lib.training import train as run
+        from course_lib.training.resume import FILE
 
         recipe = get_recipe(model)
         config = load_config(recipe, size, settings or [])
@@ -88,11 +107,39 @@ def train(
                 f"course_lib/configs/{model}/{size}.yaml instead of using --set"
             )
         folder = out or Path("runs") / f"{model}-{size}"
-        history = run(recipe, config, log=folder / "log.csv")
-        for place in [folder, None] if ship else [folder]:
-            for file in save_checkpoint(history.model, recipe, size, about=history.about(), folder=place):
-                print(f"stored {file}")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            _stop(f"the folder {folder} cannot be made ({error}): give another one with --out")
+        again = _command(model, size, settings, out, ship)
+        try:
+            history = run(recipe, config, log=folder / "log.csv", keep=folder, resume=resume)
+        except Interrupted as stopped:
+            way_on = f". Go on with: {again}" if stopped.saved else ""
+            _stop(f"stopped after step {stopped.step}; {stopped}{way_on}", code=130)
+        except KeyboardInterrupt:
+            if not (folder / FILE).exists():
+                raise
+            _stop(f"stopped at once; go on from the last state that was saved: {again}", code=130)
+        if not _first_process():
+            return
+        try:
+            for place in [folder, None] if ship else [folder]:
+                for file in save_checkpoint(history.model, recipe, size, about=history.about(), folder=place):
+                    print(f"stored {file}")
+        except OSError as error:
+            kept = f"the run is kept in {folder / FILE}" if (folder / FILE).exists() else "nothing is kept"
+            _stop(f"the weights could not be written ({error}); {kept}. Make room, then: {again}")
+        discard(folder)
         print(f"{len(history.rows)} steps in {history.minutes:.1f} minutes; the log is {folder / 'log.csv'}")
+
+
+def _command(model: str, size: str, settings: list[str] | None, out: Path | None, ship: bool) -> str:
+    """The command that goes on with a run, to be copied into a terminal."""
+    words = ["python", "-m", "course_lib", "train", model, "--size", size]
+    words += [word for setting in settings or [] for word in ("--set", setting)]
+    words += (["--out", str(out)] if out else []) + (["--ship"] if ship else [])
+    return shlex.join([*words, "--resume"])
 
 
 @app.command()

@@ -30,7 +30,7 @@ def uniform(shape: Sequence[int], generator: torch.Generator, *, dtype: torch.dt
 
 
 def integers(high: int, shape: Sequence[int], generator: torch.Generator) -> Tensor:
-    """Independent whole numbers 0 to high - 1, int64 (B, ...), on the generator's device: a diffusion step for each row."""
+    """Independent whole numbers 0 to high - 1, int64 (B, ...), on the generator's device."""
     return _own_rows(shape, lambda whole: torch.randint(high, whole, generator=generator, device=generator.device))
 
 

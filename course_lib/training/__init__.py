@@ -15,14 +15,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from course_lib.training.checkpoints import CheckpointError, load_checkpoint, provenance, save_checkpoint
     from course_lib.training.config import ConfigError, RunConfig, load_config
+    from course_lib.training.interrupts import Interrupted
+    from course_lib.training.keeper import discard
     from course_lib.training.loop import Diverged, History, train
     from course_lib.training.registry import Recipe, get_recipe, recipe_names
+    from course_lib.training.resume import ResumeError
 
 _HOME = {
     "checkpoints": ("CheckpointError", "load_checkpoint", "provenance", "save_checkpoint"),
     "config": ("ConfigError", "RunConfig", "load_config"),
+    "interrupts": ("Interrupted",),
+    "keeper": ("discard",),
     "loop": ("Diverged", "History", "train"),
     "registry": ("Recipe", "get_recipe", "recipe_names"),
+    "resume": ("ResumeError",),
 }
 
 __all__ = [
@@ -30,8 +36,11 @@ __all__ = [
     "ConfigError",
     "Diverged",
     "History",
+    "Interrupted",
     "Recipe",
+    "ResumeError",
     "RunConfig",
+    "discard",
     "get_recipe",
     "load_checkpoint",
     "load_config",

@@ -77,8 +77,12 @@ def save_checkpoint(
             "bytes": len(content),
             "sha256": hashlib.sha256(content).hexdigest(),
         }
-        write_atomically(weights, content)
-        write_atomically(record, (json.dumps(facts, indent=2) + "\n").encode())
+        # The record is on its way to the disk before the weights take their place: where there is no room for both, the
+        # old pair stays as it is, rather than new weights beside an old record.
+        with atomic_file(record) as beside:
+            beside.write((json.dumps(facts, indent=2) + "\n").encode())
+            beside.flush()
+            write_atomically(weights, content)
         written.append(weights)
     return written
 

@@ -41,6 +41,9 @@ class TrainConfig(Strict):
     seed: Annotated[int, Field(ge=0)] = 0
     precision: Annotated[Literal["no", "bf16"], Field(description="mixed precision")] = "no"
     log_every: Annotated[int, Field(ge=1, description="steps between two rows of the CSV log")] = 10
+    # What follows decides how a run is kept and where it may run, not what it makes. exclude: so it is no part of the
+    # provenance, and a run goes on after a change of it.
+    save_every: Annotated[int, Field(ge=1, exclude=True, description="steps between two saves of the state")] = 500
 
 
 M = TypeVar("M", bound=ModelConfig)

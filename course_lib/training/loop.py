@@ -6,16 +6,16 @@
             gradients        clipped
             AdamW            with the learning rate of this step
             after_step       moving averages, codebooks: whatever the model does then
+            resume file      every so many steps, where there is a folder to keep the run in
 
-Hugging Face accelerate puts model, optimiser and batches on the device there is. All chance comes from the seed of the
-configuration: the same seed gives the same weights on the same machine.
+Hugging Face accelerate puts model, optimiser and batches on the device there is, or on several. All chance comes from
+the seed of the configuration: the same seed gives the same weights on the same machine, and a run that was stopped,
+killed or cut off goes on from its resume file to the same weights, bit for bit.
 """
 
 from __future__ import annotations
 
-import csv
 import math
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -27,8 +27,13 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
+from course_lib.nets.shard import sharded
 from course_lib.training.checkpoints import build
 from course_lib.training.config import RunConfig, load_config
+from course_lib.training.devices import make_accelerator, mean_over_processes, own_rows
+from course_lib.training.interrupts import Interrupted, Interrupts
+from course_lib.training.keeper import Keeper
+from course_lib.training.log import Log
 from course_lib.training.progress import Kind, Progress
 from course_lib.training.registry import Data, Phase, Recipe, get_recipe
 from course_lib.training.schedule import learning_rate
@@ -37,7 +42,7 @@ OnStep = Callable[[int, dict[str, float]], Any]
 
 
 class Diverged(RuntimeError):
-    """The loss or its gradient is no longer a finite number; the message says at which step."""
+    """The loss or its gradient is no longer a finite number; the message says at which step, and what is saved."""
 
 
 @dataclass
@@ -101,6 +106,8 @@ def train(
     model: nn.Module | None = None,
     log: Path | None = None,
     progress: Kind = "auto",
+    keep: Path | None = None,
+    resume: bool = False,
 ) -> History:
     """Train a model and return it with the numbers of every step.
 
@@ -110,143 +117,150 @@ def train(
     model: go on with this one, instead of a fresh one drawn from the seed; it is changed in place.
     log: a CSV file to write every ``train.log_every`` steps to.
     progress: "auto", "notebook", "terminal", "plain" or "none".
-    Raises Diverged when the loss is no longer finite, ConfigError for a wrong configuration.
+    keep: a folder for the run's state, ``resume.safetensors``: written every ``train.save_every`` steps, at the end and
+    on Ctrl-C, which then ends the run only after a whole step, with Interrupted. A disk that is full or a kill at any
+    moment leave the last state that was saved. The file stays after the end: once the weights are stored,
+    :func:`course_lib.training.keeper.discard` removes it.
+    resume: go on from the state in ``keep``; where there is none, begin with the first step and say so. A run that goes
+    on gives the weights, history and log of one that never stopped, bit for bit on the same machine and versions.
+    Raises Diverged when the loss is no longer finite, ConfigError for a wrong configuration, ResumeError for a state
+    that is damaged or belongs to another run, Interrupted (a KeyboardInterrupt) as said.
+
+    In several processes (``accelerate launch``) all of them call this alike; the first alone writes, shows and calls
+    ``on_step``, and the losses are means over all. Under FSDP only the first process's History has the whole model.
     """
     recipe = get_recipe(recipe)
     if isinstance(config, str):
         config = load_config(recipe, config)
+    if resume and keep is None:
+        raise ValueError("resume=True needs keep=, the folder in which the run's state lies")
     weights_seed, batch_seed, draw_seed = (
         int(s) for s in np.random.SeedSequence(config.train.seed).generate_state(3)
     )  # fmt: skip
-    source = data if isinstance(data, Data) else recipe.load(config, data)
+    accelerator = make_accelerator(config.train.precision)
+    first = accelerator.is_main_process
+    with accelerator.main_process_first():  # one process makes the films, the others read them
+        source = data if isinstance(data, Data) else recipe.load(config, data)
     model = build(recipe, config.model, weights_seed) if model is None else model
-    accelerator = _accelerator(config.train.precision)
-    batches = recipe.batches(source, config, torch.Generator().manual_seed(batch_seed))
+    batch_chance = torch.Generator().manual_seed(batch_seed)
     draws = torch.Generator(accelerator.device).manual_seed(draw_seed)
     history = History(model, config, source, str(accelerator.device))
     phases = recipe.phases(model, config)
-    start = time.monotonic()
+    keeper = Keeper(keep, history, phases, {"batches": batch_chance, "draws": draws}, accelerator)
+    keeper.begin(resume)
     with ExitStack() as stack:
-        bar = Progress(recipe.name, sum(phase.steps for phase in phases), progress)
+        steps = sum(phase.steps for phase in phases)
+        bar = Progress(recipe.name, steps, progress if first else "none", done=len(history.rows))
         stack.callback(bar.close)
-        record = _Log(log, config.train.log_every, stack)
+        record = Log(log if first else None, config.train.log_every, history.rows)
+        stack.callback(record.close)
+        together = accelerator.num_processes > 1
+        interrupts = stack.enter_context(Interrupts(active=keeper.path is not None, together=together))
 
         def report(row: dict[str, Any], parts: dict[str, float]) -> None:
             history.rows.append(row)
-            record.write(row)
+            record.write()
             bar.update(row["step"], parts)
-            if on_step is not None:
+            if on_step is not None and first:
                 on_step(row["step"], parts)
 
-        for phase in phases:
-            _run_phase(phase, model, config, batches, draws, accelerator, len(history.rows), report)
-    history.minutes = (time.monotonic() - start) / 60.0
-    model.eval()
+        # The iterator is made after the generator has its state: it may draw as soon as it is asked.
+        batches = recipe.batches(source, config, batch_chance)
+        run = _Run(history, accelerator, batches, draws, keeper, interrupts, report)
+        for index in range(keeper.phase, len(phases)):
+            run.phase(index, phases[index])
+    history.minutes = keeper.minutes()
+    history.model.eval()
     return history
 
 
-def _run_phase(
-    phase: Phase,
-    model: nn.Module,
-    config: RunConfig,
-    batches: Iterator[Mapping[str, Tensor]],
-    draws: torch.Generator,
-    accelerator: Accelerator,
-    before: int,
-    report: Callable[[dict[str, Any], dict[str, float]], None],
-) -> None:
-    """Train the parameters of one phase and nothing else. before: steps of the phases that are over."""
-    settings = config.train
-    learning = list(phase.parameters)
-    if not learning:
-        raise ValueError(f"phase {phase.name!r} has no parameters to train")
-    chosen = {id(parameter) for parameter in learning}
-    was_learning = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
-    for parameter in model.parameters():
-        parameter.requires_grad_(id(parameter) in chosen)
-    optimiser = torch.optim.AdamW(learning, lr=settings.learning_rate, weight_decay=settings.weight_decay)
-    loss_of, optimiser = accelerator.prepare(_Loss(model), optimiser)
-    after_step = getattr(model, "after_step", None)
-    model.train()
-    try:
-        for step in range(phase.steps):
-            rate = learning_rate(
-                step, steps=phase.steps, peak=settings.learning_rate, warmup=settings.warmup, final=settings.final
-            )
-            for group in optimiser.param_groups:
-                group["lr"] = rate
-            batch = {name: tensor.to(accelerator.device) for name, tensor in next(batches).items()}
-            losses = loss_of(batch, step, draws, phase.loss)
-            parts = _numbers(losses, before + step + 1, phase.name)
+@dataclass
+class _Run:
+    """What the phases of one run share."""
+
+    history: History
+    accelerator: Accelerator
+    batches: Iterator[Mapping[str, Tensor]]
+    draws: torch.Generator
+    keeper: Keeper
+    interrupts: Interrupts
+    report: Callable[[dict[str, Any], dict[str, float]], None]
+
+    def phase(self, index: int, phase: Phase) -> None:
+        """Train the parameters of one phase and nothing else, from where the resume file left it."""
+        model, settings = self.history.model, self.history.config.train
+        learning = list(phase.parameters)
+        if not learning:
+            raise ValueError(f"phase {phase.name!r} has no parameters to train")
+        chosen = {id(parameter) for parameter in learning}
+        was_learning = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
+        for parameter in model.parameters():
+            parameter.requires_grad_(id(parameter) in chosen)
+        optimiser = torch.optim.AdamW(learning, lr=settings.learning_rate, weight_decay=settings.weight_decay)
+        loss_of, optimiser = self.accelerator.prepare(_Loss(model), optimiser)
+        begin = self.keeper.enter(index, optimiser)
+        model.train()
+        try:
+            for step in range(begin, phase.steps):
+                stop = self._step(step, phase, loss_of, optimiser)
+                self.keeper.after(index, step + 1, optimiser, last=step + 1 == phase.steps, now=stop)
+                if stop:
+                    raise Interrupted(self.keeper.told(), len(self.history.rows), self.keeper.saved)
+        finally:
+            for parameter, learns in was_learning:
+                parameter.requires_grad_(learns)
+                parameter.grad = None
+            if self.accelerator.num_processes > 1:
+                # A wrapper of this phase that lived on would send the next one's gradients as well.
+                del loss_of, optimiser
+                self.accelerator.free_memory()
+
+    def _step(self, step: int, phase: Phase, loss_of: nn.Module, optimiser: Any) -> bool:
+        """One update; step counts from 0 in the phase. Returns whether the run was asked to stop."""
+        settings, accelerator = self.history.config.train, self.accelerator
+        number = len(self.history.rows) + 1
+        rate = learning_rate(
+            step, steps=phase.steps, peak=settings.learning_rate, warmup=settings.warmup, final=settings.final
+        )
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        batch = own_rows(next(self.batches), accelerator)
+        with sharded(accelerator.process_index, accelerator.num_processes):
+            losses = loss_of(batch, step, self.draws, phase.loss)
+            parts, stop = self._numbers(losses, number, phase.name)
             optimiser.zero_grad()
             accelerator.backward(losses["loss"])
+            learning = [parameter for group in optimiser.param_groups for parameter in group["params"]]
             norm = float(accelerator.clip_grad_norm_(learning, settings.clip))
             if not math.isfinite(norm):
-                raise Diverged(_diverged("the gradient's length", norm, before + step + 1, phase.name, parts))
+                raise Diverged(self._diverged("the gradient's length", norm, number, phase.name, parts))
             optimiser.step()
-            if after_step is not None:
-                after_step(step)
-            row = {"step": before + step + 1, "phase": phase.name, "learning_rate": rate, "gradient_norm": norm}
-            report(row | parts, parts)
-    finally:
-        for parameter, learns in was_learning:
-            parameter.requires_grad_(learns)
-            parameter.grad = None
+            if hasattr(self.history.model, "after_step"):
+                self.history.model.after_step(step)
+        row = {"step": number, "phase": phase.name, "learning_rate": rate, "gradient_norm": norm}
+        self.report(row | parts, parts)
+        return stop if accelerator.num_processes > 1 else self.interrupts.asked
 
+    def _numbers(self, losses: dict[str, Tensor], step: int, phase: str) -> tuple[dict[str, float], bool]:
+        """The named losses as floats, fetched from the device at once, and whether any process was asked to stop.
 
-def _numbers(losses: dict[str, Tensor], step: int, phase: str) -> dict[str, float]:
-    """The named losses as floats, fetched from the device at once. Raises Diverged when their sum is not finite."""
-    if "loss" not in losses:
-        raise ValueError(f"a model's losses must hold 'loss', the one to minimise; these are {sorted(losses)}")
-    values = torch.stack([value.detach().float() for value in losses.values()]).tolist()
-    parts = dict(zip(losses, values, strict=True))
-    if not math.isfinite(parts["loss"]):
-        raise Diverged(_diverged("the loss", parts["loss"], step, phase, parts))
-    return parts
+        Processes hear of Ctrl-C at different moments; what they add up here makes them stop after the same step.
+        Raises Diverged when the sum of losses is not finite.
+        """
+        if "loss" not in losses:
+            raise ValueError(f"a model's losses must hold 'loss', the one to minimise; these are {sorted(losses)}")
+        stack = [value.detach().float() for value in losses.values()]
+        stack.append(torch.full_like(stack[0], float(self.interrupts.asked)))
+        *values, asked = mean_over_processes(torch.stack(stack), self.accelerator).tolist()
+        parts = dict(zip(losses, values, strict=True))
+        if not math.isfinite(parts["loss"]):
+            raise Diverged(self._diverged("the loss", parts["loss"], step, phase, parts))
+        return parts, asked > 0
 
-
-def _diverged(what: str, value: float, step: int, phase: str, parts: dict[str, float]) -> str:
-    listed = ", ".join(f"{name} {number:.4g}" for name, number in parts.items())
-    return (
-        f"{what} became {value} at step {step} (phase {phase!r}; {listed}); the step was not taken. "
-        "A lower train.learning_rate, a longer train.warmup or a smaller train.clip usually helps"
-    )
-
-
-def _accelerator(precision: str) -> Accelerator:
-    """accelerate keeps one state for the whole process; a run with another precision needs a new one."""
-    from accelerate.state import AcceleratorState
-
-    if AcceleratorState._shared_state and AcceleratorState().mixed_precision != precision:
-        AcceleratorState._reset_state()
-    return Accelerator(mixed_precision=precision)
-
-
-class _Log:
-    """The numbers of a run as CSV; a phase that names other losses leaves the columns it does not have empty."""
-
-    def __init__(self, path: Path | None, every: int, stack: ExitStack) -> None:
-        self.every, self.file = every, None
-        self.columns: list[str] = []
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self.path = path
-            self.file = stack.enter_context(path.open("w", newline="", encoding="utf-8"))
-
-    def write(self, row: Mapping[str, Any]) -> None:
-        if self.file is None or (row["step"] % self.every and row["step"] != 1):
-            return
-        if set(row) - set(self.columns):
-            self._widen(row)
-        csv.DictWriter(self.file, self.columns, restval="").writerow(row)
-        self.file.flush()
-
-    def _widen(self, row: Mapping[str, Any]) -> None:
-        """Write the file again with the columns that this row brings."""
-        with self.path.open(newline="", encoding="utf-8") as file:
-            old = list(csv.DictReader(file))
-        self.columns += [name for name in row if name not in self.columns]
-        self.file.seek(0)
-        writer = csv.DictWriter(self.file, self.columns, restval="")
-        writer.writeheader()
-        writer.writerows(old)
+    def _diverged(self, what: str, value: float, step: int, phase: str, parts: dict[str, float]) -> str:
+        listed = ", ".join(f"{name} {number:.4g}" for name, number in parts.items())
+        return (
+            f"{what} became {value} at step {step} (phase {phase!r}; {listed}); the step was not taken. "
+            "A lower train.learning_rate, a longer train.warmup or a smaller train.clip usually helps"
+            + (f"; {self.keeper.told()}" if self.keeper.path else "")
+        )

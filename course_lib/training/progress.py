@@ -30,17 +30,18 @@ class Progress:
     """Tells how far a run of ``steps`` steps is.
 
     kind: "auto" finds out by itself; "none" is silent. A bar is redrawn at most four times a second.
+    done: steps of an earlier process, where a run goes on.
     """
 
-    def __init__(self, title: str, steps: int, kind: Kind = "auto") -> None:
+    def __init__(self, title: str, steps: int, kind: Kind = "auto", *, done: int = 0) -> None:
         self.title, self.steps = title, steps
         self.kind = surroundings() if kind == "auto" else kind
         self.start = self._drawn = time.monotonic()
-        self.done = 0
+        self.done = self._first = done
         self._text = ""
         self._bar: Any = None
         if self.kind == "terminal":
-            self._bar = tqdm(total=steps, desc=title, file=sys.stderr, dynamic_ncols=True)
+            self._bar = tqdm(total=steps, initial=done, desc=title, file=sys.stderr, dynamic_ncols=True)
         elif self.kind == "notebook":
             from IPython.display import display
 
@@ -77,8 +78,8 @@ class Progress:
 
     def _line(self) -> str:
         left = ""
-        if 0 < self.done < self.steps:
-            left = f", about {self._seconds() * (self.steps - self.done) / self.done:.0f} s to go"
+        if self._first < self.done < self.steps:
+            left = f", about {self._seconds() * (self.steps - self.done) / (self.done - self._first):.0f} s to go"
         return f"{self.title}: {self.done} of {self.steps} steps, {self._seconds():.0f} s{left}  {self._text}"
 
     def _html(self) -> Any:

@@ -68,7 +68,9 @@ class Recipe:
     moving averages and codebooks).
 
     load: the data, from the configuration or from what the caller gave instead.
-    batches: an endless iterator of batches, drawn with the generator alone.
+    batches: an endless iterator of batches, each tensor with the global batch first. A batch is drawn when it is asked
+    for, with the generator alone, and nothing is remembered from one to the next (no permutation, nothing fetched
+    ahead): so the generator's state is all that a run needs to go on. Every process draws the same global batch.
     parts: what is stored in a file of its own, each a module of the model.
     ship: the sizes whose checkpoints come with the course.
     published: the paper's count of parameters, to hold the size "paper" against.

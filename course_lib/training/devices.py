@@ -1,0 +1,59 @@
+"""The device or devices that a run works on: Hugging Face accelerate, and each process's part of a batch.
+
+With ``accelerate launch`` several processes train one model. Each draws the same global batch from the same generator
+and takes its slice; a gradient is the mean over processes, and so is every reported loss. The numbers are those of one
+process but for the order of a few additions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from accelerate import Accelerator, DistributedDataParallelKwargs
+from accelerate.utils import DistributedType
+from torch import Tensor
+
+from course_lib.nets.shard import Shard
+from course_lib.training.config import ConfigError
+
+
+def make_accelerator(precision: str) -> Accelerator:
+    """accelerate keeps one state for the whole process; a run with another precision needs a new one.
+
+    Raises ConfigError for ways to share a model that the loop does not know.
+    """
+    from accelerate.state import AcceleratorState
+
+    if AcceleratorState._shared_state and AcceleratorState().mixed_precision != precision:
+        AcceleratorState._reset_state()
+    # A loss may leave out a parameter for a while (a head that comes in late); it then has no gradient, as alone.
+    handlers = [DistributedDataParallelKwargs(find_unused_parameters=True)]
+    accelerator = Accelerator(mixed_precision=precision, kwargs_handlers=handlers)
+    kind = accelerator.distributed_type
+    if kind in (DistributedType.DEEPSPEED, DistributedType.MEGATRON_LM):
+        raise ConfigError(f"training shares a model by DDP or FSDP version 2, not by {kind.value}: accelerate config")
+    if kind == DistributedType.FSDP and not accelerator.is_fsdp2:
+        raise ConfigError("training knows FSDP version 2, not version 1: fsdp_version: 2 in accelerate's configuration")
+    return accelerator
+
+
+def own_rows(batch: Mapping[str, Tensor], accelerator: Accelerator) -> dict[str, Tensor]:
+    """This process's slice of a global batch, on its device; every tensor has the batch first.
+
+    Raises ConfigError for a batch that cannot be shared evenly.
+    """
+    here = Shard(accelerator.process_index, accelerator.num_processes)
+    own = {}
+    for name, tensor in batch.items():
+        if len(tensor) % here.processes:
+            raise ConfigError(
+                f"a batch of {len(tensor)} cannot be shared evenly by {here.processes} processes ({name}): make "
+                f"data.batch a multiple of {here.processes}, or start another number of processes"
+            )
+        own[name] = tensor[here.rows(len(tensor))].to(accelerator.device)
+    return own
+
+
+def mean_over_processes(values: Tensor, accelerator: Accelerator) -> Tensor:
+    """The mean of each number over the processes, the same on all of them."""
+    return values if accelerator.num_processes == 1 else accelerator.reduce(values, "mean")
