@@ -4,6 +4,7 @@ Frames are uint8: a picture ``(H, W, 3)``, a film ``(T, H, W, 3)``, several pict
 Whatever is shown stays small when it is stored in a notebook.
 """
 
+from course_lib.show.canvas import FilmPlayer, canvas
 from course_lib.show.films import gif, side_by_side
 from course_lib.show.live import live
 from course_lib.show.pictures import grid, strip, strips
@@ -11,4 +12,17 @@ from course_lib.show.style import use_style
 from course_lib.show.tables import table
 from course_lib.show.widgets import explore, probe
 
-__all__ = ["explore", "gif", "grid", "live", "probe", "side_by_side", "strip", "strips", "table", "use_style"]
+__all__ = [
+    "FilmPlayer",
+    "canvas",
+    "explore",
+    "gif",
+    "grid",
+    "live",
+    "probe",
+    "side_by_side",
+    "strip",
+    "strips",
+    "table",
+    "use_style",
+]

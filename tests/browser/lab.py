@@ -13,6 +13,7 @@ import re
 import secrets
 import shutil
 import socket
+import statistics
 import subprocess
 import sys
 import time
@@ -196,3 +197,135 @@ class Lab:
         self.page.wait_for_function(
             "([image, before]) => image.src !== before", arg=[image.element_handle(), before], timeout=PATIENCE * 1000
         )
+
+    def canvas(self, number: int = 0) -> PlayedCanvas:
+        """The canvas (course_lib.show.canvas) that stands at this place on the page, counted from 0, in sight."""
+        root = self.page.locator(".course-canvas-game").nth(number)
+        root.wait_for()
+        root.scroll_into_view_if_needed()
+        return PlayedCanvas(self.page, root)
+
+
+class PlayedCanvas:
+    """One canvas under the hands of a test. Two lines test a chapter's canvas:
+
+    game = lab.canvas()
+    game.check_it_plays("ArrowRight")
+    """
+
+    def __init__(self, page: Any, root: Any) -> None:
+        self.page, self.root = page, root
+
+    @property
+    def frames(self) -> int:
+        """Pictures drawn while it was played, since the page was opened."""
+        return int(self.root.get_attribute("data-frames"))
+
+    @property
+    def fps(self) -> float:
+        """Frames a second, of the last second of play."""
+        return float(self.root.get_attribute("data-fps"))
+
+    @property
+    def delays(self) -> list[float]:
+        """Milliseconds from a key's press until the picture that it changed was drawn, of the last 50 presses."""
+        return json.loads(self.root.get_attribute("data-delays"))
+
+    @property
+    def playing(self) -> bool:
+        """Whether it asks for steps."""
+        return self.root.get_attribute("data-playing") == "true"
+
+    @property
+    def focused(self) -> bool:
+        """Whether the keys go to it."""
+        return self.root.evaluate("root => root.contains(document.activeElement)")
+
+    @property
+    def error(self) -> str:
+        """The error that it shows, "" for none."""
+        return self.root.locator(".course-canvas-error").text_content()
+
+    def button(self, name: str) -> Any:
+        """One of its buttons, by what is written on it."""
+        return self.root.get_by_role("button", name=name)
+
+    def picture(self, player: int = 0) -> list[int]:
+        """All values of a player's picture, RGBA, row by row, as they are on the screen's canvas."""
+        return self.root.locator("canvas").nth(player).evaluate(_READ)
+
+    def pixel(self, x: int, y: int, player: int = 0) -> tuple[int, int, int]:
+        """One pixel of a player's picture, in its own dots from the top left."""
+        read = "(c, [x, y]) => [...c.getContext('2d').getImageData(x, y, 1, 1).data.slice(0, 3)]"
+        return tuple(self.root.locator("canvas").nth(player).evaluate(read, [x, y]))
+
+    def wait_for_pixel(self, colour: tuple[int, int, int], x: int, y: int, player: int = 0) -> None:
+        """Wait until a pixel has this colour. Raises AssertionError with what it has instead."""
+        until = time.monotonic() + 20
+        while (found := self.pixel(x, y, player)) != colour:
+            assert time.monotonic() < until, f"pixel {(x, y)} of player {player} is {found}, not {colour}"
+            self.page.wait_for_timeout(20)
+
+    def wait_for_frames(self, more: int) -> None:
+        """Wait until so many more pictures were drawn."""
+        self.page.wait_for_function(
+            "([root, frames]) => Number(root.dataset.frames) >= frames",
+            arg=[self.root.element_handle(), self.frames + more],
+            timeout=PATIENCE * 1000,
+        )
+
+    def start(self) -> None:
+        """Click the first picture, as the hint says, and wait until frames arrive."""
+        self.root.locator("canvas").first.click()
+        assert self.focused and self.playing
+        self.wait_for_frames(2)
+
+    @contextmanager
+    def holding(self, key: str) -> Iterator[None]:
+        """Hold a key down until the block ends."""
+        self.page.keyboard.down(key)
+        try:
+            yield
+        finally:
+            self.page.keyboard.up(key)
+
+    def check_it_plays(self, *keys: str, frames: int = 10) -> None:
+        """Start it, hold each key while some frames go by, and see every picture change and no error."""
+        self.start()
+        count = self.root.locator("canvas").count()
+        for key in keys:
+            before = [self.picture(player) for player in range(count)]
+            with self.holding(key):
+                self.wait_for_frames(frames)
+                after = [self.picture(player) for player in range(count)]
+            assert self.error == "", self.error
+            unchanged = [player for player in range(count) if before[player] == after[player]]
+            assert not unchanged, f"{key} was held for {frames} frames, and players {unchanged} show the same picture"
+
+    def measure(self, key: str = "ArrowRight", seconds: float = 5.0, presses: int = 24) -> dict[str, float]:
+        """Play with a held key, then press it again and again: frames a second, and the median delay of a press."""
+        self.start()
+        self.page.wait_for_timeout(1000)  # the first frames are slower, and nobody plays for one second
+        with self.holding(key):
+            began, before = time.perf_counter(), self.frames
+            self.page.wait_for_timeout(1000 * seconds)
+            fps = (self.frames - before) / (time.perf_counter() - began)
+        known = len(self.delays)
+        for i in range(presses):
+            self.page.keyboard.down(key)
+            self.page.wait_for_timeout(70 + 13 * (i % 5))  # not in step with the frames
+            self.page.keyboard.up(key)
+            self.page.wait_for_timeout(90 + 17 * (i % 3))
+        self.page.wait_for_timeout(1000)
+        delays = self.delays[known:]
+        assert len(delays) >= 0.8 * presses, f"{presses} presses, of which {len(delays)} were answered"
+        return {
+            "fps": round(fps, 1),
+            "median_delay_ms": round(statistics.median(delays), 1),
+            "most_delay_ms": max(delays),
+            "presses": len(delays),
+            "seconds": seconds,
+        }
+
+
+_READ = "c => [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]"
