@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from course_lib.models.base import ModelConfig, Strict
     from course_lib.training.config import RunConfig
 
-RECIPES = {"vae": "course_lib.training.recipes.vae"}
+RECIPES = {name: f"course_lib.training.recipes.{name}" for name in ("reader", "vae")}
 """The name of every model that can be trained, and the module that holds its ``recipe``."""
 
 
@@ -74,6 +74,7 @@ class Recipe:
     parts: what is stored in a file of its own, each a module of the model.
     ship: the sizes whose checkpoints come with the course.
     published: the paper's count of parameters, to hold the size "paper" against.
+    paper: whether there is such a size; an instrument of the course's own, like the reader, has no paper to count.
     """
 
     name: str
@@ -87,6 +88,7 @@ class Recipe:
     parts: Mapping[str, Callable[[nn.Module], nn.Module]] = field(default_factory=dict)
     ship: tuple[str, ...] = ("cpu",)
     published: int | None = None
+    paper: bool = True
 
     def part_names(self) -> list[str]:
         """The parts of a checkpoint; a model without parts is stored whole, under its own name."""

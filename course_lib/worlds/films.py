@@ -92,6 +92,17 @@ def wander(steps: int, rng: np.random.Generator) -> np.ndarray:
     return actions
 
 
+def _chance(seed: int, stream: int) -> np.random.Generator:
+    """A film has three independent sources of chance: other actions must change neither the scene nor the stars."""
+    return np.random.default_rng([seed, stream])
+
+
+def begin(name: str | FilmSet, seed: int) -> Simulation:
+    """The simulation of a seed at its first frame, for those who press other keys than the film did."""
+    films = film_set(name) if isinstance(name, str) else name
+    return Simulation(sample_scene(films, _chance(seed, 0)), _chance(seed, 1))
+
+
 def make_film(
     name: str | FilmSet,
     seed: int,
@@ -109,20 +120,16 @@ def make_film(
     films = film_set(name) if isinstance(name, str) else name
     if length < 2:
         raise ValueError(f"a film has at least 2 frames, not {length}")
-    # three independent sources of chance: replaying other actions must change neither the scene nor the stars
-    scene_rng, star_rng, action_rng = (
-        np.random.default_rng([seed, stream]) for stream in range(3)
-    )  # fmt: skip
-    scene = sample_scene(films, scene_rng)
+    simulation = begin(films, seed)
+    scene = simulation.scene
     if actions is None:
-        actions = wander(length - 1, action_rng) if films.agent else np.zeros(length - 1, np.uint8)
+        actions = wander(length - 1, _chance(seed, 2)) if films.agent else np.zeros(length - 1, np.uint8)
     actions = np.asarray(actions)
     if not np.issubdtype(actions.dtype, np.integer):
         raise ValueError(f"actions are whole numbers, 0 to 3, these are {actions.dtype}")
     actions = actions.astype(np.uint8)
     if actions.shape != (length - 1,):
         raise ValueError(f"{length} frames have {length - 1} actions between them, these have shape {actions.shape}")
-    simulation = Simulation(scene, star_rng)
     states = np.empty((length, spec.SLOTS, len(spec.FIELDS)), np.float32)
     rewards = np.zeros(length - 1, np.float32)
     states[0] = simulation.state()
