@@ -81,9 +81,9 @@ def train(
     The state of the run is saved every train.save_every steps and on Ctrl-C. Give the same command with --resume, and
     it goes on to the same weights as if it had never stopped.
 
-    Several processes share the batch, with the losses and weights of one, for example two without a GPU (in one line):
-    accelerate launch --cpu --num_processes 2 --num_machines 1 --mixed_precision no --dynamo_backend no -m course_lib
-    train vae --size tiny. With GPUs leave out --cpu, or describe them once with: accelerate config
+    Several processes share each batch, with the losses and weights of one. In one line, for two:
+    accelerate launch --multi_gpu --num_processes 2 --num_machines 1 --mixed_precision no --dynamo_backend no -m
+    course_lib train vae --size gpu. Without GPUs put ACCELERATE_USE_CPU=true in front.
 
     The settings stand in course_lib/configs/MODEL/SIZE.yaml, in three groups: model (the network), data (what it learns
     from) and train (how).

@@ -2,11 +2,20 @@
 
 With ``accelerate launch`` several processes train one model. Each draws the same global batch from the same generator
 and takes its slice; a gradient is the mean over processes, and so is every reported loss. The numbers are those of one
-process but for the order of a few additions.
+process but for the order of a few additions. Without a GPU, two processes are started by
+
+    ACCELERATE_USE_CPU=true accelerate launch --multi_gpu --num_processes 2 --num_machines 1 --mixed_precision no \
+        --dynamo_backend no -m course_lib train vae --size tiny
+
+(``--cpu`` in place of ``--multi_gpu`` starts one process only, unless there is MPI.) With GPUs leave out
+``ACCELERATE_USE_CPU=true``. The tests hold two processes on a CPU, by DDP, against one. FSDP version 2 (``--use_fsdp
+--fsdp_version 2``) goes through the same calls, but accelerate has it on GPUs only: it is not tested here, nor are
+several GPUs.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 
 from accelerate import Accelerator, DistributedDataParallelKwargs
@@ -30,6 +39,14 @@ def make_accelerator(precision: str) -> Accelerator:
     handlers = [DistributedDataParallelKwargs(find_unused_parameters=True)]
     accelerator = Accelerator(mixed_precision=precision, kwargs_handlers=handlers)
     kind = accelerator.distributed_type
+    started = int(os.environ.get("WORLD_SIZE", "1"))
+    if accelerator.num_processes != started:
+        raise ConfigError(
+            f"the launcher started {started} processes, and accelerate found no devices for them: without a GPU set "
+            "ACCELERATE_USE_CPU=true in front of accelerate launch"
+        )
+    if os.environ.get("ACCELERATE_USE_FSDP", "").lower() == "true" and kind != DistributedType.FSDP:
+        raise ConfigError("accelerate shares a model by FSDP on GPUs only: leave out --use_fsdp")
     if kind in (DistributedType.DEEPSPEED, DistributedType.MEGATRON_LM):
         raise ConfigError(f"training shares a model by DDP or FSDP version 2, not by {kind.value}: accelerate config")
     if kind == DistributedType.FSDP and not accelerator.is_fsdp2:

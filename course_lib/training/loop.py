@@ -25,11 +25,12 @@ from typing import Any
 import numpy as np
 import torch
 from accelerate import Accelerator
+from accelerate.utils import DistributedType
 from torch import Tensor, nn
 
 from course_lib.nets.shard import sharded
 from course_lib.training.checkpoints import build
-from course_lib.training.config import RunConfig, load_config
+from course_lib.training.config import ConfigError, RunConfig, load_config
 from course_lib.training.devices import make_accelerator, mean_over_processes, own_rows
 from course_lib.training.interrupts import Interrupted, Interrupts
 from course_lib.training.keeper import Keeper
@@ -146,6 +147,8 @@ def train(
     draws = torch.Generator(accelerator.device).manual_seed(draw_seed)
     history = History(model, config, source, str(accelerator.device))
     phases = recipe.phases(model, config)
+    if accelerator.distributed_type == DistributedType.FSDP and len(phases) > 1:
+        raise ConfigError(f"{recipe.name} learns in {len(phases)} phases, and FSDP can share only one: use DDP")
     keeper = Keeper(keep, history, phases, {"batches": batch_chance, "draws": draws}, accelerator)
     keeper.begin(resume)
     with ExitStack() as stack:
@@ -166,7 +169,7 @@ def train(
 
         # The iterator is made after the generator has its state: it may draw as soon as it is asked.
         batches = recipe.batches(source, config, batch_chance)
-        run = _Run(history, accelerator, batches, draws, keeper, interrupts, report)
+        run = _Run(recipe, history, accelerator, batches, draws, keeper, interrupts, report)
         for index in range(keeper.phase, len(phases)):
             run.phase(index, phases[index])
     history.minutes = keeper.minutes()
@@ -178,6 +181,7 @@ def train(
 class _Run:
     """What the phases of one run share."""
 
+    recipe: Recipe
     history: History
     accelerator: Accelerator
     batches: Iterator[Mapping[str, Tensor]]
@@ -206,6 +210,8 @@ class _Run:
                 self.keeper.after(index, step + 1, optimiser, last=step + 1 == phase.steps, now=stop)
                 if stop:
                     raise Interrupted(self.keeper.told(), len(self.history.rows), self.keeper.saved)
+            if self.accelerator.distributed_type == DistributedType.FSDP:
+                self._put_together(loss_of)
         finally:
             for parameter, learns in was_learning:
                 parameter.requires_grad_(learns)
@@ -214,6 +220,14 @@ class _Run:
                 # A wrapper of this phase that lived on would send the next one's gradients as well.
                 del loss_of, optimiser
                 self.accelerator.free_memory()
+
+    def _put_together(self, loss_of: nn.Module) -> None:
+        """After FSDP each process holds a piece of every weight; the first one gets a model with all of them."""
+        whole = self.accelerator.get_state_dict(loss_of)
+        if self.accelerator.is_main_process:
+            model = build(self.recipe, self.history.config.model)
+            model.load_state_dict({name.removeprefix("model."): value for name, value in whole.items()})
+            self.history.model = model
 
     def _step(self, step: int, phase: Phase, loss_of: nn.Module, optimiser: Any) -> bool:
         """One update; step counts from 0 in the phase. Returns whether the run was asked to stop."""
@@ -231,7 +245,8 @@ class _Run:
             optimiser.zero_grad()
             accelerator.backward(losses["loss"])
             learning = [parameter for group in optimiser.param_groups for parameter in group["params"]]
-            norm = float(accelerator.clip_grad_norm_(learning, settings.clip))
+            norm = accelerator.clip_grad_norm_(learning, settings.clip)
+            norm = float(norm.full_tensor() if hasattr(norm, "full_tensor") else norm)  # FSDP leaves it in pieces
             if not math.isfinite(norm):
                 raise Diverged(self._diverged("the gradient's length", norm, number, phase.name, parts))
             optimiser.step()
