@@ -44,6 +44,7 @@ class TrainConfig(Strict):
     # What follows decides how a run is kept and where it may run, not what it makes. exclude: so it is no part of the
     # provenance, and a run goes on after a change of it.
     save_every: Annotated[int, Field(ge=1, exclude=True, description="steps between two saves of the state")] = 500
+    memory_gib: Annotated[float, Field(ge=0.0, exclude=True, description="memory of a GPU; 0 for no statement")] = 0.0
 
 
 M = TypeVar("M", bound=ModelConfig)

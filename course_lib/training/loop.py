@@ -35,6 +35,7 @@ from course_lib.training.devices import make_accelerator, mean_over_processes, o
 from course_lib.training.interrupts import Interrupted, Interrupts
 from course_lib.training.keeper import Keeper
 from course_lib.training.log import Log
+from course_lib.training.memory import check_memory
 from course_lib.training.progress import Kind, Progress
 from course_lib.training.registry import Data, Phase, Recipe, get_recipe
 from course_lib.training.schedule import learning_rate
@@ -124,8 +125,9 @@ def train(
     :func:`course_lib.training.keeper.discard` removes it.
     resume: go on from the state in ``keep``; where there is none, begin with the first step and say so. A run that goes
     on gives the weights, history and log of one that never stopped, bit for bit on the same machine and versions.
-    Raises Diverged when the loss is no longer finite, ConfigError for a wrong configuration, ResumeError for a state
-    that is damaged or belongs to another run, Interrupted (a KeyboardInterrupt) as said.
+    Raises Diverged when the loss is no longer finite, ConfigError for a wrong configuration, NotEnoughMemory (a
+    ConfigError, at once) for one that states more memory than there is, ResumeError for a state that is damaged or
+    belongs to another run, Interrupted (a KeyboardInterrupt) as said.
 
     In several processes (``accelerate launch``) all of them call this alike; the first alone writes, shows and calls
     ``on_step``, and the losses are means over all. Under FSDP only the first process's History has the whole model.
@@ -139,6 +141,7 @@ def train(
         int(s) for s in np.random.SeedSequence(config.train.seed).generate_state(3)
     )  # fmt: skip
     accelerator = make_accelerator(config.train.precision)
+    check_memory(config, accelerator.device)  # before the films are made: that takes minutes
     first = accelerator.is_main_process
     with accelerator.main_process_first():  # one process makes the films, the others read them
         source = data if isinstance(data, Data) else recipe.load(config, data)
