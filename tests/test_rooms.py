@@ -25,7 +25,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "exercises": {"contract", "models", *LATER, *GROUND},
     "contents": set(),
     "machine": {"contents"},
-    "__main__": {"contract", "models", *LATER, *GROUND},
+    "bench": {"machine", "contract", "models", "training", *GROUND},
+    "__main__": {"bench", "contract", "models", *LATER, *GROUND},
     "__init__": set(),
     "configs": set(),
 }

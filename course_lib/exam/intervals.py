@@ -81,3 +81,22 @@ def ratio_interval(
     ]  # each (resamples,)
     low, high = np.quantile(means[0] / means[1], [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
+
+
+def paired_ratio_interval(
+    above: ArrayLike, below: ArrayLike, *, level: float = 0.95, generator: np.random.Generator, resamples: int = 5000
+) -> tuple[float, float]:
+    """An interval for mean(above) / mean(below) measured on the same films: whole films are resampled, both at once.
+
+    above, below: (N,), one number a film each. Raises ValueError for fewer than 5 films, values that are not finite, or
+    a denominator whose mean is not positive.
+    """
+    top, bottom = np.asarray(above, dtype=float), np.asarray(below, dtype=float)
+    if top.shape != bottom.shape or top.ndim != 1 or len(top) < _LEAST:
+        raise ValueError(f"pairs from at least {_LEAST} films are needed, these are {top.shape} and {bottom.shape}")
+    if not np.isfinite(top).all() or not np.isfinite(bottom).all() or bottom.mean() <= 0:
+        raise ValueError("a ratio of means needs finite values, and a positive mean in the denominator")
+    films = generator.integers(len(top), size=(resamples, len(top)))
+    ratios = top[films].mean(axis=1) / np.maximum(bottom[films].mean(axis=1), 1e-12)
+    low, high = np.quantile(ratios, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)

@@ -7,15 +7,19 @@ The controls get the same films: the mean training frame, PCA fitted to training
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
 from sklearn.decomposition import PCA
 from torch import Tensor
 
+from course_lib.exam.entrants import Entrant
 from course_lib.exam.intervals import bootstrap_interval
+from course_lib.exam.room import Room
+from course_lib.exam.rows import Row
 from course_lib.models.vae import VAE, kl_to_prior, psnr
+from course_lib.worlds.films import load_films
 from course_lib.worlds.frames import to_model
 
 Coder = Callable[[Tensor], Tensor]  # frames (B, 3, H, W) -> their reconstruction, the same shape
@@ -88,3 +92,21 @@ def gain_over_pca(vae: VAE, train_frames: np.ndarray, test_films: np.ndarray, *,
     rows["kl"] = interval_row("kl", kl_by_film(vae, test_films), "nats", seed=seed)
     rows["gain"] = interval_row("gain_over_pca", scores["vae"] - scores["pca"], "dB", seed=seed)
     return rows
+
+
+def reconstruction_rows(entrant: Entrant, room: Room, *, size: str, films: str) -> Iterator[Row]:
+    """Rows reconstruction_gain_over_pca_db and reconstruction_kl_nats of a shipped VAE on a set's held-out films."""
+    from course_lib.training.checkpoints import load_checkpoint
+
+    vae = load_checkpoint("vae", size=size)
+    test = room.films_for(entrant, films)
+    train = load_films(films, split="train", count=1000, size=room.size).frames[:, ::4]
+    rows = gain_over_pca(vae, train.reshape(-1, *train.shape[2:]), test.frames, seed=room.seed)
+    pca = rows["pca"]["value"]
+    controls = {name: rows[name]["value"] - pca for name in ("pca", "mean_frame", "untrained")}
+    kl = rows["kl"]["value"]
+    answer = {name: rows["gain"][name] for name in ("value", "low", "high", "unit", "n")}
+    note = f"{kl:.0f} nats of KL; PCA reaches {pca:.1f} dB"
+    yield entrant.row(room, test, "reconstruction_gain_over_pca_db", controls=controls, note=note, **answer)
+    answer = {name: rows["kl"][name] for name in ("value", "low", "high", "unit", "n")}
+    yield entrant.row(room, test, "reconstruction_kl_nats", controls={"prior": 0.0}, **answer)

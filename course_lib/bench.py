@@ -1,0 +1,140 @@
+"""How fast is each building block on this machine, beside what the machine can do at all?
+
+Seconds say little about code: they change with the machine. So each block's arithmetic is set against a product of two
+1024 x 1024 matrices, measured in the same run on the same threads, which is about the best that float32 can reach.
+
+    FLOPs   floating-point operations of one training step, forward and backward, counted by torch from the shapes that
+            really occur: a product of (m, k) and (k, n) has 2 m k n, a convolution 2 * outputs * inputs of each output,
+            attention two such products; the backward pass has twice those of the forward one. Additions, normalisations
+            and activations are left out. For a network of linear layers that is 6 FLOPs a parameter and row.
+    share   (FLOPs / seconds of a step) / (FLOPs a second of the matrix product)
+
+A low share is not a fault by itself: a block that moves much memory for little arithmetic cannot have a high one. It is
+a fault when it falls.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from course_lib.machine import measure_gflops
+
+
+class UnknownBlock(ValueError):
+    """No building block of this name is measured; the message lists those that are."""
+
+
+Step = Callable[[], Tensor]  # computes a loss; the bench calls backward on it
+
+
+@dataclass(frozen=True)
+class Block:
+    """A building block at work. about: its sizes, in words. make: builds it and returns one training step's loss."""
+
+    about: str
+    make: Callable[[torch.Generator], Step]
+
+
+def _linear(generator: torch.Generator) -> Step:
+    layer, x = nn.Linear(512, 512), torch.randn(4096, 512, generator=generator, requires_grad=True)
+    return lambda: layer(x).square().mean()
+
+
+def _convolution(generator: torch.Generator) -> Step:
+    layer = nn.Conv2d(64, 64, 3, padding=1)
+    x = torch.randn(64, 64, 16, 16, generator=generator, requires_grad=True)
+    return lambda: layer(x).square().mean()
+
+
+def _attention(generator: torch.Generator) -> Step:
+    shape = (128, 4, 64, 32)  # films * frames, heads, tokens, width of a head
+    q, k, v = (torch.randn(shape, generator=generator, requires_grad=True) for _ in range(3))
+    return lambda: F.scaled_dot_product_attention(q, k, v).square().mean()
+
+
+def _training_step(name: str, batch_of: Callable[..., dict[str, Tensor]]) -> Callable[[torch.Generator], Step]:
+    """One step of a model's own training at size cpu, on numbers that only have the right shapes."""
+
+    def make(generator: torch.Generator) -> Step:
+        from course_lib.training import get_recipe, load_config
+        from course_lib.training.checkpoints import build
+
+        config = load_config(name, "cpu")
+        model = build(get_recipe(name), config.model)
+        batch = batch_of(config, generator)
+        return lambda: model.loss(batch, 0, generator)["loss"]
+
+    return make
+
+
+def _frames(config, generator: torch.Generator) -> dict[str, Tensor]:  # noqa: ANN001
+    side = config.model.frame_size
+    return {"frames": torch.rand(config.data.batch, 3, side, side, generator=generator)}
+
+
+def _frames_and_states(config, generator: torch.Generator) -> dict[str, Tensor]:  # noqa: ANN001
+    from course_lib.worlds.films import make_film
+    from course_lib.worlds.scenes import film_seed
+
+    states = torch.from_numpy(make_film("simple", film_seed("train", 0)).states)  # (T, SLOTS, FIELDS)
+    rows = torch.randint(len(states), (config.data.batch,), generator=generator)
+    return _frames(config, generator) | {"states": states[rows]}
+
+
+BLOCKS: Mapping[str, Block] = {
+    "linear": Block("4,096 rows, 512 to 512", _linear),
+    "convolution": Block("64 pictures of 16 x 16, 64 to 64 channels, 3 x 3", _convolution),
+    "attention": Block("128 x 64 tokens, 4 heads of width 32, without its projections", _attention),
+    "VAE": Block("training step of size cpu, 64 frames of 32 x 32", _training_step("vae", _frames)),
+    "reader": Block("training step of size cpu, 64 frames of 32 x 32", _training_step("reader", _frames_and_states)),
+}
+"""What is measured. A chapter that adds a block to ``nets`` adds a line here."""
+
+
+def count_flops(step: Step) -> int:
+    """Operations of one step, forward and backward."""
+    # torch counts attention only as two products, not as the fused kernel that a processor would choose
+    with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
+        step().backward()
+    return counter.get_total_flops()
+
+
+def seconds_of(step: Step, seconds: float) -> float:
+    """The median time of a step, forward and backward, over about so many seconds and at least five steps."""
+    step().backward()  # the first call also allocates
+    times, end = [], time.perf_counter() + seconds
+    while len(times) < 5 or time.perf_counter() < end:
+        start = time.perf_counter()
+        step().backward()
+        times.append(time.perf_counter() - start)
+    return sorted(times)[len(times) // 2]
+
+
+def measure(names: list[str] | None = None, *, seconds: float = 2.0) -> list[dict[str, str | float | int]]:
+    """Rows block, about, gflop (a step), milliseconds, gflops (a second), share (of the matrix product), threads.
+
+    Raises UnknownBlock with the names of those that there are.
+    """
+    unknown = [name for name in names or [] if name not in BLOCKS]
+    if unknown:
+        raise UnknownBlock(f"there is no block {unknown[0]!r}; the blocks are: {', '.join(BLOCKS)}")
+    rows = []
+    for name in names or BLOCKS:
+        step = BLOCKS[name].make(torch.Generator().manual_seed(0))
+        flops = count_flops(step)
+        best = measure_gflops(seconds / 4)  # beside each block, so that a machine that slows down slows both
+        took = seconds_of(step, seconds)
+        rows.append({
+            "block": name, "about": BLOCKS[name].about, "gflop": flops / 1e9, "milliseconds": 1e3 * took,
+            "gflops": flops / took / 1e9, "matmul_gflops": best, "share": flops / took / 1e9 / best,
+            "threads": torch.get_num_threads(),
+        })  # fmt: skip
+    return rows

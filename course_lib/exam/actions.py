@@ -1,0 +1,153 @@
+"""Question: can it be steered? What another key would have drawn is known here, so the answer can be checked.
+
+The effect of an action is *visible* in a transition when the same state, stepped with another action, draws another
+frame. Only such transitions are asked about: pressing jump in the air changes nothing, and a model is not to be blamed
+for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from course_lib.exam.dream import decodes, dream, fits, takes_actions, translate
+from course_lib.exam.entrants import Entrant
+from course_lib.exam.prediction import SEEN, psnr_of
+from course_lib.exam.room import CHUNK, Room, as_input
+from course_lib.exam.rows import Row, mean_and_interval
+from course_lib.worlds import spec
+from course_lib.worlds.draw import draw_film
+from course_lib.worlds.films import Films, begin
+from course_lib.worlds.frames import to_model
+
+TIMES = (6, 12, 18, 24)  # frames of a film after which the four keys are tried
+KEYS = len(spec.ACTIONS)
+
+
+@dataclass(frozen=True)
+class Counterfactuals:
+    """What each of the four keys would have drawn after frame ``times[k]`` of each film.
+
+    frames: uint8 (N, K, 4, H, W, 3). visible: bool (N, K, 4, 4), whether two keys draw different frames.
+    """
+
+    times: tuple[int, ...]
+    frames: np.ndarray
+    visible: np.ndarray
+
+
+def counterfactuals(films: Films, times: tuple[int, ...] = TIMES) -> Counterfactuals:
+    """Replay each film up to each time, once for each key, and press it.
+
+    A film is replayed from its seed, because a copied simulation diverges. Raises ValueError for a time after which the
+    film has no action left.
+    """
+    if not times or min(times) < 0 or max(times) >= films.actions.shape[1]:
+        raise ValueError(f"films of {films.frames.shape[1]} frames have actions after frames 0 to "
+                         f"{films.actions.shape[1] - 1}, not after {times}")  # fmt: skip
+    size = films.frames.shape[-2]
+    frames = np.empty((len(films), len(times), KEYS, size, size, 3), np.uint8)
+    for (n, k, key), _ in np.ndenumerate(frames[..., 0, 0, 0]):
+        simulation = begin(films.name, int(films.seeds[n]))
+        for action in films.actions[n, : times[k]]:
+            simulation.step(int(action))
+        simulation.step(key)
+        frames[n, k, key] = draw_film(simulation.scene, simulation.state()[None], size)[0]
+    flat = frames.reshape(*frames.shape[:3], -1)
+    visible = (flat[:, :, :, None] != flat[:, :, None]).any(axis=-1)  # (N, K, 4, 4)
+    return Counterfactuals(times, frames, visible)
+
+
+def _shared(room: Room, films: Films) -> Counterfactuals:
+    key = f"actions/{films.name}/{films.split}"
+    if f"{key}/frames" not in room.kept:
+        made = counterfactuals(films)
+        room.kept[f"{key}/frames"], room.kept[f"{key}/visible"] = made.frames, made.visible
+    return Counterfactuals(TIMES, room.kept[f"{key}/frames"], room.kept[f"{key}/visible"])
+
+
+@torch.no_grad()
+def next_frames(model, frames: Tensor, actions: Tensor, time: int, generator: torch.Generator | None) -> Tensor:  # noqa: ANN001
+    """The model's frame after frame ``time`` for each of the four keys, (N, 4, 3, H, W)."""
+    told = translate(model, actions)
+    keys = translate(model, torch.arange(KEYS))
+    out = []
+    for start in range(0, len(frames), CHUNK):
+        rows = slice(start, start + CHUNK)
+        state = model.encode(frames[rows, : time + 1], told[rows, :time] if time else None, generator=generator)
+        after = model.predict(state.repeat(KEYS), keys.repeat(len(state)), generator=generator)
+        out.append(model.decode(after, generator=generator).float().unflatten(0, (len(state), KEYS)))
+    return torch.cat(out)
+
+
+def choice_accuracy(predicted: Tensor, real: Tensor, visible: np.ndarray) -> np.ndarray:
+    """For each pair of keys that draw different frames: is the prediction under a key nearer to that key's frame?
+
+    predicted, real: (N, 4, 3, H, W); visible: (N, 4, 4). Returns (N,), the share of right answers, NaN for a film
+    without a visible pair. A model that ignores its action gives one picture for both keys of a pair; it is right about
+    one of them and wrong about the other, so it scores exactly one half, whatever it draws.
+    """
+    error = (predicted[:, :, None] - real[:, None]).square().mean(dim=(3, 4, 5)).numpy()  # (N, told key, drawn key)
+    right, asked = np.zeros(len(error)), np.zeros(len(error))
+    for a, b in combinations(range(KEYS), 2):
+        for told, other in ((a, b), (b, a)):
+            gain = error[:, told, other] - error[:, told, told]
+            right += visible[:, a, b] * np.where(gain > 0, 1.0, np.where(gain == 0, 0.5, 0.0))
+            asked += visible[:, a, b]
+    return np.where(asked > 0, right / np.maximum(asked, 1), np.nan)
+
+
+def control(entrant: Entrant, room: Room) -> Iterator[Row]:
+    """Rows action_choice_accuracy and delta4_psnr_db."""
+    films = room.films_for(entrant)
+    model = entrant.model
+    fits(model, room.size)
+    takes_actions(model)
+    decodes(model)
+    frames, actions = as_input(films)
+    shared = _shared(room, films)
+
+    def choose(asked, wrong: bool = False) -> np.ndarray:  # noqa: ANN001
+        scores = []
+        for k, time in enumerate(shared.times):
+            guess = next_frames(asked, frames, actions, time, room.generator(k) if entrant.draws else None)
+            guess = guess.roll(1, dims=1) if wrong else guess  # each key's prediction given to its neighbour
+            scores.append(choice_accuracy(guess, to_model(shared.frames[:, k]), shared.visible[:, k]))
+        return np.nanmean(scores, axis=0)
+
+    scores = choose(model)
+    controls = {"ignores_the_action": 0.5, "shuffled_actions": float(np.nanmean(choose(model, wrong=True)))}
+    if entrant.untrained is not None:
+        controls["untrained"] = float(np.nanmean(choose(entrant.untrained)))
+    yield entrant.row(room, films, "action_choice_accuracy", unit="", controls=controls,
+                      **mean_and_interval(scores, seed=room.seed))  # fmt: skip
+    yield _delta(entrant, room, films, frames, actions)
+
+
+def _delta(entrant: Entrant, room: Room, films: Films, frames: Tensor, actions: Tensor, ahead: int = 4) -> Row:
+    """Delta_t PSNR (Bruce et al., Genie, arXiv 2402.15391, section 3): true actions against random ones, t = 4.
+
+    The random ones are those of another film, not four keys with equal chances: with keys that the films press more or
+    less often, a model whose brightness depends on the key would gain or lose without any knowledge.
+    """
+
+    def drawn(model, told: Tensor) -> np.ndarray:  # noqa: ANN001
+        generator = room.generator() if entrant.draws else None
+        dreamed = dream(model, frames, told, seen=SEEN, steps=ahead, generator=generator)[:, -1:]
+        return psnr_of(dreamed, frames[:, SEEN + ahead - 1 : SEEN + ahead])[:, 0]
+
+    def random(films_on: int) -> Tensor:
+        return torch.cat([actions[:, : SEEN - 1], actions.roll(films_on, dims=0)[:, SEEN - 1 :]], dim=1)
+
+    gain = drawn(entrant.model, actions) - drawn(entrant.model, random(1))
+    controls = {"shuffled_actions": float(np.mean(drawn(entrant.model, random(2)) - drawn(entrant.model, random(1))))}
+    if entrant.untrained is not None:
+        untrained = drawn(entrant.untrained, actions) - drawn(entrant.untrained, random(1))
+        controls["untrained"] = float(np.mean(untrained))
+    return entrant.row(room, films, f"delta{ahead}_psnr_db", unit="dB", controls=controls,
+                       **mean_and_interval(gain, seed=room.seed))  # fmt: skip

@@ -1,0 +1,242 @@
+"""Three world models whose marks are known before they are asked: one that knows everything, one that knows nothing,
+one that has not learned yet.
+
+An exam is tried on them before it is trusted: the perfect model must come out at the error of the reader, the random
+one at chance, the untrained network between the two. They keep the contract like every other model.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from course_lib.contract import Actions, Capabilities, State
+from course_lib.worlds import spec
+from course_lib.worlds.draw import draw_film
+from course_lib.worlds.films import begin, load_films
+from course_lib.worlds.frames import to_model, to_uint8
+from course_lib.worlds.scenes import film_seed
+
+PIXELS = 32
+LONGEST = 4 * spec.FILM_FRAMES  # steps that a perfect model's film can have
+
+# ------------------------------------------------------------------------------------------------------------- perfect
+
+
+@dataclass
+class Known(State):
+    """A film that was recognised. film, time: integers (B,); past: actions so far (B, LONGEST); world: (B, SLOTS *
+    FIELDS), the exact state."""
+
+    film: Tensor
+    time: Tensor
+    past: Tensor
+    world: Tensor
+
+
+class PerfectModel:
+    """Owns the simulator: it recognises a film by its first frame and replays it under whatever action it is given.
+
+    sets, splits, count: the films that it can recognise, the first ``count`` of each; it makes itself acquainted with
+    them a hundred at a time, when it meets one that it does not know yet.
+
+    It is no forecast of what learning can reach (it knows masses that no frame shows) but of what the exam can measure:
+    its position error is the reader's, nobody can do better.
+    """
+
+    def __init__(
+        self, sets: tuple[str, ...] = ("simple", "ball"), splits: tuple[str, ...] = ("test", "validation"),
+        count: int = 1000,
+    ) -> None:  # fmt: skip
+        self.capabilities = Capabilities(
+            Actions("discrete", len(spec.ACTIONS)), decodes=True, context=LONGEST, frame_size=(PIXELS, PIXELS)
+        )
+        self.known: list[tuple[str, int]] = []  # the set and the seed of each film
+        self.by_frame: dict[bytes, int] = {}
+        self.unmet = [(name, split, first) for first in range(0, count, 100) for name in sets for split in splits]
+
+    def encode(
+        self, observations: Tensor, actions: Tensor | None = None, *, generator: torch.Generator | None = None
+    ) -> Known:
+        """Recognise the first frame, replay the actions. Raises ValueError for a film that it does not know."""
+        self.capabilities.check(observations, actions)
+        film = torch.tensor([self._recognise(frame) for frame in to_uint8(observations[:, 0])])
+        steps = observations.shape[1] - 1
+        past = torch.zeros(len(film), LONGEST, dtype=torch.long)
+        if steps:
+            past[:, :steps] = actions
+        return self._at(film, torch.full_like(film, steps), past)
+
+    def predict(
+        self, state: Known, action: Tensor | None = None, *, generator: torch.Generator | None = None
+    ) -> Known:
+        """One more action, and the film replayed from its beginning (a copied simulation would diverge)."""
+        self.capabilities.actions.check(action, (len(state),))
+        past = state.past.clone()
+        past[torch.arange(len(past)), state.time] = action.long()
+        return self._at(state.film, state.time + 1, past)
+
+    def decode(self, state: Known, *, generator: torch.Generator | None = None) -> Tensor:
+        """The exact state, drawn. (B, 3, H, W)."""
+        world = state.world.unflatten(1, (spec.SLOTS, len(spec.FIELDS))).numpy()
+        frames = [
+            draw_film(begin(*self.known[int(film)]).scene, rows[None], PIXELS)[0]
+            for film, rows in zip(state.film, world, strict=True)
+        ]
+        return to_model(np.stack(frames))
+
+    def surprise(
+        self, observations: Tensor, actions: Tensor | None = None, *, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Mean squared difference between the frame that was seen and the one that had to come."""
+        self.capabilities.check(observations, actions)
+        result = torch.full(observations.shape[:2], torch.nan)
+        state = self.encode(observations[:, :1])
+        for t in range(1, observations.shape[1]):
+            state = self.predict(state, actions[:, t - 1])
+            result[:, t] = (self.decode(state) - observations[:, t]).square().mean(dim=(1, 2, 3))
+        return result
+
+    def _recognise(self, frame: np.ndarray) -> int:
+        while frame.tobytes() not in self.by_frame and self.unmet:
+            name, split, first = self.unmet.pop(0)
+            for index in range(first, first + 100):
+                seed = film_seed(split, index)
+                simulation = begin(name, seed)
+                picture = draw_film(simulation.scene, simulation.state()[None], PIXELS)[0]
+                self.by_frame[picture.tobytes()] = len(self.known)
+                self.known.append((name, seed))
+        if frame.tobytes() not in self.by_frame:
+            raise ValueError("the perfect model recognises the first films of its sets, and this is none of them")
+        return self.by_frame[frame.tobytes()]
+
+    def _at(self, film: Tensor, time: Tensor, past: Tensor) -> Known:
+        if int(time.max()) > LONGEST:
+            raise ValueError(f"the perfect model's films last at most {LONGEST} steps")
+        worlds = []
+        for number, steps, actions in zip(film.tolist(), time.tolist(), past.tolist(), strict=True):
+            simulation = begin(*self.known[number])
+            for action in actions[:steps]:
+                simulation.step(action)
+            worlds.append(simulation.state())
+        return Known(film, time, past, torch.from_numpy(np.stack(worlds)).flatten(1))
+
+
+# -------------------------------------------------------------------------------------------------------------- random
+
+
+@dataclass
+class Number(State):
+    """A number that stands for a frame of some other film. number: integers (B,)."""
+
+    number: Tensor
+
+
+class RandomModel:
+    """Answers with frames of training films that have nothing to do with the question.
+
+    The number of a frame follows from what was seen by a fixed scramble, so the same question gets the same answer and
+    no generator is needed; yet no answer says anything about the question.
+    """
+
+    def __init__(self, films: str = "simple", count: int = 64) -> None:
+        self.capabilities = Capabilities(
+            Actions("discrete", len(spec.ACTIONS)), decodes=True, context=1, frame_size=(PIXELS, PIXELS)
+        )
+        frames = load_films(films, split="train", count=count, size=PIXELS).frames
+        self.frames = to_model(frames.reshape(-1, *frames.shape[2:]))  # (M, 3, H, W)
+
+    def encode(
+        self, observations: Tensor, actions: Tensor | None = None, *, generator: torch.Generator | None = None
+    ) -> Number:
+        """A scrambled sum over the last frame's pixels."""
+        self.capabilities.check(observations, actions)
+        return Number(self._scramble(observations[:, -1]))
+
+    def predict(
+        self, state: Number, action: Tensor | None = None, *, generator: torch.Generator | None = None
+    ) -> Number:
+        """Another number."""
+        self.capabilities.actions.check(action, (len(state),))
+        return Number((state.number * 7919 + action * 104_729 + 12_345) % len(self.frames))
+
+    def decode(self, state: Number, *, generator: torch.Generator | None = None) -> Tensor:
+        """The frame of that number, (B, 3, H, W)."""
+        return self.frames[state.number]
+
+    def surprise(
+        self, observations: Tensor, actions: Tensor | None = None, *, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """A number between 0 and 1 that follows from the frame alone."""
+        self.capabilities.check(observations, actions)
+        values = self._scramble(observations.flatten(0, 1)).unflatten(0, observations.shape[:2]) / len(self.frames)
+        values[:, 0] = torch.nan
+        return values
+
+    def _scramble(self, frames: Tensor) -> Tensor:
+        """(B, 3, H, W) -> integers (B,). Whole numbers, so that the order of the sum does not matter."""
+        levels = (frames * 255).round().long().flatten(1)
+        weights = (torch.arange(levels.shape[1]) * 2_654_435_761) % 65_521  # Knuth's multiplier, a prime modulus
+        return ((levels * weights).sum(dim=1) * 7919 % 1_000_003) % len(self.frames)
+
+
+# ----------------------------------------------------------------------------------------------------------- untrained
+
+
+@dataclass
+class Picture(State):
+    """The newest frame, float (B, 3, H, W)."""
+
+    frame: Tensor
+
+
+class UntrainedModel(nn.Module):
+    """A residual network with the weights of its first day: the last frame and a little noise that it computes.
+
+    Networks that predict a change have this good start for free; what a model claims to have *learned* is what it has
+    above its own untrained self.
+    """
+
+    def __init__(self, width: int = 16, seed: int = 0) -> None:
+        super().__init__()
+        self.capabilities = Capabilities(
+            Actions("discrete", len(spec.ACTIONS)), decodes=True, context=1, frame_size=(PIXELS, PIXELS)
+        )
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.see, self.change = nn.Conv2d(3, width, 3, padding=1), nn.Conv2d(width, 3, 3, padding=1)
+            self.act = nn.Embedding(len(spec.ACTIONS), width)
+        self.requires_grad_(False)
+
+    def encode(
+        self, observations: Tensor, actions: Tensor | None = None, *, generator: torch.Generator | None = None
+    ) -> Picture:
+        """The last frame is all that it keeps."""
+        self.capabilities.check(observations, actions)
+        return Picture(observations[:, -1])
+
+    def predict(
+        self, state: Picture, action: Tensor | None = None, *, generator: torch.Generator | None = None
+    ) -> Picture:
+        """x + 0.2 tanh(W relu(V x + a)), kept in [0, 1]."""
+        self.capabilities.actions.check(action, (len(state),))
+        seen = torch.relu(self.see(state.frame) + self.act(action.long())[..., None, None])  # (B, width, H, W)
+        return Picture((state.frame + 0.2 * torch.tanh(self.change(seen))).clamp(0.0, 1.0))
+
+    def decode(self, state: Picture, *, generator: torch.Generator | None = None) -> Tensor:
+        """The frame itself, (B, 3, H, W)."""
+        return state.frame
+
+    def surprise(
+        self, observations: Tensor, actions: Tensor | None = None, *, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Mean squared difference between each frame and its prediction; NaN at frame 0."""
+        self.capabilities.check(observations, actions)
+        result = torch.full(observations.shape[:2], torch.nan)
+        for t in range(1, observations.shape[1]):
+            after = self.predict(Picture(observations[:, t - 1]), actions[:, t - 1])
+            result[:, t] = (after.frame - observations[:, t]).square().mean(dim=(1, 2, 3))
+        return result
