@@ -297,6 +297,17 @@ def test_weights_that_cannot_be_written_leave_the_run_and_the_way_on(tmp_path: P
     assert all(torch.equal(value, stored[name]) for name, value in history.model.state_dict().items())
 
 
+def test_the_command_explains_a_damaged_state_and_a_folder_that_cannot_be(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / FILE).write_text("not one")
+    words = ["train", "vae", "--size", "tiny", "--set", "data.count=2", "--out"]
+    done = CliRunner().invoke(app, [*words, str(tmp_path / "out"), "--resume"])
+    assert done.exit_code == 2 and f"{FILE} is damaged" in done.stderr and "begin anew" in done.stderr, done.output
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [FILE]
+    done = CliRunner().invoke(app, [*words, str(tmp_path / "out" / FILE)])
+    assert done.exit_code == 2 and "cannot be made" in done.stderr and "--out" in done.stderr, done.output
+
+
 def test_the_log_after_a_resume_has_each_step_once(tmp_path: Path) -> None:
     with pytest.raises(Interrupted):
         run(tmp_path, config(save_every=1000), on_step=stop_at(20))

@@ -14,6 +14,7 @@ from pathlib import Path
 from course_lib.files import atomic_file
 
 FILE = "progress.json"
+VERSION = 1
 STATES = ("tried", "solved")
 
 
@@ -71,7 +72,10 @@ class Record:
             return {}
         path = home / FILE
         try:
-            kept = json.loads(path.read_text(encoding="utf-8"))["exercises"]
+            stored = json.loads(path.read_text(encoding="utf-8"))
+            kept = stored["exercises"]
+            if stored.get("version", VERSION) != VERSION:
+                raise ValueError("another version")
             if not all(isinstance(key, str) and value in STATES for key, value in kept.items()):
                 raise ValueError("unknown states")
             return dict(kept)
@@ -80,7 +84,7 @@ class Record:
         except OSError as error:
             self._unwritable(error)
             return {}
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             self._set_aside(path)
             return {}
 
@@ -97,7 +101,7 @@ class Record:
         home = folder()
         if home is None:
             return
-        text = json.dumps({"version": 1, "exercises": dict(sorted(states.items()))}, indent=1)
+        text = json.dumps({"version": VERSION, "exercises": dict(sorted(states.items()))}, indent=1)
         try:
             with atomic_file(home / FILE) as file:
                 file.write(text.encode())

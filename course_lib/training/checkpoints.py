@@ -97,11 +97,16 @@ def provenance(
         facts = json.loads(record.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise CheckpointError(f"there is no {record}. {_way_out(recipe, size, folder)}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{record} cannot be read as JSON ({error}). {_way_out(recipe, size, folder)}") from None
+    except OSError as error:
+        raise CheckpointError(f"{record} cannot be read ({error}). {_way_out(recipe, size, folder)}") from None
     missing = {"sha256", "bytes", "configuration"} - set(facts) if isinstance(facts, dict) else {"everything"}
     if missing:
         raise CheckpointError(f"{record} lacks {', '.join(sorted(missing))}. {_way_out(recipe, size, folder)}")
+    for key, kind in (("sha256", str), ("bytes", int), ("configuration", dict)):
+        if not isinstance(facts[key], kind):
+            raise CheckpointError(f"{record} has {facts[key]!r} for {key}. {_way_out(recipe, size, folder)}")
     return facts
 
 
@@ -145,6 +150,8 @@ def _read(path: Path, facts: dict[str, Any], way_out: str) -> dict[str, Tensor]:
         content = path.read_bytes()
     except FileNotFoundError:
         raise CheckpointError(f"there is no {path}. {way_out}") from None
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read ({error}). {way_out}") from None
     if len(content) < facts["bytes"]:
         raise CheckpointError(f"{path} is cut short: {len(content)} of {facts['bytes']} bytes. {way_out}")
     if hashlib.sha256(content).hexdigest() != facts["sha256"]:

@@ -8,7 +8,7 @@ that names the file, the key, the value and what is allowed. ``--set train.steps
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from types import UnionType
@@ -90,7 +90,7 @@ def load_config(
     path = file or CONFIGS / recipe.name / f"{size}.yaml"
     if not path.is_file():
         if file is not None:
-            raise ConfigError(f"there is no configuration file {path}")
+            raise ConfigError(f"there is no configuration file {path}. {_way_out(path)}")
         raise ConfigError(f"{recipe.name} does not come in size {size!r}; it comes in: {', '.join(sizes(recipe.name))}")
     values = _read(path)
     kind = RunConfig[recipe.model_config, recipe.data_config, recipe.train_config]  # type: ignore[name-defined]
@@ -110,7 +110,9 @@ class _Loader(yaml.SafeLoader):
     """YAML in which 1e-3 is a number, and the same key twice is an error."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key) for key, _ in node.value]
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        if not all(isinstance(key, Hashable) for key in keys):
+            return super().construct_mapping(node, deep)  # which says what is wrong with such a key
         twice = {key for key in keys if keys.count(key) > 1}
         if twice:
             where = node.start_mark
@@ -126,14 +128,26 @@ _Loader.add_implicit_resolver(
 def _read(path: Path) -> dict[str, Any]:
     try:
         values = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # a SafeLoader: it makes plain values only
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{_short(path)} is not valid YAML: {error}") from None
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ConfigError(f"{_short(path)} is not valid YAML: {error}. {_way_out(path)}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{_short(path)} cannot be read as text ({error}). {_way_out(path)}") from None
     if not isinstance(values, dict) or not all(isinstance(group, dict) for group in values.values()):
-        raise ConfigError(f"{_short(path)} must hold the groups {', '.join(GROUPS)}, each with its keys")
+        wanted = f"must hold the groups {', '.join(GROUPS)}, each with its keys"
+        raise ConfigError(f"{_short(path)} {wanted}. {_way_out(path)}")
+    odd = [key for group in values.values() for key in group if not isinstance(key, str)]
+    if odd:
+        raise ConfigError(f"{_short(path)}: the key {odd[0]!r} is no word. {_way_out(path)}")
     unknown = [key for key in values if key not in GROUPS]
     if unknown:
         raise ConfigError(f"{_short(path)}: there is no group {unknown[0]!r}; the groups are {', '.join(GROUPS)}")
     return values
+
+
+def _way_out(path: Path) -> str:
+    if path.is_relative_to(CONFIGS):
+        return f"Get it back from git: git checkout -- {_short(path)}"
+    return f"Write it like one of the course's own, in {_short(CONFIGS)}"
 
 
 def _short(path: Path) -> str:

@@ -67,7 +67,7 @@ class Keeper:
             return
         if self.accelerator.distributed_type == DistributedType.FSDP:
             if resume:
-                raise ResumeError("a run under FSDP is not kept and cannot go on: leave out --resume, or use DDP")
+                raise ResumeError(f"a run under FSDP is not kept and cannot go on: use DDP, or {ANEW}")
             self._say("Under FSDP the state of the run is not kept: a run that is stopped begins anew.")
             self.path = None
             return
@@ -91,7 +91,7 @@ class Keeper:
         for name, value in state.group("optimiser").items():
             place, _, key = name.partition("/")
             if int(place) >= len(parameters) or (value.ndim and value.shape != parameters[int(place)].shape):
-                raise ResumeError(f"{self.path} does not fit the optimiser: {name}. Begin anew, without --resume")
+                raise ResumeError(f"{self.path} does not fit the optimiser ({name}): {ANEW}")
             found.setdefault(int(place), {})[key] = value
         optimiser.load_state_dict({"state": found, "param_groups": optimiser.state_dict()["param_groups"]})
         return state.facts["step_in_phase"]
@@ -139,7 +139,7 @@ class Keeper:
             self.history.rows += unpack_rows(facts["columns"], state.group("history"), names)
             self.phase, self.saved, self._before = facts["phase"], facts["step"], facts["minutes"]
         except (KeyError, ValueError, TypeError, RuntimeError, IndexError) as error:  # whole, but not what we write
-            raise ResumeError(f"{self.path} lacks or distorts a part of the state ({error!r}): {ANEW[3:]}") from None
+            raise ResumeError(f"{self.path} lacks or distorts a part of the state ({error!r}): {ANEW}") from None
         self._state = state
         if facts.get("torch") != torch.__version__:
             self._say(

@@ -205,9 +205,9 @@ class _Run:
             parameter.requires_grad_(id(parameter) in chosen)
         optimiser = torch.optim.AdamW(learning, lr=settings.learning_rate, weight_decay=settings.weight_decay)
         loss_of, optimiser = self.accelerator.prepare(_Loss(model), optimiser)
-        begin = self.keeper.enter(index, optimiser)
         model.train()
         try:
+            begin = self.keeper.enter(index, optimiser)
             for step in range(begin, phase.steps):
                 stop = self._step(step, phase, loss_of, optimiser)
                 self.keeper.after(index, step + 1, optimiser, last=step + 1 == phase.steps, now=stop)

@@ -27,7 +27,7 @@ from course_lib.files import atomic_file
 
 FORMAT = 1  # raised when the layout of the file changes; older files are refused with a message
 FILE = "resume.safetensors"
-ANEW = "or begin anew, without --resume (in Python: resume=False)"
+ANEW = "begin anew, without --resume (in Python: resume=False)"
 
 
 class ResumeError(RuntimeError):
@@ -76,13 +76,13 @@ def read_state(path: Path) -> State:
     if facts.get("format") != FORMAT:
         raise ResumeError(
             f"{path} has format {facts.get('format')}, this course reads format {FORMAT}. Go on with the version of "
-            f"the course that wrote it, {ANEW}"
+            f"the course that wrote it, or {ANEW}"
         )
     return State(facts, tensors)
 
 
 def _damaged(path: Path, reason: str) -> str:
-    return f"{path} is damaged or is no resume file ({reason}). Put an undamaged copy in its place, {ANEW}"
+    return f"{path} is damaged or is no resume file ({reason}). Put an undamaged copy in its place, or {ANEW}"
 
 
 def _digest(text: str, tensors: Mapping[str, Tensor]) -> str:
@@ -157,7 +157,7 @@ def check_fits(path: Path, facts: Mapping[str, Any], now: Mapping[str, Any]) -> 
         differences.append(f"the phases were {facts.get('phases')}, now they are {now['phases']}")
     if differences:
         raise ResumeError(
-            f"{path} belongs to another run: {'; '.join(differences)}. Go on with what it was saved with, {ANEW}"
+            f"{path} belongs to another run: {'; '.join(differences)}. Go on with what it was saved with, or {ANEW}"
         )
 
 
@@ -175,6 +175,6 @@ def fill(path: Path, module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
         key = wrong[0]
         raise ResumeError(
             f"{path} does not fit the model: {key} is {own.get(key, 'not there')} in the model, "
-            f"{found.get(key, 'not there')} in the file. Go on with the code that wrote it, {ANEW}"
+            f"{found.get(key, 'not there')} in the file. Go on with the code that wrote it, or {ANEW}"
         )
     module.load_state_dict(dict(tensors))

@@ -13,10 +13,16 @@ from pathlib import Path
 
 import numpy as np
 
+from course_lib.files import atomic_file
 from course_lib.worlds import spec
 from course_lib.worlds.env import PlaygroundEnv
 from course_lib.worlds.films import wander
 from course_lib.worlds.simulate import Simulation
+
+
+class ReturnsError(RuntimeError):
+    """The measured returns cannot be used; the message names the file, what is wrong with it and the way out."""
+
 
 Policy = Callable[[np.ndarray, dict], int]  # (frame, info) -> action
 _RETURNS = Path(__file__).resolve().parents[2] / "data" / "playground" / "returns.json"
@@ -110,14 +116,21 @@ def measure_returns(episodes: int = 200, split: str = "test") -> dict[str, float
 def reference_returns() -> dict:
     """The measured random and oracle returns shipped in ``data/playground/returns.json``.
 
-    Raises RuntimeError where they were measured on another version of the world.
+    Raises ReturnsError where the file is missing or damaged, or was measured on another version of the world.
     """
-    stored = json.loads(_RETURNS.read_text())
-    if stored["version"] != spec.VERSION:
-        raise RuntimeError(
-            f"{_RETURNS} was measured on {stored['version']}, the world is {spec.VERSION}: "
-            "run `python -m course_lib.worlds.oracle` to measure again"
-        )
+    way_out = f"Get it back from git (git checkout -- {_RETURNS}) or measure again: python -m course_lib.worlds.oracle"
+    try:
+        stored = json.loads(_RETURNS.read_text(encoding="utf-8"))
+        version = stored["version"]
+        scale = float(stored["oracle_mean"]) - float(stored["random_mean"])
+    except FileNotFoundError:
+        raise ReturnsError(f"there is no {_RETURNS}. {way_out}") from None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ReturnsError(f"{_RETURNS} is damaged ({type(error).__name__}: {error}). {way_out}") from None
+    if version != spec.VERSION:
+        raise ReturnsError(f"{_RETURNS} was measured on {version}, the world is {spec.VERSION}. {way_out}")
+    if not 0.0 < scale < float("inf"):
+        raise ReturnsError(f"{_RETURNS} is damaged: the oracle is {scale} above a random player. {way_out}")
     return stored
 
 
@@ -128,6 +141,7 @@ def normalised_return(returns: np.ndarray | float) -> np.ndarray | float:
 
 
 if __name__ == "__main__":
-    _RETURNS.parent.mkdir(parents=True, exist_ok=True)
-    _RETURNS.write_text(json.dumps(measure_returns(), indent=1) + "\n")
-    print(_RETURNS.read_text())
+    measured = json.dumps(measure_returns(), indent=1) + "\n"
+    with atomic_file(_RETURNS) as file:
+        file.write(measured.encode())
+    print(measured)

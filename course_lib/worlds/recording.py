@@ -59,6 +59,8 @@ class Recording:
             raise ValueError(
                 f"frames must be uint8 (N, H, W, 3), these are {self.frames.dtype} with shape {self.frames.shape}"
             )
+        if self.lengths.ndim != 1 or not np.issubdtype(self.lengths.dtype, np.integer):
+            raise ValueError(f"lengths must be whole numbers (E,), not {self.lengths.dtype} {self.lengths.shape}")
         if int(self.lengths.sum()) != count or (self.lengths < 1).any():
             raise ValueError(f"lengths add up to {int(self.lengths.sum())}, but there are {count} frames")
         for name, rows in (("actions", count - episodes), ("rewards", count - episodes)):
@@ -146,6 +148,8 @@ class Recording:
             with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
                 arrays = {name: archive[name] for name in archive.files}
             info = json.loads(str(arrays.pop("info")))
+            if not isinstance(info, dict):
+                raise ValueError("its info is no table")
         except Exception as error:  # a damaged file fails in many ways: no zip, bad checksum, LZMA, end of file
             raise RecordingError(
                 f"{path} is damaged or is not a recording ({type(error).__name__}: {error}); delete it, then {way_out}"
@@ -160,7 +164,7 @@ class Recording:
             raise RecordingError(f"{path} lacks {', '.join(missing)}; delete it, then {way_out}")
         try:
             return cls(**{name: arrays[name] for name in ARRAYS}, info=info)
-        except ValueError as error:
+        except (ValueError, TypeError) as error:  # an array without dimensions has no length
             raise RecordingError(f"{path} does not fit together: {error}; delete it, then {way_out}") from error
 
 
