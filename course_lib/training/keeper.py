@@ -20,9 +20,9 @@ from course_lib.training.resume import (
     FORMAT,
     ResumeError,
     State,
+    Table,
     check_fits,
     fill,
-    pack_rows,
     read_state,
     unpack_rows,
     write_state,
@@ -59,6 +59,7 @@ class Keeper:
         self.phase, self.saved = 0, None
         self._state: State | None = None  # what was read, until its phase has begun
         self._start, self._before = time.monotonic(), 0.0
+        self._table = Table([phase.name for phase in phases])
         self._said = False
 
     def begin(self, resume: bool) -> None:
@@ -149,8 +150,7 @@ class Keeper:
         self._say(f"Going on after step {self.saved}.")
 
     def _save(self, index: int, step: int, optimiser: Any) -> None:
-        names = [phase.name for phase in self.phases]
-        columns, tables = pack_rows(self.history.rows, names)
+        tables = self._table.tensors(self.history.rows)
         tensors = {f"model/{key}": value for key, value in self.history.model.state_dict().items()}
         for place, values in optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser/{place}/{key}": value for key, value in values.items()}
@@ -162,7 +162,7 @@ class Keeper:
             "step_in_phase": step,
             "minutes": self.minutes(),
             "torch": torch.__version__,
-            "columns": columns,
+            "columns": self._table.columns,
             **self._facts(),
         }
         try:

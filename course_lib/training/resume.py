@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load as unpack
 from safetensors.torch import save as pack
 from torch import Tensor, nn
+from torch.nn import functional
 
 from course_lib.files import atomic_file
 
@@ -109,24 +111,43 @@ def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 # --------------------------------------------------------------------------------------------- the numbers so far
 
 
-def pack_rows(rows: Sequence[Mapping[str, Any]], phases: Sequence[str]) -> tuple[list[str], dict[str, Tensor]]:
-    """The rows of a History as a table: names of its columns, and float64 (rows, columns), NaN where one is missing.
+class Table:
+    """The rows of a History as numbers: float64 (rows, columns), with NaN where a row lacks a column.
 
-    A number may be NaN itself, so a second table, uint8, says which are there. The phase is its place in ``phases``.
+    A number may be NaN itself, so a second table, uint8, says which are there. A phase is its place among ``phases``.
+    The rows of earlier saves stay packed: a save costs what has been added since, however long the run is.
     """
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    place = {name: index for index, name in enumerate(phases)}
-    values = [[place[row[c]] if c == "phase" else row.get(c, float("nan")) for c in columns] for row in rows]
-    present = [[c in row for c in columns] for row in rows]
-    size = (len(rows), len(columns))
-    return columns, {
-        "history/values": torch.tensor(values, dtype=torch.float64).reshape(size),
-        "history/present": torch.tensor(present, dtype=torch.uint8).reshape(size),
-    }
+
+    def __init__(self, phases: Sequence[str]) -> None:
+        self.place = {name: index for index, name in enumerate(phases)}
+        self.columns: list[str] = []
+        self._count = 0
+        self._pieces: list[tuple[Tensor, Tensor]] = []
+
+    def tensors(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
+        """``history/values`` and ``history/present`` of all rows; they may only have grown since the last call."""
+        new, self._count = rows[self._count :], len(rows)
+        self.columns += [name for name in dict.fromkeys(key for row in new for key in row) if name not in self.columns]
+        values = [[self._number(name, row.get(name, math.nan)) for name in self.columns] for row in new]
+        present = [[name in row for name in self.columns] for row in new]
+        size = (len(new), len(self.columns))
+        piece = torch.tensor(values, dtype=torch.float64), torch.tensor(present, dtype=torch.uint8)
+        self._pieces.append((piece[0].reshape(size), piece[1].reshape(size)))
+        return {
+            "history/values": torch.cat([self._widened(piece, math.nan) for piece, _ in self._pieces]),
+            "history/present": torch.cat([self._widened(piece, 0) for _, piece in self._pieces]),
+        }
+
+    def _number(self, name: str, value: Any) -> float:
+        return self.place[value] if name == "phase" else value
+
+    def _widened(self, piece: Tensor, filling: float) -> Tensor:
+        """A piece from before the newest columns came, (rows, fewer) -> (rows, columns)."""
+        return functional.pad(piece, (0, len(self.columns) - piece.shape[1]), value=filling)
 
 
 def unpack_rows(columns: Sequence[str], tables: Mapping[str, Tensor], phases: Sequence[str]) -> list[dict[str, Any]]:
-    """The rows again; see :func:`pack_rows`. tables: ``values`` and ``present``."""
+    """The rows again; see :class:`Table`. tables: ``values`` and ``present``."""
     kinds = {"step": int, "phase": lambda value: phases[int(value)]}
     return [
         {c: kinds.get(c, float)(value) for c, value, there in zip(columns, row, mask, strict=True) if there}
