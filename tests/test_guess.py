@@ -95,16 +95,32 @@ def test_the_widget_plays_a_whole_game_by_its_buttons() -> None:
     pictures = []
     for played in range(3):
         assert box.onward.disabled and not box.left.disabled
-        pictures.append(bytes(box.picture.value))
-        button = box.left if where_the_bright_film_is(box.game) == "left" else box.right
+        assert box.canvas.names == ["left", "right"]
+        left, right = (frame.mean() for frame in box.canvas.frames)
+        assert ("left" if left > right else "right") == where_the_bright_film_is(box.game)
+        pictures.append(box.canvas.frames[0].tobytes())
+        button = box.left if left > right else box.right
         button.click()
         assert box.left.disabled and box.right.disabled and not box.onward.disabled
         assert f"Score: {played + 1} of {played + 1}" in box.message.value
-        assert bytes(box.picture.value) != pictures[-1]  # the names above the films have changed
+        assert box.canvas.names == (["simulator", "dream"] if left > right else ["dream", "simulator"])
         assert box.onward.description == ("play again" if played == 2 else "next round")
         box.onward.click()
-    assert len(set(pictures)) == 3 and all(bytes(picture[:4]) == b"GIF8" for picture in pictures)
-    assert box.game.score == 0 and "Round 1 of 3" in box.message.value
+    assert len(set(pictures)) == 3
+    assert box.game.score == 0 and "Round 1 of 3" in box.message.value and box.canvas.names == ["left", "right"]
+
+
+def test_the_films_play_in_step_and_go_on_when_they_are_named() -> None:
+    real, dreamed = films(2)
+    box = guess(real, dreamed, fps=10)
+    left, right = box.game.films()
+    assert box.canvas.settings["autoplay"] and box.canvas.settings["fps"] == 10
+    for t in (1, 2):
+        assert all((shown == film[t]).all() for shown, film in zip(box.canvas.step(0), (left, right), strict=True))
+    box.left.click()
+    assert all((shown == film[3]).all() for shown, film in zip(box.canvas.step(0), (left, right), strict=True))
+    box.onward.click()
+    assert all((shown == film[0]).all() for shown, film in zip(box.canvas.frames, box.game.films(), strict=True))
 
 
 def test_an_error_behind_a_button_is_shown_to_the_reader(monkeypatch: pytest.MonkeyPatch) -> None:

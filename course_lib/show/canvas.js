@@ -8,6 +8,8 @@ const IN_FLIGHT = 3;
 const KEPT = 50; // delays kept for the median
 const REPORT_MS = 500;
 const SILENT_MS = 2000; // a kernel that is silent for longer is said to be busy
+const GAP = 10; // dots between two pictures, as in canvas.css
+const ROUND = 26; // dots that the frame around them takes
 const SIGNS = { ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", " ": "space" };
 
 export default () => {
@@ -225,37 +227,40 @@ class Display {
       game.run();
     });
     this.observer.observe(this.root);
+    this.fitter = new ResizeObserver(() => this.fit(el.clientWidth));
+    this.fitter.observe(el);
+    this.fit(el.clientWidth);
     game.add(this);
     this.update();
   }
 
   remove() {
     this.observer.disconnect();
+    this.fitter.disconnect();
     this.game.discard(this);
     this.root.remove();
   }
 
-  build({ height, width, scale, keys, actions, autoplay }) {
+  build({ height, width, keys, actions, autoplay }) {
     const stage = make("div", "course-canvas-stage", this.root);
     this.players = this.game.model.get("opening").map(() => {
       const box = make("div", "course-canvas-player", stage);
       const name = make("div", "course-canvas-name", box);
       const canvas = make("canvas", "course-canvas-picture", box);
       Object.assign(canvas, { height, width });
-      canvas.style.width = `${width * scale}px`;
       const pen = canvas.getContext("2d");
-      return { name, pen, image: pen.createImageData(width, height), caption: make("div", "course-canvas-caption", box) };
+      return { canvas, name, pen, image: pen.createImageData(width, height), caption: make("div", "course-canvas-caption", box) };
     });
-    this.error = make("pre", "course-canvas-error", this.root);
+    this.error = make("div", "course-canvas-error", this.root);
     const controls = make("div", "course-canvas-controls", this.root);
     this.toggle = make("button", "course-canvas-toggle", controls);
     this.toggle.onclick = () => {
       this.focus();
       this.game.playing ? this.game.pause() : this.game.play();
     };
-    const reset = make("button", "course-canvas-reset", controls);
-    reset.textContent = "Reset";
-    reset.onclick = () => {
+    this.reset = make("button", "course-canvas-reset", controls);
+    this.reset.textContent = autoplay ? "From the start" : "Reset";
+    this.reset.onclick = () => {
       this.focus();
       this.game.reset();
     };
@@ -264,7 +269,7 @@ class Display {
     if (autoplay) return;
     this.hint = make("div", "course-canvas-hint", stage);
     const arrows = Object.keys(keys).every((key) => key.startsWith("Arrow") || key === " ");
-    this.how = arrows ? "the arrow keys" : `the keys ${Object.keys(keys).map((key) => SIGNS[key] ?? key).join(" ")}`;
+    this.how = arrows ? "the arrow keys" : `the keys ${Object.keys(keys).map((key) => SIGNS[key] ?? key).join(", ")}`;
     stage.addEventListener("pointerdown", () => {
       this.focus();
       this.game.play();
@@ -272,6 +277,19 @@ class Display {
     this.root.tabIndex = 0;
     this.root.setAttribute("role", "group");
     this.root.setAttribute("aria-label", `A game: use ${this.how}`);
+  }
+
+  // Enlarge in whole steps, so that every dot is a square of one size; less than asked where there is less room.
+  fit(room) {
+    const { height, width, scale } = this.game.settings;
+    const count = this.players.length;
+    const whole = Math.floor((room - ROUND - (count - 1) * GAP) / (count * width));
+    const factor = room > 0 ? Math.max(1, Math.min(scale, whole)) : scale;
+    for (const { canvas } of this.players) {
+      canvas.style.width = `${width * factor}px`;
+      canvas.style.height = `${height * factor}px`;
+    }
+    this.root.style.width = `${count * (width * factor + GAP) - GAP}px`;
   }
 
   // A button on the screen is a key: it is held as long as the pointer is down.
@@ -348,17 +366,17 @@ class Display {
       name.textContent = names[i] ?? "";
       caption.textContent = game.captions[i] ?? "";
     });
-    this.error.textContent = game.error && `The game has stopped. ${game.error}\nPress Reset to begin again.`;
+    this.error.textContent = game.error && `The game has stopped. ${game.error}\nPress ${this.reset.textContent} to begin again.`;
     this.toggle.textContent = game.playing ? "Pause" : "Start";
     this.toggle.disabled = Boolean(game.error);
     const action = game.held.length ? game.held.at(-1)[1] : null;
     this.buttons.forEach((key) => key.button.classList.toggle("course-canvas-down", key.action === action));
     if (this.hint) {
-      const go = game.frames ? "Paused: click here" : "Click here";
-      this.hint.textContent = game.playing || game.error ? "" : `${go}, then use ${this.how}`;
+      const go = game.frames ? "Paused: click here to go on" : `Click here, then use ${this.how}`;
+      this.hint.textContent = game.playing || game.error ? "" : go;
     }
     const fps = game.fps();
-    this.speed.textContent = !game.playing ? "" : game.silent() ? "the kernel is busy" : `${Math.round(fps)} frames a second`;
+    this.speed.textContent = !game.playing ? "paused" : game.silent() ? "the kernel is busy" : `${Math.round(fps)} frames a second`;
     const median = game.delay();
     Object.assign(this.root.dataset, {
       playing: game.playing,

@@ -252,9 +252,9 @@ def canvas(
 def told(error: BaseException) -> str:
     """An error as text for the reader: its type and message, its notes, and the last lines that led to it."""
     lines = [f for f in traceback.extract_tb(error.__traceback__) if f.filename != __file__]
-    where = "".join(f'\n  {f.name}, line {f.lineno}: {(f.line or "").strip()}' for f in lines[-SHOWN_LINES:])
+    where = "".join(f"\nat {f.name}, line {f.lineno}: {(f.line or '').strip()}" for f in lines[-SHOWN_LINES:])
     notes = "".join(f"\n{note}" for note in getattr(error, "__notes__", []))
-    return f"{type(error).__name__}: {error}{notes}" + (f"\nat{where}" if where else "")
+    return f"{type(error).__name__}: {error}{notes}{where}"
 
 
 def _named(players: Mapping[str, Player] | Player) -> dict[str, Player]:

@@ -16,11 +16,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from course_lib.show import check
+from course_lib.show.canvas import FilmPlayer, canvas
 from course_lib.show.figure import png_of_figure, release
-from course_lib.show.films import side_by_side
 from course_lib.show.pictures import strips
 
 Side = Literal["left", "right"]
+REST_SECONDS = 0.7  # the last frame stays a moment, so that the eye sees where the film begins again
 
 
 class Guess:
@@ -129,23 +130,25 @@ def still(game: Guess, every: int = 3) -> bytes:
 
 
 class GuessBox(widgets.VBox):
-    """The widget that ``guess`` returns: buttons ``left``, ``right``, ``onward``, a ``message`` and a ``picture``."""
+    """The widget that ``guess`` returns: a ``message``, a ``canvas``, the buttons ``left``, ``right`` and ``onward``.
+
+    The films go on playing when the answer names them, so that the eye can look for what it missed.
+    """
 
     def __init__(self, game: Guess, fps: float, scale: int) -> None:
-        self.game, self.fps, self.scale = game, fps, scale
+        self.game = game
+        self.rest = round(REST_SECONDS * fps)
         self.left = widgets.Button(description="left is real")
         self.right = widgets.Button(description="right is real")
         self.onward = widgets.Button(description="next round")
         self.message = widgets.HTML()
-        # Not stretched to the page: a dot of a frame stays a square, and the buttons stay in sight.
-        self.picture = widgets.Image(format="gif", layout=widgets.Layout(align_self="flex-start", max_width="100%"))
-        self.picture.add_class("course-guess-picture")
+        self.canvas = canvas(self._players(), fps=fps, scale=scale, autoplay=True)
         self.left.on_click(lambda _: self.act(lambda: game.answer("left")))
         self.right.on_click(lambda _: self.act(lambda: game.answer("right")))
-        self.onward.on_click(lambda _: self.act(game.next))
+        self.onward.on_click(lambda _: self.act(self._next))
         self._draw()
         self._still = still(game)
-        super().__init__([self.message, self.picture, widgets.HBox([self.left, self.right, self.onward])])
+        super().__init__([self.message, self.canvas, widgets.HBox([self.left, self.right, self.onward])])
         self.add_class("course-guess")
 
     def act(self, move: Any) -> None:
@@ -156,10 +159,16 @@ class GuessBox(widgets.VBox):
         except Exception as error:
             self.message.value = f"<pre>{html.escape(''.join(traceback.format_exception(error)))}</pre>"
 
+    def _next(self) -> None:
+        self.game.next()
+        self.canvas.show(self._players())
+
+    def _players(self) -> dict[str, FilmPlayer]:
+        films = zip(self.game.names(), self.game.films(), strict=True)
+        return {name: FilmPlayer(film, self.rest) for name, film in films}
+
     def _draw(self) -> None:
-        left, right = self.game.films()
-        names = self.game.names()
-        self.picture.value = side_by_side({names[0]: left, names[1]: right}, self.fps, self.scale).data
+        self.canvas.names = list(self.game.names())
         self.message.value = html.escape(self.game.message())
         self.left.disabled = self.right.disabled = self.game.revealed
         self.onward.disabled = not self.game.revealed

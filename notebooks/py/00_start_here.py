@@ -58,7 +58,20 @@ show.gif(film.frames, scale=7)
 
 # %% [markdown] tags=["lecture"]
 # The caption was written by the simulator too, from a small grammar.
-#
+
+# %% [markdown] tags=["lecture"]
+# Now play in it. You are the agent: click the picture, run with the left and right arrow keys, jump with the up key. Reach the star; each one scores 1, and the next appears somewhere else. When you click outside, the world stands still and waits. (On a page without a kernel you see the first frame.)
+
+# %% tags=["lecture", "nbval-ignore-output"]
+from course_lib.worlds.env import PlaygroundEnv
+from course_lib.worlds.play import EnvPlayer
+
+show.canvas(EnvPlayer(PlaygroundEnv(films="goal"), seed=3), fps=10)
+
+# %% [markdown] tags=["lecture"]
+# Ten times a second the simulator takes the state of everything in the box and your key, works out the state a tenth of a second later, and draws it. After a minute or two you do something like it in your head: you let go of the key *before* you are where you want to be. A program that can do that, without having been told the rules, is what this course is after.
+
+# %% [markdown] tags=["lecture"]
 # Now imagine a forecaster who watches **two frames** of such a film, a tenth of a second apart, and then draws the rest without looking. It knows nothing about the world. It only goes on: whatever moved keeps moving in the same direction at the same speed.
 #
 # Before you read on, write down two numbers.

@@ -19,7 +19,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -198,9 +198,46 @@ class Lab:
             "([image, before]) => image.src !== before", arg=[image.element_handle(), before], timeout=PATIENCE * 1000
         )
 
-    def canvas(self, number: int = 0) -> PlayedCanvas:
-        """The canvas (course_lib.show.canvas) that stands at this place on the page, counted from 0, in sight."""
-        root = self.page.locator(".course-canvas-game").nth(number)
+    @property
+    def cells(self) -> int:
+        """How many cells the notebook has now."""
+        return self.page.evaluate("() => window.jupyterapp.shell.currentWidget.content.widgets.length")
+
+    @property
+    def active_cell(self) -> int:
+        """The place of the cell that the notebook's shortcuts go to."""
+        return self.page.evaluate("() => window.jupyterapp.shell.currentWidget.content.activeCellIndex")
+
+    @property
+    def execution_counts(self) -> list[int | None]:
+        """The number of each cell's last run."""
+        return self.page.evaluate(
+            "() => window.jupyterapp.shell.currentWidget.content.widgets.map(c => c.model.executionCount ?? null)"
+        )
+
+    def run_cell(self, place: int) -> str:
+        """Run one cell and return the text of its output."""
+        return self.page.evaluate(
+            """async place => {
+                const { content } = window.jupyterapp.shell.currentWidget;
+                content.activeCellIndex = place;
+                await window.jupyterapp.commands.execute('notebook:run-cell');
+                const texts = content.widgets[place].model.outputs.toJSON().map(o => o.data?.['text/plain'] ?? o.text);
+                return texts.flat().join('');
+            }""",
+            place,
+        )
+
+    def wait_until(self, holds: Callable[[], bool], otherwise: str, seconds: float = 20) -> None:
+        """Wait until something holds. Raises AssertionError with ``otherwise`` when it does not come to hold."""
+        until = time.monotonic() + seconds
+        while not holds():
+            assert time.monotonic() < until, otherwise
+            self.page.wait_for_timeout(20)
+
+    def canvas(self, within: Any = None, number: int = 0) -> PlayedCanvas:
+        """A canvas (course_lib.show.canvas), scrolled into sight. within: a part of the page; number: from 0."""
+        root = (within or self.page).locator(".course-canvas-game").nth(number)
         root.wait_for()
         root.scroll_into_view_if_needed()
         return PlayedCanvas(self.page, root)
@@ -245,6 +282,31 @@ class PlayedCanvas:
     def error(self) -> str:
         """The error that it shows, "" for none."""
         return self.root.locator(".course-canvas-error").text_content()
+
+    @property
+    def captions(self) -> list[str]:
+        """What stands below the pictures."""
+        return self.root.locator(".course-canvas-caption").all_text_contents()
+
+    @property
+    def names(self) -> list[str]:
+        """What stands above the pictures."""
+        return self.root.locator(".course-canvas-name").all_text_contents()
+
+    @property
+    def enlargement(self) -> float:
+        """Screen dots for one dot of a picture; AssertionError where they are no squares."""
+        scales = "c => [c.clientWidth / c.width, c.clientHeight / c.height]"
+        wide, high = self.root.locator("canvas").first.evaluate(scales)
+        assert abs(wide - high) < 0.01, f"a dot of the picture is {wide} wide and {high} high"
+        return wide
+
+    def wait_for_names(self, *names: str) -> None:
+        """Wait until these stand above the pictures."""
+        until = time.monotonic() + 20
+        while self.names != list(names):
+            assert time.monotonic() < until, f"above the pictures stand {self.names}, not {names}"
+            self.page.wait_for_timeout(20)
 
     def button(self, name: str) -> Any:
         """One of its buttons, by what is written on it."""
@@ -329,3 +391,19 @@ class PlayedCanvas:
 
 
 _READ = "c => [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]"
+
+PLAYGROUND = """\
+from course_lib import show
+from course_lib.worlds.env import PlaygroundEnv
+from course_lib.worlds.play import EnvPlayer
+
+show.canvas(EnvPlayer(PlaygroundEnv(), seed=3))"""
+
+
+def measure_playground(lab: Lab, folder: Path, seconds: float = 5.0) -> dict[str, float]:
+    """Play the Playground at 32 pixels as fast as a canvas goes: see ``PlayedCanvas.measure``."""
+    path = folder / "pace.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(PLAYGROUND)]), path)
+    lab.open_notebook(path)
+    lab.run_all()
+    return lab.canvas().measure(seconds=seconds)
