@@ -21,7 +21,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    help="World Models from Scratch: train the course's models, count their parameters.",
+    help="World Models from Scratch: train the course's models, examine them, count and measure them.",
 )
 
 Model = Annotated[str, typer.Argument(help="Which model, for example vae. A wrong name lists them all.")]
@@ -56,9 +56,14 @@ def _explained() -> Iterator[None]:
     except Exception as error:
         from course_lib.training import CheckpointError, ConfigError, Diverged, ResumeError
 
-        if isinstance(error, CheckpointError | ConfigError | Diverged | ResumeError):
+        if isinstance(error, CheckpointError | ConfigError | Diverged | ResumeError) or _is_the_exams(error):
             _stop(str(error))
         raise
+
+
+def _is_the_exams(error: Exception) -> bool:
+    """Whether an error comes from the exam or the bench and explains itself; neither is loaded for the question."""
+    return type(error).__module__.startswith("course_lib.exam") or type(error).__name__ == "UnknownBlock"
 
 
 @app.command()
@@ -195,6 +200,75 @@ def checkpoints(
                     train(name, size, ship=True)
                 else:
                     print(f"{name}-{size}: there, and what its provenance says")
+
+
+@app.command()
+def exam(
+    models: Annotated[list[str] | None, typer.Argument(help="Who is asked. A wrong name lists them all.")] = None,
+    everybody: Annotated[bool, typer.Option("--all", help="Ask everybody.")] = False,
+    own: Annotated[
+        list[str] | None,
+        typer.Option("--model", metavar="PACKAGE:NAME", help="Your own WorldModel (course_lib/contract.py)."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the rows as JSON instead of a table.")] = False,
+    ask: Annotated[list[str] | None, typer.Option(help="Only this group of questions. May be given often.")] = None,
+    films: Annotated[int, typer.Option(help="Films for each question.")] = 100,
+    seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
+    split: Annotated[str, typer.Option(help="test, or validation while a model is being built.")] = "test",
+) -> None:
+    """Ask world models the course's questions: what they predict, obey, hold, are surprised by, and reach.
+
+    Each row has its 95 % interval and its controls. Where a question does not apply, the reason stands there.
+
+    Example: python -m course_lib exam perfect random untrained --ask prediction
+    """
+    with _explained():
+        from course_lib.exam.entrants import entrant_names, get_entrant, own_entrant
+        from course_lib.exam.room import Room
+        from course_lib.exam.run import examine
+
+        names = entrant_names() if everybody else models or []
+        if not names and not own:
+            _stop(f"who is asked? Name one or more of {', '.join(entrant_names())}, or give --all or --model")
+        sys.path.insert(0, "")  # a learner's own module lies where the command is given
+        entrants = [get_entrant(name) for name in names] + [own_entrant(place) for place in own or []]
+        room = Room(count=films, seed=seed, split=split)
+        report = examine(entrants, room, questions=ask, tell=lambda line: print(line, file=sys.stderr, flush=True))
+        print(report.json() if as_json else _as_text(report.table()))
+
+
+@app.command()
+def bench(
+    blocks: Annotated[list[str] | None, typer.Argument(help="Which building blocks. A wrong name lists them.")] = None,
+    seconds: Annotated[float, typer.Option(min=0.1, help="Time for each block.")] = 2.0,
+    threads: Annotated[int, typer.Option(min=0, help="Threads for torch; 0 leaves them as they are.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the rows as JSON instead of a table.")] = False,
+) -> None:
+    """Measure the training throughput of each building block against the machine's own matrix product.
+
+    gflop: 10^9 operations of a training step (2 m k n for a product of (m, k) and (k, n), likewise for convolutions and
+    attention; backward counts twice the forward pass). share: operations a second against those that a 1024 x 1024
+    float32 product reaches in the same run.
+    """
+    with _explained():
+        import torch
+
+        from course_lib.bench import measure
+
+        if threads:
+            torch.set_num_threads(threads)
+        rows = measure(blocks, seconds=seconds)
+        short = [{key: f"{v:.3g}" if isinstance(v, float) else str(v) for key, v in row.items()} for row in rows]
+        print(json.dumps(rows, indent=1) if as_json else _as_text(short))
+
+
+def _as_text(rows: list[dict[str, str]]) -> str:
+    """Rows as columns of text; columns that are empty throughout are left out."""
+    columns = [name for name in rows[0] if any(row[name] for row in rows)]
+    width = {name: max(len(name), *(len(row[name]) for row in rows)) for name in columns}
+    lines = ["  ".join(name.ljust(width[name]) for name in columns)]
+    lines += ["  ".join(row[name].ljust(width[name]) for name in columns) for row in rows]
+    return "\n".join(line.rstrip() for line in lines)
 
 
 if __name__ == "__main__":

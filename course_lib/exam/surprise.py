@@ -46,7 +46,7 @@ def check_context_only(model: WorldModel, frames: Tensor, actions: Tensor) -> No
     """Raise ExamError when the surprise at a frame changes with what comes later: it would know the answer."""
     middle = frames.shape[1] // 2
     changed = frames.clone()
-    changed[:, middle + 1 :] = changed[:, middle + 1 :].flip(1)
+    changed[:, middle + 1 :] = 1.0 - changed[:, middle + 1 :].flip(1)
     before, after = (surprises(model, film, actions)[:, 1 : middle + 1] for film in (frames, changed))
     if not torch.allclose(before, after, rtol=1e-3, atol=1e-5):
         raise ExamError("its surprise at a frame changes with what comes later; surprise is taken from context only")

@@ -52,7 +52,7 @@ class PerfectModel:
         count: int = 1000,
     ) -> None:  # fmt: skip
         self.capabilities = Capabilities(
-            Actions("discrete", len(spec.ACTIONS)), decodes=True, context=LONGEST, frame_size=(PIXELS, PIXELS)
+            Actions("discrete", len(spec.ACTIONS)), decodes=True, context=None, frame_size=(PIXELS, PIXELS)
         )
         self.known: list[tuple[str, int]] = []  # the set and the seed of each film
         self.by_frame: dict[bytes, int] = {}
@@ -75,6 +75,8 @@ class PerfectModel:
     ) -> Known:
         """One more action, and the film replayed from its beginning (a copied simulation would diverge)."""
         self.capabilities.actions.check(action, (len(state),))
+        if int(state.time.max()) >= LONGEST:
+            raise ValueError(f"the perfect model's films last at most {LONGEST} steps")
         past = state.past.clone()
         past[torch.arange(len(past)), state.time] = action.long()
         return self._at(state.film, state.time + 1, past)
@@ -114,8 +116,6 @@ class PerfectModel:
         return self.by_frame[frame.tobytes()]
 
     def _at(self, film: Tensor, time: Tensor, past: Tensor) -> Known:
-        if int(time.max()) > LONGEST:
-            raise ValueError(f"the perfect model's films last at most {LONGEST} steps")
         worlds = []
         for number, steps, actions in zip(film.tolist(), time.tolist(), past.tolist(), strict=True):
             simulation = begin(*self.known[number])
