@@ -26,7 +26,7 @@ def test_help_explains_and_does_not_load_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code, str(ROOT)], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
-    for word in ("--size", "--set", "--out", "--ship", "tiny", "Example"):
+    for word in ("--size", "--set", "--out", "--ship", "--resume", "accelerate launch", "tiny", "Example"):
         assert word in done.stdout
     listed = cli("--help").stdout
     assert "train" in listed and "params" in listed and "checkpoints" in listed

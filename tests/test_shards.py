@@ -19,6 +19,8 @@ from safetensors.torch import load_file
 from course_lib.nets import chance
 from course_lib.nets.gather import gather_batch
 from course_lib.nets.shard import Shard, shard, sharded
+from course_lib.training import get_recipe, load_config, train
+from course_lib.training.checkpoints import build
 from tests.imports import ROOT
 from tests.small_run import run
 
@@ -137,6 +139,21 @@ def test_the_vae_by_the_command_in_two_processes(tmp_path: Path) -> None:
     assert 0.0 < difference < 1e-5, "exactly the same: was there only one process?"
     assert apart < 1e-4
     assert len(one) == 40 and np.isfinite([float(row["kl"]) for row in two]).all()
+
+
+def test_fsdp_2_gives_the_losses_and_the_whole_weights(tmp_path: Path) -> None:
+    done = launch("tests.fsdp_processes", str(tmp_path), cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "found.json").read_text())
+    assert found["sharded"] == [True] * 20
+    config = load_config("vae", "tiny", {"train.steps": 20, "data.count": 4})
+    alone = train("vae", config, model=build(get_recipe("vae"), config.model, seed=7), progress="none")
+    np.testing.assert_allclose(found["losses"], alone.column("loss"), rtol=1e-5)
+    weights = load_file(tmp_path / "weights.safetensors")
+    for name, value in alone.model.state_dict().items():
+        torch.testing.assert_close(weights[name], value, rtol=1e-4, atol=1e-5, msg=name)
+    assert "small learns in 2 phases" in found["phases"] and "cannot go on" in found["resume"]
+    assert "is not kept" in done.stderr and not (tmp_path / "kept").exists()
 
 
 def test_processes_that_would_share_nothing_are_refused(tmp_path: Path) -> None:

@@ -8,9 +8,13 @@ process but for the order of a few additions. Without a GPU, two processes are s
         --dynamo_backend no -m course_lib train vae --size tiny
 
 (``--cpu`` in place of ``--multi_gpu`` starts one process only, unless there is MPI.) With GPUs leave out
-``ACCELERATE_USE_CPU=true``. The tests hold two processes on a CPU, by DDP, against one. FSDP version 2 (``--use_fsdp
---fsdp_version 2``) goes through the same calls, but accelerate has it on GPUs only: it is not tested here, nor are
-several GPUs.
+``ACCELERATE_USE_CPU=true``; ``--use_fsdp --fsdp_version 2`` in place of ``--multi_gpu`` cuts the weights into pieces as
+well, for a model that one GPU cannot hold.
+
+Tested: two processes on a CPU against one, by DDP with this command, and by FSDP version 2 with accelerate made to
+believe that it has it there (it offers FSDP on GPUs only). Not tested: several GPUs, and mixed precision among several
+processes. Under FSDP a model learns in one phase, ``after_step`` sees the weights in pieces, and the state of the run
+is not kept.
 """
 
 from __future__ import annotations

@@ -27,12 +27,12 @@ class Interrupts:
     active: False leaves everything as it is, for a run that has nowhere to save. Signals reach only the main thread; in
     any other the block does nothing. What handled them before does so again afterwards.
     together: this is one of several processes, to which a launcher passes on what the terminal has sent them already:
-    what comes within a second is the same request.
+    what comes within a second is the same request. speaks: whether it says what will happen; one of several does.
     """
 
-    def __init__(self, *, active: bool, together: bool = False) -> None:
+    def __init__(self, *, active: bool, together: bool = False, speaks: bool = True) -> None:
         self.active = active and threading.current_thread() is threading.main_thread()
-        self.together = together
+        self.together, self.speaks = together, speaks
         self.asked = False
         self._when = 0.0
         self._before: dict[int, Any] = {}
@@ -54,4 +54,5 @@ class Interrupts:
                 return
             raise KeyboardInterrupt
         self.asked, self._when = True, time.monotonic()
-        print("Stopping after this step, then saving. Once more stops at once.", file=sys.stderr, flush=True)
+        if self.speaks:
+            print("Stopping after this step, then saving. Once more stops at once.", file=sys.stderr, flush=True)

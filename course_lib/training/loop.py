@@ -161,7 +161,8 @@ def train(
         record = Log(log if first else None, config.train.log_every, history.rows)
         stack.callback(record.close)
         together = accelerator.num_processes > 1
-        interrupts = stack.enter_context(Interrupts(active=keeper.path is not None, together=together))
+        interrupts = Interrupts(active=keeper.path is not None, together=together, speaks=first)
+        stack.enter_context(interrupts)
 
         def report(row: dict[str, Any], parts: dict[str, float]) -> None:
             history.rows.append(row)
