@@ -5,12 +5,16 @@ from __future__ import annotations
 import io
 import pickle
 import re
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import gymnasium
+import nbformat
 import numpy as np
 import pytest
 import torch
+from nbclient import NotebookClient
 from PIL import Image
 
 from course_lib import show
@@ -23,6 +27,7 @@ from course_lib.worlds.carracing import make_carracing
 from course_lib.worlds.env import PlaygroundEnv
 from course_lib.worlds.frames import to_model
 from course_lib.worlds.play import CARRACING_KEYS, CARRACING_TABLE, EnvPlayer
+from tools import notebooks as machine
 
 
 class Counter:
@@ -186,6 +191,26 @@ def test_a_player_without_reset_can_be_played_and_keeps_its_picture_at_a_reset()
     assert player.steps == 2 and (said[0][1][0] == said[1][1][0]).all()
 
 
+def test_two_threads_take_turns() -> None:
+    """JupyterLab may answer widgets in a thread of their own while a cell runs."""
+
+    class Slow(Counter):
+        inside = 0
+
+        def step(self, action: int) -> np.ndarray:
+            Slow.inside += 1
+            assert Slow.inside == 1, "two steps at once"
+            time.sleep(0.001)
+            Slow.inside -= 1
+            return super().step(action)
+
+    canvas = show.canvas(Slow())
+    said = Said(canvas)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda number: ask(canvas, number), range(40)))
+    assert canvas.steps == 40 and {content["kind"] for content, _ in said} == {"frames"}
+
+
 def test_nothing_grows_with_play() -> None:
     canvas = show.canvas({"a": Counter(), "b": Counter()})
     canvas.send = lambda *_: None  # type: ignore[method-assign]
@@ -280,6 +305,22 @@ def test_the_browser_learns_everything_when_the_widget_is_made() -> None:
     assert "export default" in state["_esm"] and ".course-canvas" in state["_css"]
 
 
+@pytest.mark.timeout(150)
+def test_a_notebook_stores_the_still_picture_and_no_view() -> None:
+    source = (
+        "import numpy as np\nfrom course_lib import show\n"
+        "show.canvas(show.FilmPlayer(np.zeros((2, 8, 8, 3), np.uint8)), autoplay=True)"
+    )
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
+    NotebookClient(notebook, timeout=100, kernel_name="python3").execute()
+    assert machine.bare_widgets(notebook) == []
+    (output,) = notebook.cells[0].outputs
+    assert machine.VIEW in output.data
+    machine.clean(notebook)
+    assert sorted(notebook.cells[0].outputs[0].data) == ["image/png", "text/plain"]
+    assert machine.output_problems(notebook) == [] and "widgets" not in notebook.metadata
+
+
 # ------------------------------------------------------------------------------------------------------------- players
 
 
@@ -301,7 +342,7 @@ def test_the_playground_is_played_like_the_environment_itself() -> None:
         assert (player.step(action) == frame).all()
     assert player.score == score and player.caption == f"episode 1, score {score:g}"
     player.reset()
-    assert player.score == 0
+    assert player.score == 0 and player.caption == "episode 1, score 0"
 
 
 def test_when_an_episode_ends_the_next_one_begins_by_itself() -> None:
@@ -312,7 +353,7 @@ def test_when_an_episode_ends_the_next_one_begins_by_itself() -> None:
         player.step(2)
     assert player.episode == 0, "the last picture of an episode is seen"
     begun = player.step(2)
-    assert player.episode == 1 and player.score == 0
+    assert player.episode == 1 and player.caption == "episode 2, score 0 (before: 0)"
     assert (begun == PlaygroundEnv().reset(seed=6)[0]).all() and not (begun == first).all()
     assert (player.reset() == first).all(), "a reset begins with the first episode again"
 

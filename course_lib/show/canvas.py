@@ -13,8 +13,9 @@ play slower, never late: without this the questions pile up and a key is answere
 
 from __future__ import annotations
 
+import threading
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -96,6 +97,8 @@ class Canvas(anywidget.AnyWidget):
         self.players, self.frames = dict(players), self._first_frames(players)
         self.steps = 0
         self.error: BaseException | None = None
+        # JupyterLab lets widgets be answered in a thread of their own, while a cell runs in the main one.
+        self._turn = threading.RLock()
         height, width = self.frames[0].shape[:2]
         if scale is None:
             scale = max(1, WIDE[len(self.players)] // max(height, width))
@@ -122,9 +125,10 @@ class Canvas(anywidget.AnyWidget):
         players = _named(players)
         if len(players) != len(self.players):
             raise ValueError(f"this canvas has {len(self.players)} players, not {len(players)}; make another canvas")
-        self._begin(players)
-        self._still = self._draw_still()
-        self._send_frames({})
+        with self._turn:
+            self._begin(players)
+            self._still = self._draw_still()
+            self._send_frames({})
 
     def answer(self, question: Any) -> None:
         """Answer one question of the browser: a dict with ``kind`` "step", "reset" or "look", and ``action`` to step.
@@ -134,34 +138,37 @@ class Canvas(anywidget.AnyWidget):
         """
         if not isinstance(question, dict):
             return
-        try:
-            if question.get("kind") == "reset":
-                self.reset()
-            elif question.get("kind") == "step" and self.error is None:
-                self.step(question.get("action", self.default))
-        except (Exception, KeyboardInterrupt) as error:
-            self.error = error
-        if self.error is None:
-            self._send_frames(question)
-        else:
-            self._reply({"kind": "error", "text": told(self.error)}, question)
+        with self._turn:
+            try:
+                if question.get("kind") == "reset":
+                    self.reset()
+                elif question.get("kind") == "step" and self.error is None:
+                    self.step(question.get("action", self.default))
+            except (Exception, KeyboardInterrupt) as error:
+                self.error = error
+            if self.error is None:
+                self._send_frames(question)
+            else:
+                self._reply({"kind": "error", "text": told(self.error)}, question)
 
     def step(self, action: int) -> list[Frame]:
         """Let every player take the same action; their pictures. Raises what a player raises, with its name."""
         known = {self.default, *self.settings["keys"].values()}
         if action not in known:
             raise ValueError(f"no key of this canvas stands for action {action!r}; its actions are {sorted(known)}")
-        self.frames = [
-            _picture(lambda player=player: player.step(action), name, like=frame)
-            for (name, player), frame in zip(self.players.items(), self.frames, strict=True)
-        ]
-        self.steps += 1
-        return self.frames
+        with self._turn:
+            self.frames = [
+                _picture(lambda player=player: player.step(action), name, like=frame)
+                for (name, player), frame in zip(self.players.items(), self.frames, strict=True)
+            ]
+            self.steps += 1
+            return self.frames
 
     def reset(self) -> list[Frame]:
         """Let every player that can begin again do so, forget an error, and return the pictures."""
-        self._begin(self.players)
-        return self.frames
+        with self._turn:
+            self._begin(self.players)
+            return self.frames
 
     def _begin(self, players: Mapping[str, Player]) -> None:
         """Put players on the canvas at their beginning; nothing changes unless all of their pictures are good."""
@@ -286,7 +293,7 @@ def _as_the_browser_says(key: str) -> str:
     return " " if key == "Space" else key.lower() if len(key) == 1 else key
 
 
-def _picture(draw: Any, name: str, like: Frame | None) -> Frame:
+def _picture(draw: Callable[[], Any], name: str, like: Frame | None) -> Frame:
     """One picture of one player, uint8 ``(H, W, 3)``; errors carry the player's name."""
     try:
         frame = np.ascontiguousarray(check.picture(draw(), f"the picture of {_called(name)}"))

@@ -12,8 +12,8 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-# Steering, gas, brake for the keys left, right, up, down; 0 is no key. Half a turn of the wheel keeps the car on the
-# road: full steering at full speed spins it.
+# Steering, gas, brake for the keys left, right, up, down; 0 is no key. A key is all or nothing, so none of them stands
+# for the most that the car can do.
 CARRACING_TABLE: dict[int, tuple[float, float, float]] = {
     0: (0.0, 0.0, 0.0),
     1: (-0.5, 0.0, 0.0),
@@ -31,7 +31,8 @@ class EnvPlayer:
     for each number of an action the environment's own action, ``{0: (0.0, 0.0, 0.0), ...}``.
     seed: of the first episode; the next one has seed + 1, and so on. ``reset`` begins with the first one again.
 
-    ``score`` is the sum of the rewards of this episode, ``episode`` counts from 0, ``caption`` says both.
+    ``score`` is the sum of the rewards of this episode, ``last`` that of the one before (None in the first),
+    ``episode`` counts from 0; ``caption`` says it.
     Raises ValueError for an environment without pictures, or with actions that need a table.
     """
 
@@ -52,11 +53,13 @@ class EnvPlayer:
         self.env, self.seed = env, seed
         self.table = None if table is None else {key: self._own_action(action) for key, action in table.items()}
         self.episode, self.score, self._over = 0, 0.0, False
+        self.last: float | None = None
 
     @property
     def caption(self) -> str:
         """What stands below the picture."""
-        return f"episode {self.episode + 1}, score {self.score:g}"
+        before = "" if self.last is None else f" (before: {self.last:g})"
+        return f"episode {self.episode + 1}, score {self.score:g}{before}"
 
     def reset(self) -> NDArray[np.uint8]:
         """Begin the first episode again; its first picture."""
@@ -76,6 +79,7 @@ class EnvPlayer:
 
     def _episode(self, number: int) -> NDArray[np.uint8]:
         observation, _ = self.env.reset(seed=self.seed + number)
+        self.last = self.score if number else None
         self.episode, self.score, self._over = number, 0.0, False
         return self._picture(observation)
 

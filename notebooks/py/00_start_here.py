@@ -60,7 +60,7 @@ show.gif(film.frames, scale=7)
 # The caption was written by the simulator too, from a small grammar.
 
 # %% [markdown] tags=["lecture"]
-# Now play in it. You are the agent: click the picture, run with the left and right arrow keys, jump with the up key. Reach the star; each one scores 1, and the next appears somewhere else. When you click outside, the world stands still and waits. (On a page without a kernel you see the first frame.)
+# Now play in it. You are the agent: click the picture, run with the left and right arrow keys, jump with the up key. Reach the star; each one scores 1, and the next appears somewhere else. An episode lasts 13 seconds, then you stand in another room. When you click outside, the world stands still and waits. (On a page without a kernel you see the first frame.)
 
 # %% tags=["lecture", "nbval-ignore-output"]
 from course_lib.worlds.env import PlaygroundEnv

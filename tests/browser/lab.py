@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import jupytext
 import nbformat
 
 REPOSITORY = Path(__file__).parents[2]
@@ -168,6 +169,18 @@ class Lab:
         )
         assert ready, f"the kernel of {path.name} did not answer within {PATIENCE} s"
 
+    def run_twin(self, name: str, until: str, folder: Path, seconds: float = PATIENCE) -> None:
+        """Open one of the course's notebooks and run it down to the last cell that holds the words ``until``.
+
+        The twin is run: it has the same cells as the stored notebook, and its outputs are made here.
+        """
+        notebook = jupytext.read(REPOSITORY / "notebooks" / "py" / f"{name}.py")
+        last = max(i for i, cell in enumerate(notebook.cells) if cell.cell_type == "code" and until in cell.source)
+        notebook.cells = notebook.cells[: last + 1]  # what comes after it is run by other tests
+        nbformat.write(notebook, folder / f"{name}.ipynb")
+        self.open_notebook(folder / f"{name}.ipynb")
+        self.run_all(seconds)
+
     def run_all(self, seconds: float = PATIENCE) -> None:
         """Run all cells and wait until the last has finished. Raises AssertionError with the text of a failed cell."""
         self.page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
@@ -246,8 +259,8 @@ class Lab:
 class PlayedCanvas:
     """One canvas under the hands of a test. Two lines test a chapter's canvas:
 
-    game = lab.canvas()
-    game.check_it_plays("ArrowRight")
+    lab.run_twin("15_dynamics", until="show.canvas(", folder=tmp_path)
+    lab.canvas().check_it_plays("ArrowRight")
     """
 
     def __init__(self, page: Any, root: Any) -> None:
@@ -397,13 +410,15 @@ from course_lib import show
 from course_lib.worlds.env import PlaygroundEnv
 from course_lib.worlds.play import EnvPlayer
 
-show.canvas(EnvPlayer(PlaygroundEnv(), seed=3))"""
+pace = show.canvas(EnvPlayer(PlaygroundEnv(), seed=3))
+pace"""
 
 
 def measure_playground(lab: Lab, folder: Path, seconds: float = 5.0) -> dict[str, float]:
     """Play the Playground at 32 pixels as fast as a canvas goes: see ``PlayedCanvas.measure``."""
     path = folder / "pace.ipynb"
-    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(PLAYGROUND)]), path)
+    cells = [nbformat.v4.new_code_cell(source) for source in (PLAYGROUND, "pace.measured")]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
     lab.open_notebook(path)
     lab.run_all()
     return lab.canvas().measure(seconds=seconds)

@@ -1,28 +1,17 @@
-"""The guessing game of notebook 00 as a reader plays it: in JupyterLab, in a browser, with the buttons."""
+"""Notebook 00 as a reader plays it, in JupyterLab, in a browser: the guessing game and the Playground."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import jupytext
-import nbformat
 import pytest
 
-from tests.browser.lab import REPOSITORY, Lab
+from tests.browser.lab import Lab
 
 pytestmark = pytest.mark.timeout(600)
 
-TWIN = REPOSITORY / "notebooks" / "py" / "00_start_here.py"
-
-
 def test_the_game_of_notebook_00_answers_to_its_buttons(lab: Lab, tmp_path: Path) -> None:
-    notebook = jupytext.read(TWIN)
-    place = next(i for i, cell in enumerate(notebook.cells) if "game = guess(" in cell.source)
-    notebook.cells = notebook.cells[: place + 1]  # what comes after the game is run by other tests
-    nbformat.write(notebook, tmp_path / "game.ipynb")
-    lab.open_notebook(tmp_path / "game.ipynb")
-    lab.run_all()
-
+    lab.run_twin("00_start_here", until="game = guess(", folder=tmp_path)
     game = lab.page.locator(".course-guess")
     films = lab.canvas(game)
     left, right = (game.get_by_role("button", name=f"{side} is real") for side in ("left", "right"))
@@ -54,12 +43,6 @@ def test_the_game_of_notebook_00_answers_to_its_buttons(lab: Lab, tmp_path: Path
 
 
 def test_the_playground_of_notebook_00_is_played_with_the_arrow_keys(lab: Lab, tmp_path: Path) -> None:
-    notebook = jupytext.read(TWIN)
-    place = next(i for i, cell in enumerate(notebook.cells) if "show.canvas(" in cell.source)
-    notebook.cells = notebook.cells[: place + 1]
-    nbformat.write(notebook, tmp_path / "playground.ipynb")
-    lab.open_notebook(tmp_path / "playground.ipynb")
-    lab.run_all()
-    playground = lab.canvas()
-    playground.check_it_plays("ArrowRight", "ArrowLeft", "ArrowUp")
+    lab.run_twin("00_start_here", until="show.canvas(", folder=tmp_path)
+    lab.canvas().check_it_plays("ArrowRight", "ArrowLeft", "ArrowUp")
     lab.page.screenshot(path=tmp_path / "playground.png")
