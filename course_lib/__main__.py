@@ -98,7 +98,7 @@ def train(
     with _explained():
         from course_lib.training import Interrupted, discard, get_recipe, load_config, save_checkpoint
         from course_lib.training import train as run
-        from course_lib.training.resume import FILE
+        from course_lib.training.resume import FILE, read_state
 
         recipe = get_recipe(model)
         config = load_config(recipe, size, settings or [])
@@ -133,7 +133,10 @@ def train(
                 for file in save_checkpoint(history.model, recipe, size, about=history.about(), folder=place):
                     print(f"stored {file}")
         except OSError as error:
-            kept = f"the run is kept in {folder / FILE}" if (folder / FILE).exists() else "nothing is kept"
+            kept = "nothing of the run is kept"
+            if (folder / FILE).exists():
+                step = read_state(folder / FILE).facts["step"]  # an earlier one, where the disk was full before the end
+                kept = f"the state after step {step} is kept in {folder / FILE}"
             _stop(f"the weights could not be written ({error}); {kept}. Make room, then: {again}")
         discard(folder)
         print(f"{len(history.rows)} steps in {history.minutes:.1f} minutes; the log is {folder / 'log.csv'}")

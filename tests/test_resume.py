@@ -6,6 +6,7 @@ import csv
 import errno
 import hashlib
 import json
+import math
 import os
 import signal
 import subprocess
@@ -22,7 +23,7 @@ from typer.testing import CliRunner
 from course_lib.__main__ import app
 from course_lib.training import Diverged, Interrupted, ResumeError, discard, get_recipe, load_config, recipe_names
 from course_lib.training.loop import train
-from course_lib.training.resume import FILE, State, read_state, write_state
+from course_lib.training.resume import FILE, State, Table, read_state, unpack_rows, write_state
 from tests import small_run
 from tests.imports import ROOT
 from tests.small_run import config, outcome, run
@@ -183,6 +184,27 @@ def test_what_does_not_decide_the_weights_may_change(tmp_path: Path, whole: tupl
     assert outcome(run(tmp_path, config(save_every=17), resume=True)) == whole[0]
 
 
+def test_mixed_precision_goes_on_the_same(tmp_path: Path, whole: tuple[str, str]) -> None:
+    given = config(precision="bf16")
+    with pytest.raises(Interrupted):
+        run(tmp_path, given, on_step=stop_at(22))
+    assert outcome(run(tmp_path, given, resume=True)) == outcome(run(given=given)) != whole[0]
+
+
+def test_the_table_of_rows_gives_every_row_back() -> None:
+    """Columns that come late or are missing, numbers that are NaN, and what has been packed before."""
+    rows: list[dict[str, Any]] = [
+        {"step": 1, "phase": "a", "loss": 0.1, "odd": math.inf},
+        {"step": 2, "phase": "a", "loss": 1e-300},
+        {"step": 3, "phase": "b", "other": math.nan, "loss": -0.0},
+    ]
+    table = Table(["a", "b"])
+    for count in (1, 1, 3):
+        tensors = table.tensors(rows[:count])
+        found = unpack_rows(table.columns, {k.partition("/")[2]: v for k, v in tensors.items()}, ["a", "b"])
+        assert repr([sorted(row.items()) for row in found]) == repr([sorted(row.items()) for row in rows[:count]])
+
+
 def rewrite(path: Path, **facts: Any) -> None:
     state = read_state(path)
     write_state(path, State({**state.facts, **facts}, state.tensors))
@@ -283,7 +305,7 @@ def test_weights_that_cannot_be_written_leave_the_run_and_the_way_on(tmp_path: P
     block.mkdir()  # what a rename cannot replace stands in for a full disk
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 2, done.output
-    assert "could not be written" in done.stderr and f"the run is kept in {tmp_path / FILE}" in done.stderr
+    assert "could not be written" in done.stderr and f"the state after step 3 is kept in {tmp_path / FILE}" in done.stderr
     assert f"python -m course_lib {' '.join(words)} --resume" in done.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["log.csv", FILE, block.name]
     block.rmdir()
