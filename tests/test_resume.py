@@ -305,7 +305,8 @@ def test_weights_that_cannot_be_written_leave_the_run_and_the_way_on(tmp_path: P
     block.mkdir()  # what a rename cannot replace stands in for a full disk
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 2, done.output
-    assert "could not be written" in done.stderr and f"the state after step 3 is kept in {tmp_path / FILE}" in done.stderr
+    assert "could not be written" in done.stderr
+    assert f"the state after step 3 is kept in {tmp_path / FILE}" in done.stderr
     assert f"python -m course_lib {' '.join(words)} --resume" in done.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["log.csv", FILE, block.name]
     block.rmdir()
