@@ -281,9 +281,10 @@ class Display {
 
   // Enlarge in whole steps, so that every dot is a square of one size; less than asked where there is less room.
   fit(room) {
-    const { height, width, scale } = this.game.settings;
+    const { height, width, scale, autoplay } = this.game.settings;
     const count = this.players.length;
-    const whole = Math.floor((room - ROUND - (count - 1) * GAP) / (count * width));
+    const frame = autoplay ? 0 : ROUND; // what has no keys has no frame around it
+    const whole = Math.floor((room - frame - (count - 1) * GAP) / (count * width));
     const factor = room > 0 ? Math.max(1, Math.min(scale, whole)) : scale;
     for (const { canvas } of this.players) {
       canvas.style.width = `${width * factor}px`;
