@@ -171,9 +171,7 @@ def train(
             if on_step is not None and first:
                 on_step(row["step"], parts)
 
-        # The iterator is made after the generator has its state: it may draw as soon as it is asked.
-        batches = recipe.batches(source, config, batch_chance)
-        run = _Run(recipe, history, accelerator, batches, draws, keeper, interrupts, report)
+        run = _Run(recipe, history, accelerator, batch_chance, draws, keeper, interrupts, report)
         for index in range(keeper.phase, len(phases)):
             run.phase(index, phases[index])
     history.minutes = keeper.minutes()
@@ -188,7 +186,7 @@ class _Run:
     recipe: Recipe
     history: History
     accelerator: Accelerator
-    batches: Iterator[Mapping[str, Tensor]]
+    batch_chance: torch.Generator
     draws: torch.Generator
     keeper: Keeper
     interrupts: Interrupts
@@ -209,8 +207,10 @@ class _Run:
         model.train()
         try:
             begin = self.keeper.enter(index, optimiser)
+            # The iterator is made after the generator has its state: it may draw as soon as it is asked.
+            batches = self._batches(phase)
             for step in range(begin, phase.steps):
-                stop = self._step(step, phase, loss_of, optimiser)
+                stop = self._step(step, phase, next(batches), loss_of, optimiser)
                 self.keeper.after(index, step + 1, optimiser, last=step + 1 == phase.steps, now=stop)
                 if stop:
                     raise Interrupted(self.keeper.told(), len(self.history.rows), self.keeper.saved)
@@ -225,6 +225,12 @@ class _Run:
                 del loss_of, optimiser
                 self.accelerator.free_memory()
 
+    def _batches(self, phase: Phase) -> Iterator[Mapping[str, Tensor]]:
+        data, config = self.history.data, self.history.config
+        if phase.batches is not None:
+            return phase.batches(self.history.model, data, config, self.batch_chance)
+        return self.recipe.batches(data, config, self.batch_chance)
+
     def _put_together(self, loss_of: nn.Module) -> None:
         """After FSDP each process holds a piece of every weight; the first one gets a model with all of them."""
         whole = self.accelerator.get_state_dict(loss_of)
@@ -233,23 +239,26 @@ class _Run:
             model.load_state_dict({name.removeprefix("model."): value for name, value in whole.items()})
             self.history.model = model
 
-    def _step(self, step: int, phase: Phase, loss_of: nn.Module, optimiser: Any) -> bool:
+    def _step(
+        self, step: int, phase: Phase, batch: Mapping[str, Tensor], loss_of: nn.Module, optimiser: Any
+    ) -> bool:
         """One update; step counts from 0 in the phase. Returns whether the run was asked to stop."""
         settings, accelerator = self.history.config.train, self.accelerator
         number = len(self.history.rows) + 1
         rate = learning_rate(
-            step, steps=phase.steps, peak=settings.learning_rate, warmup=settings.warmup, final=settings.final
-        )
+            step, steps=phase.steps, peak=phase.learning_rate or settings.learning_rate, warmup=settings.warmup,
+            final=settings.final,
+        )  # fmt: skip
         for group in optimiser.param_groups:
             group["lr"] = rate
-        batch = own_rows(next(self.batches), accelerator)
+        batch = own_rows(batch, accelerator)
         with sharded(accelerator.process_index, accelerator.num_processes):
             losses = loss_of(batch, step, self.draws, phase.loss)
             parts, stop = self._numbers(losses, number, phase.name)
             optimiser.zero_grad()
             accelerator.backward(losses["loss"])
             learning = [parameter for group in optimiser.param_groups for parameter in group["params"]]
-            norm = accelerator.clip_grad_norm_(learning, settings.clip)
+            norm = accelerator.clip_grad_norm_(learning, phase.clip or settings.clip)
             norm = float(norm.full_tensor() if hasattr(norm, "full_tensor") else norm)  # FSDP leaves it in pieces
             if not math.isfinite(norm):
                 raise Diverged(self._diverged("the gradient's length", norm, number, phase.name, parts))

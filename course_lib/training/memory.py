@@ -57,7 +57,9 @@ def estimate(recipe: Recipe, config: RunConfig, given: Any) -> Estimate:
         saved = []
         for batch in SMALL:
             small = config.model_copy(update={"data": config.data.model_copy(update={"batch": batch})})
-            example = next(recipe.batches(data, small, torch.Generator().manual_seed(0)))
+            draws = torch.Generator().manual_seed(0)
+            own = phase.batches
+            example = next(recipe.batches(data, small, draws) if own is None else own(model, data, small, draws))
             saved.append(_saved(model, phase.loss, example, config.train.precision))
         each = (saved[1] - saved[0]) / (SMALL[1] - SMALL[0])
         most = max(most, round(saved[0] + each * (config.data.batch - SMALL[0])))

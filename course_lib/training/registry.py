@@ -41,12 +41,18 @@ class Phase:
     """One stretch of training with its own parameters and length; everything else stays as it is meanwhile.
 
     parameters: what learns in this phase. loss: the name of the model's method that gives the named losses.
+    batches: this phase's own, ``(model, data, config, generator) -> iterator``, under the same rules as the recipe's; it
+    may look at what an earlier phase has learned (the latents of a film, for example), which is fixed by now.
+    learning_rate, clip: instead of the configuration's, where the phases' losses are of different sizes.
     """
 
     name: str
     steps: int
     parameters: Sequence[nn.Parameter]
     loss: str = "loss"
+    batches: Callable[[nn.Module, Data, RunConfig, torch.Generator], Iterator[dict[str, Tensor]]] | None = None
+    learning_rate: float | None = None
+    clip: float | None = None
 
 
 def one_phase(model: nn.Module, config: RunConfig) -> list[Phase]:
