@@ -8,7 +8,7 @@ them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -87,9 +87,9 @@ def groups(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     }  # fmt: skip
 
 
-def floor(entrant: Entrant, room: Room) -> Iterator[Row]:
-    """The reader's own rows on every film set: reader_position_error and so on, and by group on simple and rich."""
-    for name in SETS:
+def floor(entrant: Entrant, room: Room, sets: Sequence[str] = SETS) -> Iterator[Row]:
+    """The reader's own rows on film sets: reader_position_error and so on, and by group on simple and rich."""
+    for name in sets:
         films = room.films_for(entrant, name)
         frames, states = films.frames[:, ::EVERY], films.states[:, ::EVERY]
         columns = compare(room.reader, frames, states)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from course_lib.models.base import ModelConfig, Strict
     from course_lib.training.config import RunConfig
 
-RECIPES = {name: f"course_lib.training.recipes.{name}" for name in ("reader", "vae")}
+RECIPES = {name: f"course_lib.training.recipes.{name}" for name in ("reader", "vae", "vmc")}
 """The name of every model that can be trained, and the module that holds its ``recipe``."""
 
 
@@ -41,8 +41,8 @@ class Phase:
     """One stretch of training with its own parameters and length; everything else stays as it is meanwhile.
 
     parameters: what learns in this phase. loss: the name of the model's method that gives the named losses.
-    batches: this phase's own, ``(model, data, config, generator) -> iterator``, under the same rules as the recipe's; it
-    may look at what an earlier phase has learned (the latents of a film, for example), which is fixed by now.
+    batches: this phase's own, ``(model, data, config, generator) -> iterator``, under the recipe's rules; it may look
+    at what an earlier phase has learned (the latents of a film, for example), which is fixed by now.
     learning_rate, clip: instead of the configuration's, where the phases' losses are of different sizes.
     """
 

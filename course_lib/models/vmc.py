@@ -1,0 +1,172 @@
+"""V, M and C together: the agent of Ha & Schmidhuber, World Models, 2018 (arXiv 1803.10122).
+
+    V   a VAE (models/vae.py): a frame becomes z, 32 numbers
+    M   an MDN-RNN (models/mdnrnn.py): z, an action and a memory h become a distribution over the next z
+    C   a linear controller: [z, h] becomes an action, the paper's equation 1, a = W [z h] + b
+
+V and M are the world model and keep the course's contract; C is the policy that lives in it. The state that C reads is
+what M knew *before* it was told the newest z and the coming action, as in the paper (section 2.3).
+
+Departures: in the Playground the action is one of four, so C's largest output is pressed; a reward head makes the dream
+a game (the paper's CarRacing controller was trained in the real environment, its Doom dream had only a "done" head).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+
+from course_lib.contract import Actions, Capabilities, State
+from course_lib.models.base import ModelConfig
+from course_lib.models.mdnrnn import MDNRNN, MDNRNNConfig, Memory, draw, likeliest, log_likelihood
+from course_lib.models.vae import VAE, VAEConfig, reparameterise
+
+
+class VMCConfig(ModelConfig):
+    """The sizes of one agent. v and m: its two networks; control: what C's outputs mean."""
+
+    v: VAEConfig = VAEConfig()
+    m: MDNRNNConfig = MDNRNNConfig()
+    control: Annotated[
+        Literal["discrete", "car"], Field(description="discrete: the largest output is pressed; car: CarRacing's three")
+    ] = "discrete"
+
+    @model_validator(mode="after")
+    def _fits(self) -> VMCConfig:
+        if self.v.latent != self.m.latent:
+            raise ValueError(f"V gives {self.v.latent} numbers and M reads {self.m.latent}: set both to the same")
+        return self
+
+
+@dataclass
+class Dream(State):
+    """Where a dream is. z: (B, Z); h, c: M's memory before this z, (B, H); reward, over: of the arrival here, (B,)."""
+
+    z: Tensor
+    h: Tensor
+    c: Tensor
+    reward: Tensor
+    over: Tensor
+
+
+class Controller(nn.Module):
+    """C: one linear layer from [z, h] to the action, (32 + 256 + 1) * 3 = 867 parameters in the paper."""
+
+    def __init__(self, inputs: int, outputs: int, control: str) -> None:
+        super().__init__()
+        self.linear, self.control = nn.Linear(inputs, outputs), control
+        nn.init.zeros_(self.linear.weight)
+        nn.init.zeros_(self.linear.bias)
+
+    def forward(self, z: Tensor, h: Tensor) -> Tensor:
+        """[z, h], (B, Z) and (B, H) -> actions: integers (B,), or CarRacing's steering, gas and brake (B, 3)."""
+        return press(self.linear(torch.cat([z, h], dim=-1)), self.control)
+
+
+def press(outputs: Tensor, control: str) -> Tensor:
+    """C's outputs as actions. (..., A) -> integers (...), or steering in [-1, 1] and pedals in [0, 1], (..., 3)."""
+    if control == "discrete":
+        return outputs.argmax(dim=-1)
+    steering, gas, brake = outputs.unbind(dim=-1)
+    return torch.stack([steering.tanh(), gas.sigmoid(), brake.tanh().clamp_min(0.0)], dim=-1)
+
+
+class VMC(nn.Module):
+    """The agent. ``temperature`` is that of every draw in ``predict``; 1 is what M learned."""
+
+    def __init__(self, config: VMCConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.v, self.m = VAE(config.v), MDNRNN(config.m)
+        self.c = Controller(config.m.latent + config.m.hidden, config.m.actions, config.control)
+        self.temperature = 1.0
+        kind = "discrete" if config.control == "discrete" else "continuous"
+        self.capabilities = Capabilities(
+            Actions(kind, config.m.actions), decodes=True, context=None,
+            frame_size=(config.v.frame_size, config.v.frame_size), rewards=True, termination=True,
+        )  # fmt: skip
+
+    # ------------------------------------------------------------------------------------------------- the contract
+
+    def encode(
+        self, observations: Tensor, actions: Tensor | None = None, *, generator: torch.Generator | None = None
+    ) -> Dream:
+        """See frame after frame; with a generator z is drawn from V's posterior, without one it is its mean."""
+        self.capabilities.check(observations, actions)
+        z = self._see(observations, generator)  # (B, T, Z)
+        memory = self.m.begin(len(z))
+        reward = over = z.new_zeros(len(z))
+        for t in range(z.shape[1] - 1):
+            said, memory = self.m.step(z[:, t], self._as_vector(actions[:, t]), memory)
+            reward, over = self.m.expected_reward(said), said.over.sigmoid()
+        return Dream(z[:, -1], *memory, reward, over)
+
+    def predict(
+        self, state: Dream, action: Tensor | None = None, *, generator: torch.Generator | None = None
+    ) -> Dream:
+        """One step of a dream: z from the mixture at this temperature, or its likeliest value without a generator."""
+        self.capabilities.actions.check(action, (len(state),))
+        said, memory = self.m.step(state.z, self._as_vector(action), Memory(state.h, state.c))
+        z = likeliest(said.mixture) if generator is None else draw(said.mixture, generator, self.temperature)
+        return Dream(z, *memory, self.m.expected_reward(said), said.over.sigmoid())
+
+    def decode(self, state: Dream, *, generator: torch.Generator | None = None) -> Tensor:
+        """What V draws of z, (B, 3, H, W)."""
+        return self.v.decode(state.z)
+
+    def surprise(
+        self, observations: Tensor, actions: Tensor | None = None, *, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """-log p(z_t | what came before), summed over the latent numbers, in nats; NaN at frame 0.
+
+        It is the surprise of M, about what V saw: what V cannot see surprises nobody.
+        """
+        self.capabilities.check(observations, actions)
+        z = self._see(observations, generator)
+        result = torch.full(observations.shape[:2], torch.nan, device=observations.device)
+        if z.shape[1] > 1:
+            said = self.m.film(z[:, :-1], self._as_vector(actions))
+            result[:, 1:] = -log_likelihood(said.mixture, z[:, 1:]).sum(dim=-1)
+        return result
+
+    def reward(self, state: Dream) -> Tensor:
+        """The reward expected on arriving in this state, (B,)."""
+        return state.reward
+
+    def termination(self, state: Dream) -> Tensor:
+        """The probability that the episode has ended, (B,)."""
+        return state.over
+
+    def act(self, state: Dream) -> Tensor:
+        """What C does in this state."""
+        return self.c(state.z, state.h)
+
+    # ------------------------------------------------------------------------------------------------------ learning
+
+    def loss_v(self, batch: dict[str, Tensor], step: int, generator: torch.Generator) -> dict[str, Tensor]:
+        """V's negative ELBO on single frames; see ``VAE.loss``."""
+        return self.v.loss(batch, step, generator)
+
+    def loss_m(self, batch: dict[str, Tensor], step: int, generator: torch.Generator) -> dict[str, Tensor]:
+        """M's loss on films as V sees them. z is drawn anew each time, as in the paper (appendix A.2): M must live with
+        V's doubt, and cannot learn one film's numbers by heart.
+
+        batch: mu, logvar (B, T, Z), actions (B, T - 1) or (B, T - 1, A), rewards, over (B, T - 1).
+        """
+        z = reparameterise(batch["mu"], batch["logvar"], generator)
+        return self.m.losses(z, self._as_vector(batch["actions"]), batch["rewards"], batch["over"])
+
+    def _see(self, observations: Tensor, generator: torch.Generator | None) -> Tensor:
+        """(B, T, 3, H, W) -> z (B, T, Z)."""
+        mu, logvar = self.v.encode(observations.flatten(0, 1))
+        return reparameterise(mu, logvar, generator).unflatten(0, observations.shape[:2])
+
+    def _as_vector(self, action: Tensor) -> Tensor:
+        """Actions as M reads them: whole numbers (...) become (..., A) with a single 1."""
+        if action.is_floating_point():
+            return action
+        return nn.functional.one_hot(action.long(), self.config.m.actions).float()

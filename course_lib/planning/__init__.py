@@ -1,0 +1,1 @@
+"""Planning and acting with a world model: evolution of a controller, search for actions."""

@@ -1,0 +1,125 @@
+"""Many lives of a controller at once, in the dream or in the real Playground, by the same code.
+
+A *world* here is a batch of B games that share their steps:
+
+    state = world.begin(...)                 what C reads: z and h, as a ``Dream``
+    state, rewards = world.step(actions)     one step of each game
+
+``DreamWorld`` is M alone; ``RealWorld`` is the simulator, looked at by V and remembered by M. C cannot tell which of
+the two it lives in, and nothing in ``live`` can either: that is the experiment.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from course_lib.models.mdnrnn import Memory
+from course_lib.models.vmc import VMC, Dream, press
+from course_lib.worlds import spec
+from course_lib.worlds.draw import draw_film
+from course_lib.worlds.films import begin
+from course_lib.worlds.frames import to_model
+from course_lib.worlds.scenes import film_seed
+
+EPISODE = spec.EPISODE_STEPS
+
+
+class World(Protocol):
+    """A batch of games."""
+
+    def begin(self, seeds: np.ndarray) -> Dream:
+        """Begin len(seeds) games; the same seeds begin the same games."""
+        ...
+
+    def step(self, actions: Tensor) -> tuple[Dream, Tensor]:
+        """One step of each. Returns the new state and the rewards (B,)."""
+        ...
+
+
+class DreamWorld:
+    """M alone: nothing real after the first frame.
+
+    first: frames to begin from, float (N, 3, H, W) in [0, 1]. Game s begins from frame s % N; what happens then is
+    drawn with a generator seeded by the seeds. temperature: of every draw. The reward of a step is M's expectation.
+    """
+
+    def __init__(self, model: VMC, first: Tensor, *, temperature: float = 1.0) -> None:
+        self.model, self.first, self.temperature = model, first, temperature
+
+    @torch.no_grad()
+    def begin(self, seeds: np.ndarray) -> Dream:
+        """See one real frame for each game."""
+        self.generator = torch.Generator().manual_seed(int(seeds[0]) + 1_000_003 * len(seeds))
+        self.state = self.model.encode(self.first[torch.from_numpy(seeds % len(self.first))][:, None])
+        return self.state
+
+    @torch.no_grad()
+    def step(self, actions: Tensor) -> tuple[Dream, Tensor]:
+        """Dream one step."""
+        warm, self.model.temperature = self.model.temperature, self.temperature
+        try:
+            self.state = self.model.predict(self.state, actions, generator=self.generator)
+        finally:
+            self.model.temperature = warm
+        return self.state, self.state.reward
+
+
+class RealWorld:
+    """The Playground itself, seen by V and remembered by M. split: whose episodes the seeds mean."""
+
+    def __init__(self, model: VMC, *, split: str = "train", films: str = "goal") -> None:
+        self.model, self.split, self.films = model, split, films
+
+    @torch.no_grad()
+    def begin(self, seeds: np.ndarray) -> Dream:
+        """Begin an episode for each seed and look at it."""
+        self.games = [begin(self.films, film_seed(self.split, int(seed))) for seed in seeds]
+        self.state = self.model.encode(self._look()[:, None])
+        return self.state
+
+    @torch.no_grad()
+    def step(self, actions: Tensor) -> tuple[Dream, Tensor]:
+        """Play one step, remember what was seen and done, look again."""
+        rewards = torch.tensor([game.step(action) for game, action in zip(self.games, actions.tolist(), strict=True)])
+        told, s = self.model._as_vector(actions), self.state
+        said, memory = self.model.m.step(s.z, told, Memory(s.h, s.c))
+        z, _ = self.model.v.encode(self._look())
+        self.state = Dream(z, *memory, self.model.m.expected_reward(said), said.over.sigmoid())
+        return self.state, rewards
+
+    def _look(self) -> Tensor:
+        size = self.model.config.v.frame_size
+        return to_model(np.stack([draw_film(game.scene, game.state()[None], size)[0] for game in self.games]))
+
+
+@torch.no_grad()
+def live(
+    world: World, weights: Tensor, seeds: np.ndarray, *, control: str = "discrete", steps: int = EPISODE
+) -> Tensor:
+    """The return of each game. weights: (B, A, Z + H + 1), a controller for each game, the bias last. -> (B,)."""
+    state = world.begin(seeds)
+    total = torch.zeros(len(seeds))
+    for _ in range(steps):
+        inputs = torch.cat([state.z, state.h, state.z.new_ones(len(seeds), 1)], dim=1)  # (B, Z + H + 1)
+        state, rewards = world.step(press(torch.einsum("bai,bi->ba", weights, inputs), control))
+        total += rewards
+    return total
+
+
+def returns_of(
+    world: World, candidates: np.ndarray, outputs: int, seeds: np.ndarray, *, control: str = "discrete",
+    steps: int = EPISODE,
+) -> np.ndarray:  # fmt: skip
+    """The mean return of each candidate over the same games. candidates: (P, outputs * inputs) -> (P,).
+
+    All candidates of a generation begin from the same frames, so that an easy beginning does not choose.
+    """
+    weights = torch.from_numpy(candidates).float().unflatten(1, (outputs, -1))  # (P, D) -> (P, A, inputs)
+    count = len(seeds)
+    played = live(world, weights.repeat_interleave(count, dim=0), np.tile(seeds, len(candidates)), control=control,
+                  steps=steps)  # fmt: skip
+    return played.unflatten(0, (len(candidates), count)).mean(dim=1).numpy()
