@@ -119,6 +119,9 @@ def train(
         again = _command(model, size, settings, out, ship)
         try:
             history = run(recipe, config, log=folder / "log.csv", keep=folder, resume=resume)
+            facts = {}
+            if recipe.finish is not None and _first_process():
+                facts = recipe.finish(history.model, config, history.data, folder, lambda line: print(line, flush=True))
         except Interrupted as stopped:
             way_on = f". Go on with: {again}" if stopped.saved else ""
             _stop(f"stopped after step {stopped.step}; {stopped}{way_on}", code=130)
@@ -130,7 +133,7 @@ def train(
             return
         try:
             for place in [folder, None] if ship else [folder]:
-                for file in save_checkpoint(history.model, recipe, size, about=history.about(), folder=place):
+                for file in save_checkpoint(history.model, recipe, size, about=history.about() | facts, folder=place):
                     print(f"stored {file}")
         except OSError as error:
             kept = "nothing of the run is kept"

@@ -32,6 +32,8 @@ class Entrant:
     questions: names of the question groups that it is asked; None for all of them.
     extra: groups of questions of its own, by name: functions of (entrant, room) that give rows.
     bars: what it is to reach, by question.
+    films, probes: the film sets of its own world, where those are not the room's: a model of the task's films has never
+    seen a ball.
     """
 
     name: str
@@ -46,6 +48,8 @@ class Entrant:
     questions: Sequence[str] | None = None
     extra: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     bars: Mapping[str, float] = field(default_factory=dict)
+    films: str | None = None
+    probes: str | None = None
 
     def row(self, room: Any, films: Any, question: str, **answer: Any) -> Row:
         """A row with all that is the same for every answer of this entrant in this room. films: what it was asked on,
@@ -159,6 +163,31 @@ def _reader() -> Entrant:
         minutes=facts["minutes"],
         questions=["floor"],
         extra={"floor": floor},
+    )
+
+
+def _vmc() -> Entrant:
+    from course_lib.exam.acting import acting
+    from course_lib.models.dream_env import ControllerPolicy
+    from course_lib.training.checkpoints import load_checkpoint, provenance
+
+    facts = {part: provenance("vmc", part=part) for part in ("v", "m", "c")}
+    model = load_checkpoint("vmc")
+    films = facts["m"]["configuration"]["data"]["films"]
+    return Entrant(
+        name="vmc",
+        model=model,
+        trained_on=[f"{films}/train"],
+        hashes=frozenset({facts["m"]["data"]["sha256"]}),
+        checkpoint=facts["m"]["sha256"][:12],
+        minutes=facts["m"]["minutes"] + sum(c["minutes"] for c in facts["c"]["controllers"].values()),
+        untrained=model.untrained(),
+        policy=lambda: ControllerPolicy(model, "dream 1.0"),
+        extra={"acting": acting},
+        questions=[*("prediction", "control", "probing", "surprise", "returns"), "acting"],
+        bars={"dream_position_error_ratio_t10": 0.5, "dream_return": 0.8, "sweep_inner_maximum": 1.0},
+        films=films,
+        probes=films,
     )
 
 

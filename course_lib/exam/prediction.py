@@ -58,7 +58,7 @@ def _controls(room: Room, films: Films, frames: Tensor, actions: Tensor) -> dict
     steps, size = STEPS, room.size
     # Another film of the set at the same times: what a guess with the right style is worth.
     other = frames.roll(1, dims=0)[:, SEEN : SEEN + steps]
-    mean = to_model(load_films(room.set, split="train", count=200, size=size).frames[:, ::8]).mean(dim=(0, 1))
+    mean = to_model(load_films(films.name, split="train", count=200, size=size).frames[:, ::8]).mean(dim=(0, 1))
     return {
         "copy_last": dream(Extrapolation((size, size)), frames, actions, seen=SEEN, steps=steps),
         "linear": dream(Extrapolation((size, size), rate=1.0), frames, actions, seen=SEEN, steps=steps),

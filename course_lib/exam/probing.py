@@ -17,18 +17,19 @@ from course_lib.contract import WorldModel
 from course_lib.exam.dream import fits, translate
 from course_lib.exam.entrants import Entrant
 from course_lib.exam.probes import control_task, fit_fourier, fit_probe, r2, r2_interval
-from course_lib.exam.room import CHUNK, Room, as_input
+from course_lib.exam.room import CHUNK, ExamError, Room, as_input
 from course_lib.exam.rows import Row, mean_and_interval
 from course_lib.worlds import spec
 from course_lib.worlds.films import Films
 
 TIMES = (7, 15, 23)  # frames at which the state is looked at: a model has seen that many, and one more
 FIT = 3  # times as many films to fit a probe as to score it
-VARIABLES = {
-    "agent_x": (spec.AGENT_SLOT, "x"), "agent_y": (spec.AGENT_SLOT, "y"),
-    "agent_vx": (spec.AGENT_SLOT, "vx"), "agent_vy": (spec.AGENT_SLOT, "vy"),
-    "ball_x": (1, "x"), "ball_y": (1, "y"), "ball_vx": (1, "vx"), "ball_vy": (1, "vy"), "ball_mass": (1, "mass"),
-}  # fmt: skip
+AGENT = {f"agent_{field}": (spec.AGENT_SLOT, field) for field in ("x", "y", "vx", "vy")}
+VARIABLES = {  # of each film set that can be probed: the slot and the field of a variable
+    "agent": AGENT,
+    "ball": AGENT | {f"ball_{field}": (1, field) for field in ("x", "y", "vx", "vy", "mass")},
+    "goal": AGENT | {f"star_{field}": (spec.STAR_SLOT, field) for field in ("x", "y")},
+}
 
 Features = Callable[[Tensor, Tensor], np.ndarray]  # frames (N, T, 3, H, W), actions (N, T - 1) -> (N, D)
 
@@ -52,7 +53,7 @@ def pixel_features(frames: Tensor, actions: Tensor) -> np.ndarray:
 
 def truth(films: Films, name: str) -> np.ndarray:
     """A variable at every one of TIMES, (N, K)."""
-    slot, field = VARIABLES[name]
+    slot, field = VARIABLES[films.name][name]
     return films.of(field)[:, TIMES, slot].astype(np.float64)
 
 
@@ -87,15 +88,17 @@ def probing(entrant: Entrant, room: Room) -> Iterator[Row]:
     The control meaningless_task is what the same probe reaches on a task without meaning; the value less that control
     is the probe's selectivity.
     """
-    fit = room.films_for(entrant, room.probes, split="validation" if room.split == "test" else "test",
-                         count=FIT * room.count)  # fmt: skip
-    score = room.films_for(entrant, room.probes)
+    name = entrant.probes or room.probes
+    if name not in VARIABLES:
+        raise ExamError(f"the film set {name!r} has no variables to probe; these have: {', '.join(VARIABLES)}")
+    fit = room.films_for(entrant, name, split="validation" if room.split == "test" else "test", count=FIT * room.count)
+    score = room.films_for(entrant, name)
     fits(entrant.model, room.size)
     ways: dict[str, Features] = {"model": lambda f, a: state_features(entrant.model, f, a)}
     if entrant.untrained is not None:
         ways["untrained"] = lambda f, a: state_features(entrant.untrained, f, a)
     probed = {name: Probed(way, fit, score, room.rng(1)) for name, way in ways.items()}
-    for name in VARIABLES:
+    for name in VARIABLES[score.name]:
         y_fit, y = truth(fit, name), truth(score, name).T.ravel()  # (N, K) -> (K * N,), time after time
         films = probed["model"].films[1]
         shared = _shared(room, fit, score, name, y_fit, y)
@@ -109,7 +112,8 @@ def probing(entrant: Entrant, room: Room) -> Iterator[Row]:
             low, high = r2_interval(y, guesses["model"], films, room.rng(2))
             yield entrant.row(room, score, f"{kind}_{name}", value=scores["model"], low=low, high=high, unit="",
                               n=len(score), controls=_others(scores) | shared[kind])  # fmt: skip
-    yield _colour(entrant, room, fit, score, probed)
+    if score.name == "ball":
+        yield _colour(entrant, room, fit, score, probed)
 
 
 def _others(scores: dict[str, float]) -> dict[str, float]:

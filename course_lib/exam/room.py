@@ -57,7 +57,7 @@ class Room:
     def films_for(self, entrant: Entrant, name: str | None = None, *, split: str | None = None,
                   count: int | None = None) -> Films:  # fmt: skip
         """Held-out films that this entrant may be asked on. Raises ExamError where it may have seen them."""
-        key = (name or self.set, split or self.split, count or self.count)
+        key = (name or entrant.films or self.set, split or self.split, count or self.count)
         if key not in self._films:
             self._films[key] = load_films(key[0], split=key[1], count=key[2], size=self.size)
         films = self._films[key]

@@ -34,6 +34,9 @@ class VMCConfig(ModelConfig):
     control: Annotated[
         Literal["discrete", "car"], Field(description="discrete: the largest output is pressed; car: CarRacing's three")
     ] = "discrete"
+    controllers: Annotated[
+        tuple[str, ...], Field(strict=False, min_length=1, description="where each C lived: 'dream 1.0', 'real', ...")
+    ] = ("dream 1.0",)
 
     @model_validator(mode="after")
     def _fits(self) -> VMCConfig:
@@ -53,18 +56,24 @@ class Dream(State):
     over: Tensor
 
 
-class Controller(nn.Module):
-    """C: one linear layer from [z, h] to the action, (32 + 256 + 1) * 3 = 867 parameters in the paper."""
+class Controllers(nn.Module):
+    """C: one linear map from [z, h, 1] to the action, (32 + 256 + 1) * 3 = 867 numbers in the paper.
 
-    def __init__(self, inputs: int, outputs: int, control: str) -> None:
+    Several stand side by side, each named by the world that it lived in, because the question of the chapter is what
+    becomes of a controller that has only lived in a dream. They evolve and learn nothing by gradients.
+    """
+
+    def __init__(self, names: tuple[str, ...], inputs: int, outputs: int, control: str) -> None:
         super().__init__()
-        self.linear, self.control = nn.Linear(inputs, outputs), control
-        nn.init.zeros_(self.linear.weight)
-        nn.init.zeros_(self.linear.bias)
+        self.names, self.control = names, control
+        self.weights = nn.Parameter(torch.zeros(len(names), outputs, inputs + 1), requires_grad=False)  # bias last
 
-    def forward(self, z: Tensor, h: Tensor) -> Tensor:
-        """[z, h], (B, Z) and (B, H) -> actions: integers (B,), or CarRacing's steering, gas and brake (B, 3)."""
-        return press(self.linear(torch.cat([z, h], dim=-1)), self.control)
+    def of(self, name: str) -> Tensor:
+        """The weights of one, (A, Z + H + 1). Raises ValueError that lists the names."""
+        if name not in self.names:
+            raise ValueError(f"no controller lived in {name!r}; there are: {', '.join(self.names)}")
+        return self.weights[self.names.index(name)]
+
 
 
 def press(outputs: Tensor, control: str) -> Tensor:
@@ -76,19 +85,29 @@ def press(outputs: Tensor, control: str) -> Tensor:
 
 
 class VMC(nn.Module):
-    """The agent. ``temperature`` is that of every draw in ``predict``; 1 is what M learned."""
+    """The agent: V and M as a world model, C as what lives in it."""
 
     def __init__(self, config: VMCConfig) -> None:
         super().__init__()
         self.config = config
         self.v, self.m = VAE(config.v), MDNRNN(config.m)
-        self.c = Controller(config.m.latent + config.m.hidden, config.m.actions, config.control)
-        self.temperature = 1.0
+        self.c = Controllers(
+            config.controllers, config.m.latent + config.m.hidden, config.m.actions, config.control
+        )
         kind = "discrete" if config.control == "discrete" else "continuous"
         self.capabilities = Capabilities(
             Actions(kind, config.m.actions), decodes=True, context=None,
             frame_size=(config.v.frame_size, config.v.frame_size), rewards=True, termination=True,
         )  # fmt: skip
+
+    def untrained(self, seed: int = 1) -> VMC:
+        """The same agent with an M that has learned nothing, and the same eyes: the control for what M learned."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            twin = VMC(self.config)
+        twin.v.load_state_dict(self.v.state_dict())
+        twin.c.load_state_dict(self.c.state_dict())
+        return twin.eval()
 
     # ------------------------------------------------------------------------------------------------- the contract
 
@@ -106,12 +125,13 @@ class VMC(nn.Module):
         return Dream(z[:, -1], *memory, reward, over)
 
     def predict(
-        self, state: Dream, action: Tensor | None = None, *, generator: torch.Generator | None = None
-    ) -> Dream:
-        """One step of a dream: z from the mixture at this temperature, or its likeliest value without a generator."""
+        self, state: Dream, action: Tensor | None = None, *, generator: torch.Generator | None = None,
+        temperature: float = 1.0,
+    ) -> Dream:  # fmt: skip
+        """One step of a dream: z from the mixture at a temperature, or its likeliest value without a generator."""
         self.capabilities.actions.check(action, (len(state),))
         said, memory = self.m.step(state.z, self._as_vector(action), Memory(state.h, state.c))
-        z = likeliest(said.mixture) if generator is None else draw(said.mixture, generator, self.temperature)
+        z = likeliest(said.mixture) if generator is None else draw(said.mixture, generator, temperature)
         return Dream(z, *memory, self.m.expected_reward(said), said.over.sigmoid())
 
     def decode(self, state: Dream, *, generator: torch.Generator | None = None) -> Tensor:
@@ -141,9 +161,23 @@ class VMC(nn.Module):
         """The probability that the episode has ended, (B,)."""
         return state.over
 
-    def act(self, state: Dream) -> Tensor:
-        """What C does in this state."""
-        return self.c(state.z, state.h)
+    def press(self, state: Dream, weights: Tensor) -> Tensor:
+        """What a controller does in this state: the paper's a = W [z h] + b, as actions.
+
+        weights: (A, Z + H + 1) for all rows, or one for each, (B, A, Z + H + 1). -> integers (B,) or floats (B, 3).
+        """
+        inputs = torch.cat([state.z, state.h, state.z.new_ones(len(state), 1)], dim=1)  # (B, Z + H + 1)
+        outputs = inputs @ weights.T if weights.ndim == 2 else torch.einsum("bai,bi->ba", weights, inputs)
+        return press(outputs, self.config.control)
+
+    def remember(self, state: Dream, action: Tensor, frame: Tensor) -> Dream:
+        """One step of the real world: what was done enters the memory, and V looks at what came of it.
+
+        action: as in ``predict``; frame: (B, 3, H, W) in [0, 1].
+        """
+        said, memory = self.m.step(state.z, self._as_vector(action), Memory(state.h, state.c))
+        z, _ = self.v.encode(frame)
+        return Dream(z, *memory, self.m.expected_reward(said), said.over.sigmoid())
 
     # ------------------------------------------------------------------------------------------------------ learning
 

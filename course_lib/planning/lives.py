@@ -17,8 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from course_lib.models.mdnrnn import Memory
-from course_lib.models.vmc import VMC, Dream, press
+from course_lib.models.vmc import VMC, Dream
 from course_lib.worlds import spec
 from course_lib.worlds.draw import draw_film
 from course_lib.worlds.films import begin
@@ -29,7 +28,9 @@ EPISODE = spec.EPISODE_STEPS
 
 
 class World(Protocol):
-    """A batch of games."""
+    """A batch of games, seen and remembered by a model."""
+
+    model: VMC
 
     def begin(self, seeds: np.ndarray) -> Dream:
         """Begin len(seeds) games; the same seeds begin the same games."""
@@ -60,11 +61,8 @@ class DreamWorld:
     @torch.no_grad()
     def step(self, actions: Tensor) -> tuple[Dream, Tensor]:
         """Dream one step."""
-        warm, self.model.temperature = self.model.temperature, self.temperature
-        try:
-            self.state = self.model.predict(self.state, actions, generator=self.generator)
-        finally:
-            self.model.temperature = warm
+        chance, warm = self.generator, self.temperature
+        self.state = self.model.predict(self.state, actions, generator=chance, temperature=warm)
         return self.state, self.state.reward
 
 
@@ -85,10 +83,7 @@ class RealWorld:
     def step(self, actions: Tensor) -> tuple[Dream, Tensor]:
         """Play one step, remember what was seen and done, look again."""
         rewards = torch.tensor([game.step(action) for game, action in zip(self.games, actions.tolist(), strict=True)])
-        told, s = self.model._as_vector(actions), self.state
-        said, memory = self.model.m.step(s.z, told, Memory(s.h, s.c))
-        z, _ = self.model.v.encode(self._look())
-        self.state = Dream(z, *memory, self.model.m.expected_reward(said), said.over.sigmoid())
+        self.state = self.model.remember(self.state, actions, self._look())
         return self.state, rewards
 
     def _look(self) -> Tensor:
@@ -97,29 +92,24 @@ class RealWorld:
 
 
 @torch.no_grad()
-def live(
-    world: World, weights: Tensor, seeds: np.ndarray, *, control: str = "discrete", steps: int = EPISODE
-) -> Tensor:
+def live(world: World, weights: Tensor, seeds: np.ndarray, *, steps: int = EPISODE) -> Tensor:
     """The return of each game. weights: (B, A, Z + H + 1), a controller for each game, the bias last. -> (B,)."""
     state = world.begin(seeds)
     total = torch.zeros(len(seeds))
     for _ in range(steps):
-        inputs = torch.cat([state.z, state.h, state.z.new_ones(len(seeds), 1)], dim=1)  # (B, Z + H + 1)
-        state, rewards = world.step(press(torch.einsum("bai,bi->ba", weights, inputs), control))
+        state, rewards = world.step(world.model.press(state, weights))
         total += rewards
     return total
 
 
 def returns_of(
-    world: World, candidates: np.ndarray, outputs: int, seeds: np.ndarray, *, control: str = "discrete",
-    steps: int = EPISODE,
-) -> np.ndarray:  # fmt: skip
+    world: World, candidates: np.ndarray, outputs: int, seeds: np.ndarray, *, steps: int = EPISODE
+) -> np.ndarray:
     """The mean return of each candidate over the same games. candidates: (P, outputs * inputs) -> (P,).
 
     All candidates of a generation begin from the same frames, so that an easy beginning does not choose.
     """
     weights = torch.from_numpy(candidates).float().unflatten(1, (outputs, -1))  # (P, D) -> (P, A, inputs)
     count = len(seeds)
-    played = live(world, weights.repeat_interleave(count, dim=0), np.tile(seeds, len(candidates)), control=control,
-                  steps=steps)  # fmt: skip
+    played = live(world, weights.repeat_interleave(count, dim=0), np.tile(seeds, len(candidates)), steps=steps)
     return played.unflatten(0, (len(candidates), count)).mean(dim=1).numpy()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -79,6 +80,8 @@ class Recipe:
     ahead): so the generator's state is all that a run needs to go on. Every process draws the same global batch.
     parts: what is stored in a file of its own, each a module of the model.
     ship: the sizes whose checkpoints come with the course.
+    finish: what comes after the last step and is no gradient's work (the evolution of a controller): ``(model, config,
+    data, folder, tell) -> facts`` for the provenance. It keeps what it needs to go on from in the folder.
     published: the paper's count of parameters, to hold the size "paper" against.
     paper: whether there is such a size; an instrument of the course's own, like the reader, has no paper to count.
     """
@@ -93,6 +96,7 @@ class Recipe:
     phases: Callable[[nn.Module, RunConfig], list[Phase]] = one_phase
     parts: Mapping[str, Callable[[nn.Module], nn.Module]] = field(default_factory=dict)
     ship: tuple[str, ...] = ("cpu",)
+    finish: Callable[[nn.Module, RunConfig, Data, Path, Callable[[str], None]], dict[str, Any]] | None = None
     published: int | None = None
     paper: bool = True
 

@@ -5,7 +5,9 @@ The order is the paper's (Ha & Schmidhuber 2018, section 3.2): nothing that M le
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -14,6 +16,8 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from course_lib.models.vmc import VMC, VMCConfig
+from course_lib.planning.controller import ControllerTraining, as_weights, train_controller
+from course_lib.planning.lives import DreamWorld, RealWorld, World
 from course_lib.training.config import RunConfig, TrainConfig
 from course_lib.training.data import FilmData
 from course_lib.training.registry import Data, Phase, Recipe
@@ -30,6 +34,10 @@ class VMCData(FilmData):
 class VMCTrain(TrainConfig):
     """steps, learning_rate and clip are M's; those of V stand beside them."""
 
+    population: Annotated[int, Field(ge=4, description="candidates of C in a generation")] = 32
+    lives: Annotated[int, Field(ge=1, description="episodes of each candidate")] = 4
+    generations: Annotated[int, Field(ge=1)] = 80
+    spread: Annotated[float, Field(gt=0.0, description="how far the first generation of C strays")] = 0.3
     steps_v: Annotated[int, Field(ge=1, description="updates of V")]
     learning_rate_v: Annotated[float, Field(gt=0.0, le=1.0)] = 1.5e-3
     clip_v: Annotated[float, Field(gt=0.0)] = 1000.0
@@ -92,6 +100,52 @@ def phases(model: VMC, config: RunConfig) -> list[Phase]:
     ]  # fmt: skip
 
 
+def finish(
+    model: VMC, config: RunConfig, data: Data, folder: Path, tell: Callable[[str], None]
+) -> dict[str, dict[str, Any]]:
+    """Evolve every controller of the configuration in the world that it is named after; see ``world_of``.
+
+    The weights are put into the model. Each evolution keeps a JSON file in the folder, and goes on from it.
+    """
+    train, facts = config.train, {}
+    settings = ControllerTraining(population=train.population, lives=train.lives, generations=train.generations,
+                                  sigma=train.spread, seed=train.seed)  # fmt: skip
+    first = to_model(data.arrays["frames"][:, 0])
+    for index, name in enumerate(model.c.names):
+        start = time.monotonic()
+
+        def told(done: int, row: dict[str, float], mean: np.ndarray, name: str = name, start: float = start) -> None:
+            if done % 10 == 0:
+                tell(f"C in {name}: generation {done} of {train.generations}, {time.monotonic() - start:.0f} s, "
+                     f"returns {row['mean']:.2f} on average, {row['best']:.2f} at best")  # fmt: skip
+
+        found = train_controller(model, world_of(name, model, first), settings, on_generation=told,
+                                 keep=folder / f"evolution-{name.replace(' ', '-')}.json")  # fmt: skip
+        model.c.weights[index] = as_weights(model, found.mean)
+        facts[name] = {
+            "generations": len(found.rows), "minutes": round((time.monotonic() - start) / 60, 2),
+            "mean_returns": [round(row["mean"], 3) for row in found.rows],
+        }  # fmt: skip
+    return {"controllers": facts}
+
+
+def world_of(name: str, model: VMC, first: Tensor) -> World:
+    """The world that a controller is named after: "dream 1.0" (at that temperature), "real", or "reservoir".
+
+    A reservoir is the real world with an M that has learned nothing: its memory still stirs what it is told into many
+    numbers, and a linear controller may find what it needs among them. first: frames that dreams begin from.
+    Raises ValueError for any other name.
+    """
+    kind, _, temperature = name.partition(" ")
+    if kind == "dream" and temperature.replace(".", "", 1).isdigit():
+        return DreamWorld(model, first, temperature=float(temperature))
+    if name == "real":
+        return RealWorld(model)
+    if name == "reservoir":
+        return RealWorld(model.untrained())
+    raise ValueError(f"no world is called {name!r}; there are 'dream 1.0' (any temperature), 'real' and 'reservoir'")
+
+
 recipe = Recipe(
     name="vmc",
     model_config=VMCConfig,
@@ -101,6 +155,7 @@ recipe = Recipe(
     load=load,
     batches=frames,
     phases=phases,
+    finish=finish,
     parts={"v": lambda model: model.v, "m": lambda model: model.m, "c": lambda model: model.c},
     ship=(),
     published=4_348_547 + 422_368 + 867,  # Ha & Schmidhuber 2018, appendices A.1 to A.3
