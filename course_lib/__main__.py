@@ -218,6 +218,7 @@ def exam(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the rows as JSON instead of a table.")] = False,
     ask: Annotated[list[str] | None, typer.Option(help="Only this group of questions. May be given often.")] = None,
+    on: Annotated[str, typer.Option(help="Film set of most questions, reserved ones too: simple-fast.")] = "simple",
     films: Annotated[int, typer.Option(help="Films for each question.")] = 100,
     seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
     split: Annotated[str, typer.Option(help="test, or validation while a model is being built.")] = "test",
@@ -238,7 +239,7 @@ def exam(
             _stop(f"who is asked? Name one or more of {', '.join(entrant_names())}, or give --all or --model")
         sys.path.insert(0, "")  # a learner's own module lies where the command is given
         entrants = [get_entrant(name) for name in names] + [own_entrant(place) for place in own or []]
-        room = Room(count=films, seed=seed, split=split)
+        room = Room(count=films, seed=seed, split=split, films=on)
         report = examine(entrants, room, questions=ask, tell=lambda line: print(line, file=sys.stderr, flush=True))
         print(report.json() if as_json else _as_text(report.table()))
 

@@ -16,6 +16,7 @@ from course_lib.exam.entrants import Entrant
 from course_lib.models.reader import Reader
 from course_lib.worlds.films import Films, load_films
 from course_lib.worlds.frames import to_model
+from course_lib.worlds.scenes import FILM_SETS
 
 CHUNK = 64  # films that are dreamed at once: enough for speed, and little memory
 
@@ -38,6 +39,9 @@ class Room:
     ) -> None:  # fmt: skip
         if split == "train":
             raise ExamError("the exam is held on films that nobody has learned from: split 'test' or 'validation'")
+        for name in (films, probes):
+            if name not in FILM_SETS:
+                raise ExamError(f"there is no film set {name!r}; the film sets are: {', '.join(FILM_SETS)}")
         if count < 5:
             raise ExamError(f"an interval over films needs at least 5 of them, not {count}")
         self.count, self.seed, self.size, self.set, self.probes, self.split = count, seed, size, films, probes, split

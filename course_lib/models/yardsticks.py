@@ -8,6 +8,7 @@ one at chance, the untrained network between the two. They keep the contract lik
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import torch
@@ -22,6 +23,8 @@ from course_lib.worlds.scenes import film_seed
 
 PIXELS = 32
 LONGEST = 4 * spec.FILM_FRAMES  # steps that a perfect model's film can have
+
+SETS = ("simple", "ball", "goal", "simple-fast", "simple-new", "agent")
 
 # ------------------------------------------------------------------------------------------------------------- perfect
 
@@ -38,7 +41,10 @@ class Known(State):
 
 
 class PerfectModel:
-    """Owns the simulator: it recognises a film by its first frame and replays it under whatever action it is given.
+    """Owns the simulator: it recognises a film by its beginning and replays it under whatever action it is given.
+
+    Films of one seed begin with the same frame in sets that differ in speed alone; a second frame decides between
+    them. Films that differ in mass alone ("simple-heavy") look alike until something collides: ask it on others.
 
     sets, splits, count: the films that it can recognise, the first ``count`` of each; it makes itself acquainted with
     them a hundred at a time, when it meets one that it does not know yet.
@@ -48,23 +54,24 @@ class PerfectModel:
     """
 
     def __init__(
-        self, sets: tuple[str, ...] = ("simple", "ball"), splits: tuple[str, ...] = ("test", "validation"),
+        self, sets: tuple[str, ...] = SETS, splits: tuple[str, ...] = ("test", "validation"),
         count: int = 1000,
     ) -> None:  # fmt: skip
         self.capabilities = Capabilities(
             Actions("discrete", len(spec.ACTIONS)), decodes=True, context=None, frame_size=(PIXELS, PIXELS)
         )
         self.known: list[tuple[str, int]] = []  # the set and the seed of each film
-        self.by_frame: dict[bytes, int] = {}
-        self.unmet = [(name, split, first) for first in range(0, count, 100) for name in sets for split in splits]
+        self.by_frame: dict[bytes, list[int]] = {}
+        self.sets, self.unmet = sets, [(split, first) for first in range(0, count, 100) for split in splits]
 
     def encode(
         self, observations: Tensor, actions: Tensor | None = None, *, generator: torch.Generator | None = None
     ) -> Known:
-        """Recognise the first frame, replay the actions. Raises ValueError for a film that it does not know."""
+        """Recognise the film, replay the actions. Raises ValueError for a film that it does not know."""
         self.capabilities.check(observations, actions)
-        film = torch.tensor([self._recognise(frame) for frame in to_uint8(observations[:, 0])])
         steps = observations.shape[1] - 1
+        keys = [None] * len(observations) if not steps else actions[:, 0].tolist()
+        film = torch.tensor([self._recognise(*seen) for seen in zip(to_uint8(observations[:, :2]), keys, strict=True)])
         past = torch.zeros(len(film), LONGEST, dtype=torch.long)
         if steps:
             past[:, :steps] = actions
@@ -98,22 +105,41 @@ class PerfectModel:
         result = torch.full(observations.shape[:2], torch.nan)
         state = self.encode(observations[:, :1])
         for t in range(1, observations.shape[1]):
+            if t == 2:  # now it can be certain which film this is
+                state = self.encode(observations[:, :2], actions[:, :1])
             state = self.predict(state, actions[:, t - 1])
             result[:, t] = (self.decode(state) - observations[:, t]).square().mean(dim=(1, 2, 3))
         return result
 
-    def _recognise(self, frame: np.ndarray) -> int:
-        while frame.tobytes() not in self.by_frame and self.unmet:
-            name, split, first = self.unmet.pop(0)
-            for index in range(first, first + 100):
-                seed = film_seed(split, index)
-                simulation = begin(name, seed)
-                picture = draw_film(simulation.scene, simulation.state()[None], PIXELS)[0]
-                self.by_frame[picture.tobytes()] = len(self.known)
-                self.known.append((name, seed))
-        if frame.tobytes() not in self.by_frame:
-            raise ValueError("the perfect model recognises the first films of its sets, and this is none of them")
-        return self.by_frame[frame.tobytes()]
+    def _recognise(self, frames: np.ndarray, key: int | None) -> int:
+        """The film that begins like this. frames: uint8 (1 or 2, H, W, 3); key: the action between them.
+
+        A second frame decides between films of one seed in several sets; one that fits none of them decides nothing.
+        """
+        begins = frames[0].tobytes()
+        while begins not in self.by_frame:
+            if not self.unmet:
+                raise ValueError("the perfect model recognises the first films of its sets, and this is none of them")
+            self._meet(*self.unmet.pop(0))
+        alike = self.by_frame[begins]
+        if key is None:
+            return alike[0]
+        return next((film for film in alike if np.array_equal(self._second(film, key), frames[1])), alike[0])
+
+    def _second(self, film: int, key: int) -> np.ndarray:
+        """What a film's second frame is under a key."""
+        simulation = begin(*self.known[film])
+        simulation.step(key)
+        return draw_film(simulation.scene, simulation.state()[None], PIXELS)[0]
+
+    def _meet(self, split: str, first: int) -> None:
+        """Look at the first frame of a hundred seeds in every set."""
+        for index, name in product(range(first, first + 100), self.sets):
+            seed = film_seed(split, index)
+            simulation = begin(name, seed)
+            picture = draw_film(simulation.scene, simulation.state()[None], PIXELS)[0]
+            self.by_frame.setdefault(picture.tobytes(), []).append(len(self.known))
+            self.known.append((name, seed))
 
     def _at(self, film: Tensor, time: Tensor, past: Tensor) -> Known:
         worlds = []
