@@ -15,9 +15,9 @@ from gymnasium.utils.env_checker import check_env
 
 from course_lib.worlds import spec
 from course_lib.worlds.captions import caption, describe, motion
-from course_lib.worlds.draw import _Canvas, _shadow, draw_film
+from course_lib.worlds.draw import _Canvas, _shadow, draw_film, draw_together
 from course_lib.worlds.env import PlaygroundEnv
-from course_lib.worlds.films import cache_folder, load_films, make_film, make_films, stream_films, wander
+from course_lib.worlds.films import begin, cache_folder, load_films, make_film, make_films, stream_films, wander
 from course_lib.worlds.frames import to_model, to_uint8
 from course_lib.worlds.oracle import RandomPolicy, normalised_return, oracle_policy, play, reference_returns
 from course_lib.worlds.scenes import FILM_SETS, Body, Rect, Scene, check_trainable, film_seed, film_set, sample_scene
@@ -452,3 +452,14 @@ def test_frames_of_another_kind_are_refused():
         to_uint8(np.zeros((3, 8, 8), np.uint8))
     with pytest.raises(ValueError, match="3, H, W"):
         to_uint8(np.zeros((8, 8, 3), np.float32))
+
+
+@pytest.mark.parametrize("name", ["goal", "agent", "simple", "rich"])
+def test_many_games_drawn_together_are_the_pictures_drawn_one_by_one(name: str) -> None:
+    games = [begin(name, film_seed("validation", index)) for index in range(12)]
+    for time in range(7):
+        for index, game in enumerate(games):
+            game.step((index + time) % 4)
+    scenes, states = [game.scene for game in games], np.stack([game.state() for game in games])
+    alone = np.stack([draw_film(scene, state[None])[0] for scene, state in zip(scenes, states, strict=True)])
+    np.testing.assert_array_equal(draw_together(scenes, states), alone)

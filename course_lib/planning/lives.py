@@ -19,7 +19,7 @@ from torch import Tensor
 
 from course_lib.models.vmc import VMC, Dream
 from course_lib.worlds import spec
-from course_lib.worlds.draw import draw_film
+from course_lib.worlds.draw import draw_together
 from course_lib.worlds.films import begin
 from course_lib.worlds.frames import to_model
 from course_lib.worlds.scenes import film_seed
@@ -88,7 +88,8 @@ class RealWorld:
 
     def _look(self) -> Tensor:
         size = self.model.config.v.frame_size
-        return to_model(np.stack([draw_film(game.scene, game.state()[None], size)[0] for game in self.games]))
+        states = np.stack([game.state() for game in self.games])
+        return to_model(draw_together([game.scene for game in self.games], states, size))
 
 
 @torch.no_grad()

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import copy
+from dataclasses import replace
 
 import numpy as np
 
@@ -231,6 +232,26 @@ def draw_film(scene: Scene, states: np.ndarray, size: int = 32) -> np.ndarray:
     levels = canvas.picture * np.float32(255.0)
     levels += np.float32(0.5)
     return np.ascontiguousarray(levels.astype(np.uint8).transpose(1, 2, 3, 0))  # (3, T, H, W) -> (T, H, W, 3)
+
+
+def draw_together(scenes: Sequence[Scene], states: np.ndarray, size: int = 32) -> np.ndarray:
+    """Draw one frame of each of many games at once, to the bit what ``draw_film`` draws of each, many times faster.
+
+    scenes: N of them; states: float32 (N, SLOTS, FIELDS). Returns uint8 (N, size, size, 3).
+    Games with one plain background, as many platforms each and things of the same kinds (those of the sets "goal",
+    "agent" and "ball") are drawn in one go, all others one by one.
+    """
+    first = scenes[0]
+    plain = all(s.light is None and s.occluder is None and s.background == first.background for s in scenes)
+    alike = plain and len({len(s.platforms) for s in scenes}) == 1 and (states[:, :, 0] == states[0, :, 0]).all()
+    if not alike:
+        return np.concatenate([draw_film(s, one[None], size) for s, one in zip(scenes, states, strict=True)])
+    sides = ("left", "bottom", "right", "top")
+    together = [
+        Rect(*(_column(np.array([getattr(s.platforms[k], side) for s in scenes])) for side in sides))
+        for k in range(len(first.platforms))
+    ]
+    return draw_film(replace(first, platforms=tuple(together)), states, size)
 
 
 def _box(canvas: _Canvas) -> None:
