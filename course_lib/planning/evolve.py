@@ -91,12 +91,13 @@ def _read(path: Path, settings: dict) -> list[list[float]]:
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
         returns = stored.pop("returns")
-    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
         raise EvolutionError(f"{path} cannot be read as a stopped evolution ({error!r}). {way_out}") from None
     other = [key for key in settings if stored.get(key) != settings[key]]
     if other:
         raise EvolutionError(f"{path} belongs to another run (it differs in {', '.join(other)}). {way_out}")
     population = settings["population"]
-    if not all(isinstance(row, list) and len(row) == population for row in returns):
-        raise EvolutionError(f"{path} is damaged: a generation has {population} returns. {way_out}")
+    whole = isinstance(returns, list) and all(isinstance(row, list) and len(row) == population for row in returns)
+    if not whole or not all(isinstance(value, float) and np.isfinite(value) for row in returns for value in row):
+        raise EvolutionError(f"{path} is damaged: a generation has {population} finite returns. {way_out}")
     return returns
