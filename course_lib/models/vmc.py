@@ -45,7 +45,7 @@ class VMCConfig(ModelConfig):
         return self
 
 
-@dataclass
+@dataclass(eq=False)
 class Dream(State):
     """Where a dream is. z: (B, Z); h, c: M's memory before this z, (B, H); reward, over: of the arrival here, (B,)."""
 
@@ -54,6 +54,15 @@ class Dream(State):
     c: Tensor
     reward: Tensor
     over: Tensor
+
+    def __eq__(self, other: object) -> bool:
+        """Whether two dreams are at the same place, number for number; gymnasium's checks compare them."""
+        if not isinstance(other, Dream):
+            return NotImplemented
+        mine, theirs = self.tensors(), other.tensors()
+        return all(torch.equal(value, theirs[name]) for name, value in mine.items())
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 class Controllers(nn.Module):

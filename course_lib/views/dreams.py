@@ -1,0 +1,85 @@
+"""Films that M dreams, and what it says of the next moment: for figures, a widget's callback and tests.
+
+Frames go in as stored (uint8) and come back as stored. A dream begins with real frames, which V sees, and then nothing
+real is looked at any more: only the keys come from outside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from course_lib.models.mdnrnn import Memory, Mixture, draw
+from course_lib.models.vmc import VMC
+from course_lib.show.figure import CourseFigure
+from course_lib.show.pictures import strips
+from course_lib.worlds.frames import to_model, to_uint8
+
+Choose = Callable[[Mixture], Tensor]
+
+
+def at_temperature(temperature: float, seed: int = 0) -> Choose:
+    """A way to choose the next z: a draw from the mixture at a temperature."""
+    generator = torch.Generator().manual_seed(seed)
+    return lambda mixture: draw(mixture, generator, temperature)
+
+
+@torch.no_grad()
+def dream_films(
+    model: VMC, seen: np.ndarray, actions: np.ndarray, choose: Choose | None = None, *,
+    decode: Sequence[int] | None = None,
+) -> np.ndarray:  # fmt: skip
+    """Dream N films at once: V sees the first frames, then M goes on under the given actions.
+
+    seen: uint8 (N, S, H, W, 3), S at least 1. actions: whole numbers (N, S - 1 + steps), those between the seen frames
+    first. choose: from a mixture (N, Z, K) to the next z (N, Z); a draw at temperature 1 without it.
+    decode: which of the dreamed steps to draw, from 1; all of them without it.
+    Returns the dreamed frames, uint8 (N, steps or len(decode), H, W, 3). Raises ValueError for too few actions.
+    """
+    past, told = seen.shape[1] - 1, torch.from_numpy(np.asarray(actions)).long()
+    if told.shape[1] <= past:
+        raise ValueError(f"{past + 1} frames were seen, so a dream needs more than {past} actions, not {told.shape[1]}")
+    choose = at_temperature(1.0) if choose is None else choose
+    state = model.encode(to_model(seen), told[:, :past] if past else None)
+    z, memory, drawn = state.z, Memory(state.h, state.c), []
+    for step, action in enumerate(told[:, past:].unbind(dim=1), start=1):
+        said, memory = model.m.step(z, torch.nn.functional.one_hot(action, model.config.m.actions).float(), memory)
+        z = choose(said.mixture)
+        if decode is None or step in decode:
+            drawn.append(to_uint8(model.v.decode(z)))
+    return np.stack(drawn, axis=1)
+
+
+def one_dream(model: VMC, seen: np.ndarray, actions: np.ndarray, choose: Choose | None = None) -> np.ndarray:
+    """One film: the seen frames, uint8 (S, H, W, 3), and what M dreams after them. -> (S + steps, H, W, 3)."""
+    return np.concatenate([seen, dream_films(model, seen[None], np.asarray(actions)[None], choose)[0]])
+
+
+def temperatures(
+    model: VMC, seen: np.ndarray, actions: np.ndarray, taus: Sequence[float], seed: int = 0
+) -> dict[str, np.ndarray]:
+    """The same beginning and the same keys, dreamed once at each temperature: ``{"τ = 0.1": film, ...}``."""
+    return {f"τ = {tau:g}": one_dream(model, seen, actions, at_temperature(tau, seed)) for tau in dict.fromkeys(taus)}
+
+
+def temperature_strips(
+    model: VMC, film: np.ndarray, actions: np.ndarray, taus: Sequence[float], seed: int = 0, every: int = 3
+) -> CourseFigure:
+    """The real film, and below it the dreams of its first frame at several temperatures. film: uint8 (T, H, W, 3)."""
+    return strips({"real": film} | temperatures(model, film[:1], actions, taus, seed), every=every)
+
+
+@torch.no_grad()
+def said_of(model: VMC, frames: np.ndarray, actions: np.ndarray) -> tuple[Mixture, Tensor]:
+    """What M says of every next moment of real films, told the truth until then, and the z that then came.
+
+    frames: uint8 (N, T, H, W, 3); actions: (N, T - 1). Returns the mixtures, (N, T - 1, Z, K) each, and z as V's mean,
+    (N, T - 1, Z).
+    """
+    z, _ = model.v.encode(to_model(frames).flatten(0, 1))
+    z = z.unflatten(0, frames.shape[:2])  # (N * T, Z) -> (N, T, Z)
+    told = torch.nn.functional.one_hot(torch.from_numpy(actions).long(), model.config.m.actions).float()
+    return model.m.film(z[:, :-1], told).mixture, z[:, 1:]
