@@ -457,9 +457,9 @@ def test_frames_of_another_kind_are_refused():
 @pytest.mark.parametrize("name", ["goal", "agent", "simple", "rich"])
 def test_many_games_drawn_together_are_the_pictures_drawn_one_by_one(name: str) -> None:
     games = [begin(name, film_seed("validation", index)) for index in range(12)]
-    for time in range(7):
+    for step in range(7):
         for index, game in enumerate(games):
-            game.step((index + time) % 4)
+            game.step((index + step) % 4)
     scenes, states = [game.scene for game in games], np.stack([game.state() for game in games])
     alone = np.stack([draw_film(scene, state[None])[0] for scene, state in zip(scenes, states, strict=True)])
     np.testing.assert_array_equal(draw_together(scenes, states), alone)

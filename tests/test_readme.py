@@ -37,13 +37,17 @@ def test_every_make_command_exists():
     assert commands and all(re.search(rf"^{command}:", makefile, re.M) for command in commands), commands
 
 
-def test_the_figures_come_back(tool):
+@pytest.mark.parametrize(("name", "rows"), [("figures", 3), ("floor", 4)])
+def test_the_figures_come_back(tool, name: str, rows: int):
     """Measured anew, each figure is the printed one up to the last digit printed (machines differ in rounding)."""
     number = re.compile(r"-?\d+(?:\.\d+)?")
+    measured = {"figures": lambda: tool.figures_block(tool.figures()), "floor": lambda: tool.floor_block(tool.floor())}
     printed, fresh = (
-        [[float(v) for v in number.findall(line.split("|", 2)[2])] for line in text.splitlines()[2:]]
-        for text in (tool.block("figures"), tool.figures_block(tool.figures()))
+        [number.findall(line.split("|", 2)[2]) for line in text.splitlines()[2:]]
+        for text in (tool.block(name), measured[name]())
     )
-    assert len(printed) == len(fresh) == 3
+    assert len(printed) == len(fresh) == rows
     for before, now in zip(printed, fresh, strict=True):
-        assert now == pytest.approx(before, abs=0.11, rel=0.02)
+        for was, is_now in zip(before, now, strict=True):
+            last_digit = 10.0 ** -len(was.partition(".")[2])
+            assert float(is_now) == pytest.approx(float(was), abs=1.1 * last_digit, rel=0.02)

@@ -15,12 +15,14 @@ import numpy as np
 
 from course_lib import show
 from course_lib.contents import load_contents
+from course_lib.exam.rows import Row
 from course_lib.worlds.films import load_films, make_film
 from course_lib.worlds.scenes import film_seed
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 FILMS = [("simple", 1), ("rich", 0), ("goal", 2), ("rich", 4)]
+FLOOR = ("simple", "rich", "occluded", "simple-new")
 FILMS += [("bodies", 5), ("occluded", 4), ("rich", 2), ("simple", 6)]
 
 
@@ -73,6 +75,29 @@ def figures_block(rows: dict[str, dict[str, dict]]) -> str:
     return "\n".join(lines)
 
 
+def floor() -> dict[str, dict[str, Row]]:
+    """The reader's own rows on the film sets that most figures come from, by set and question."""
+    from course_lib.exam.entrants import get_entrant
+    from course_lib.exam.floor import floor as questions
+    from course_lib.exam.room import Room
+
+    rows: dict[str, dict[str, Row]] = {}
+    for row in questions(get_entrant("reader"), Room(), sets=FLOOR):
+        rows.setdefault(row.split.partition("/")[0], {})[row.question.removeprefix("reader_")] = row
+    return rows
+
+
+def floor_block(rows: dict[str, dict[str, Row]]) -> str:
+    """The floor as a table: how far off a thing is read, how often it is named rightly, how many are missed."""
+    lines = ["| films | off by (95 % interval) | kind right | colour right | not found |", "|---|---|---|---|---|"]
+    for name, row in rows.items():
+        off = row["position_error"]
+        cells = [f"{off.value:.3f} pixels ({off.low:.3f} to {off.high:.3f})"]
+        cells += [f"{100 * row[key].value:.1f} %" for key in ("accuracy_kind", "accuracy_colour", "missed")]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def block(name: str, text: str | None = None) -> str:
     """The block of this name in README.md; with a text, write that into it first.
 
@@ -97,6 +122,7 @@ def main() -> None:
     print(block("contents", contents_block()))
     if "--figures" in sys.argv[1:]:
         print(block("figures", figures_block(figures())))
+        print(block("floor", floor_block(floor())))
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from course_lib.worlds import spec
 REACH = 2.0  # units: a reading farther from a thing than this is not a reading of it
 SETS = ("simple", "rich", "occluded", "goal", "simple-new", "simple-fast", "simple-heavy")
 EVERY = 2  # of a film, each how many-th frame is read
+TIMES_AS_MANY = 4  # films as other questions have: what every other figure stands on should be the surest
 _F = spec.FIELD
 
 
@@ -90,7 +91,7 @@ def groups(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 def floor(entrant: Entrant, room: Room, sets: Sequence[str] = SETS) -> Iterator[Row]:
     """The reader's own rows on film sets: reader_position_error and so on, and by group on simple and rich."""
     for name in sets:
-        films = room.films_for(entrant, name)
+        films = room.films_for(entrant, name, count=TIMES_AS_MANY * room.count)
         frames, states = films.frames[:, ::EVERY], films.states[:, ::EVERY]
         columns = compare(room.reader, frames, states)
         yield from _rows(entrant, room, films, columns)

@@ -36,7 +36,7 @@ from course_lib.worlds.frames import to_model
 GRID = 16  # cells a side
 CELL = spec.BOX / GRID  # units
 NEAR = 1.6  # units: a cell whose middle is nearer to a centre claims it; every centre has one within 1.42
-APART = 2.0  # units: two claims nearer than this are one thing; two bodies that touch are 3.7 apart
+APART = 2.0  # units: two claims nearer than this are one thing; two small triangles side to side are 2.75 apart
 SLOTS = 8  # things read in one frame at most: the agent, four bodies, the star, and two to spare for wrong claims
 READABLE = 0.3  # the part of a body that must be free of the screen; what is hidden more than that is not asked for
 BODY_KINDS = tuple(spec.KINDS.index(shape) for shape in spec.SHAPES)
