@@ -224,6 +224,15 @@ def test_live_survives_losses_that_explode() -> None:
     assert hopeless.png is not None
 
 
+def test_live_of_returns_stays_linear_and_begins_at_zero() -> None:
+    for values, lowest in (([0.01, 0.5, 5.0], 0.0), ([-2.0, 5.0], -2.0)):
+        with show.live("C", rising=True) as watch:
+            for step, value in enumerate(values):
+                watch.update(step, {"mean": value})
+        axes = watch._draw().axes[0]
+        assert axes.get_yscale() == "linear" and axes.get_ylim()[0] == lowest
+
+
 def _run(*cells: str) -> list[list[Any]]:
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
     NotebookClient(notebook, timeout=100, kernel_name="python3").execute()

@@ -31,11 +31,13 @@ class live:  # noqa: N801  (called like the other functions of show)
 
     every: draw at each every-th step (and not more than about twice a second). close(), or leaving a ``with`` block,
     draws the final picture, the one that is stored. Outside a notebook nothing is drawn until ``close``, and ``png``
-    then holds the final picture.
+    then holds the final picture. rising: the curves are returns and not losses: they climb from near 0, so the axis
+    stays linear and begins there, and their names stand below them.
     """
 
-    def __init__(self, title: str, every: int = 25) -> None:
+    def __init__(self, title: str, every: int = 25, rising: bool = False) -> None:
         self.title = title
+        self.rising = rising
         self.every = check.positive(every, "every")
         self.png: bytes | None = None
         self._curves: dict[str, tuple[list[float], list[float]]] = {}
@@ -101,7 +103,7 @@ class live:  # noqa: N801  (called like the other functions of show)
         figure = CourseFigure(WIDTH if with_picture else 0.72 * WIDTH, 3.4, self.title)
         with rc_context(STYLE):
             grid = figure.add_gridspec(1, 2, width_ratios=(1.25, 1)) if with_picture else figure.add_gridspec(1, 1)
-            _draw_curves(figure.add_subplot(grid[0, 0]), self.title, self._curves)
+            _draw_curves(figure.add_subplot(grid[0, 0]), self.title, self._curves, self.rising)
             if self._picture is not None:
                 axes = figure.add_subplot(grid[0, 1])
                 axes.imshow(self._picture, interpolation="nearest")
@@ -119,7 +121,9 @@ class _Bundle:
         return self.data
 
 
-def _draw_curves(axes: Any, title: str, curves: Mapping[str, tuple[list[float], list[float]]]) -> None:
+def _draw_curves(
+    axes: Any, title: str, curves: Mapping[str, tuple[list[float], list[float]]], rising: bool = False
+) -> None:
     for name, (steps, values) in curves.items():
         x, y = np.asarray(steps), np.asarray(values)
         last = f"{name} {y[-1]:.3g}"
@@ -132,14 +136,16 @@ def _draw_curves(axes: Any, title: str, curves: Mapping[str, tuple[list[float], 
         axes.plot(x[thin], y[thin], color=line.get_color(), alpha=0.25, linewidth=1)
     points = [point for steps, values in curves.values() for point in zip(steps, values, strict=True)]
     finite = np.array([value for _, value in points if np.isfinite(value)])
-    if len(finite) and finite.min() > 0 and finite.max() > 30 * finite.min():
+    if rising:
+        axes.set_ylim(bottom=min([0.0, *finite]))
+    elif len(finite) and finite.min() > 0 and finite.max() > 30 * finite.min():
         axes.set_yscale("log")
     bad = [step for step, value in points if not np.isfinite(value)]
     axes.set_title(title + (f" (not a finite number from step {min(bad):.0f})" if bad else ""), fontsize=13)
     axes.set_xlabel("step")
     axes.locator_params(axis="x", nbins=6, integer=True)
     if curves:
-        axes.legend(loc="upper right")
+        axes.legend(loc="lower right" if rising else "upper right")
 
 
 def _averaged(x: np.ndarray, y: np.ndarray, window: int) -> tuple[np.ndarray, np.ndarray]:
