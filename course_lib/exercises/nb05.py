@@ -249,7 +249,7 @@ def _check_gain(candidate: Callable[..., np.ndarray]) -> None:
                 "You shuffle the keys inside a film, over time: how often each is pressed in that film stays the same, "
                 "and that can be seen too. Give each film the keys of another one."
                 if rolled
-                else "These wrong keys are nobody's: drawn by dice, they come in other numbers and rhythms than those of "
+                else "These wrong keys are nobody's: drawn by dice, they have other rhythms than those of "
                 "the films, and a model may notice that. Give each film the keys of another one."
             )
         if any(np.array_equal(a, b) for a, b in zip(wrong, actions, strict=True)):
