@@ -42,20 +42,31 @@ class World(Protocol):
 
 
 class DreamWorld:
-    """M alone: nothing real after the first frame.
+    """M alone: nothing real after the beginning.
 
-    first: frames to begin from, float (N, 3, H, W) in [0, 1]. Game s begins from frame s % N; what happens then is
-    drawn with a generator seeded by the seeds. temperature: of every draw. The reward of a step is M's expectation.
+    first: frames to begin from, float (N, 3, H, W) in [0, 1], or states (``beginnings``), whose memory is warm. Game s
+    begins from number s % N; what happens then is drawn with a generator seeded by the seeds. temperature: of every
+    draw. The reward of a step is M's expectation.
+
+    until_reward: a life counts up to its first reward. After it the star has to appear in one new place, and a mixture
+    that chooses for each latent number by itself cannot choose one: the dream fills with ghosts of stars, and what is
+    learned among them is worth nothing outside. discount: the factor on a reward for each step that it comes later.
     """
 
-    def __init__(self, model: VMC, first: Tensor, *, temperature: float = 1.0) -> None:
+    def __init__(
+        self, model: VMC, first: Tensor | Dream, *, temperature: float = 1.0, until_reward: bool = False,
+        discount: float = 1.0,
+    ) -> None:  # fmt: skip
         self.model, self.first, self.temperature = model, first, temperature
+        self.until_reward, self.discount = until_reward, discount
 
     @torch.no_grad()
     def begin(self, seeds: np.ndarray) -> Dream:
-        """See one real frame for each game."""
+        """Begin each game from its frame or state."""
         self.generator = torch.Generator().manual_seed(int(seeds[0]) + 1_000_003 * len(seeds))
-        self.state = self.model.encode(self.first[torch.from_numpy(seeds % len(self.first))][:, None])
+        chosen = self.first[torch.from_numpy(seeds % len(self.first))]
+        self.state = chosen if isinstance(chosen, Dream) else self.model.encode(chosen[:, None])
+        self.worth = torch.ones(len(seeds))  # of a reward that comes now
         return self.state
 
     @torch.no_grad()
@@ -63,7 +74,29 @@ class DreamWorld:
         """Dream one step."""
         chance, warm = self.generator, self.temperature
         self.state = self.model.predict(self.state, actions, generator=chance, temperature=warm)
-        return self.state, self.state.reward
+        reward = self.worth * self.state.reward
+        self.worth = self.worth * self.discount
+        if self.until_reward:
+            self.worth = self.worth * (1.0 - self.state.reward.clamp(0.0, 1.0))  # the chance that none has come yet
+        return self.state, reward
+
+
+@torch.no_grad()
+def beginnings(model: VMC, films: np.ndarray, actions: np.ndarray, seed: int = 0) -> Dream:
+    """States in the middle of films, as V and M know them there, in random order: where a dream can begin.
+
+    films: uint8 (N, T, H, W, 3); actions: (N, T - 1). Returns N * (T - 1) states. A dream that always began at a film's
+    first frame would know no memory but an empty one, and a real life has an empty one only once.
+    """
+    whole = np.issubdtype(actions.dtype, np.integer)
+    told = model._as_vector(torch.from_numpy(actions.astype(np.int64 if whole else np.float32)))
+    z = torch.stack([model.v.encode(to_model(film))[0] for film in films])  # (N, T, Z)
+    memory, none, states = model.m.begin(len(z)), z.new_zeros(len(z)), []
+    for t in range(z.shape[1] - 1):
+        states.append(Dream(z[:, t], *memory, none, none))
+        _, memory = model.m.step(z[:, t], told[:, t], memory)
+    order = torch.randperm(len(states) * len(z), generator=torch.Generator().manual_seed(seed))
+    return Dream(*(torch.cat(list(part))[order] for part in zip(*(s.tensors().values() for s in states), strict=True)))
 
 
 class RealWorld:

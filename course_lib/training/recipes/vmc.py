@@ -15,9 +15,9 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from course_lib.models.vmc import VMC, VMCConfig
+from course_lib.models.vmc import VMC, Dream, VMCConfig
 from course_lib.planning.controller import ControllerTraining, as_weights, train_controller
-from course_lib.planning.lives import DreamWorld, RealWorld, World
+from course_lib.planning.lives import EPISODE, DreamWorld, RealWorld, World, beginnings
 from course_lib.training.config import RunConfig, TrainConfig
 from course_lib.training.data import FilmData
 from course_lib.training.registry import Data, Phase, Recipe
@@ -35,8 +35,12 @@ class VMCTrain(TrainConfig):
     """steps, learning_rate and clip are M's; those of V stand beside them."""
 
     population: Annotated[int, Field(ge=4, description="candidates of C in a generation")] = 32
-    lives: Annotated[int, Field(ge=1, description="episodes of each candidate")] = 4
-    generations: Annotated[int, Field(ge=1)] = 80
+    lives: Annotated[int, Field(ge=1, description="real episodes of each candidate")] = 4
+    generations: Annotated[int, Field(ge=1, description="of a controller in the real world")] = 80
+    dream_lives: Annotated[int, Field(ge=1, description="dreams of each candidate")] = 32
+    dream_steps: Annotated[int, Field(ge=1, description="of a dream: M has learned from films of 32 frames")] = 32
+    dream_generations: Annotated[int, Field(ge=1)] = 150
+    discount: Annotated[float, Field(gt=0.0, le=1.0, description="of a dreamed reward, a step of waiting")] = 0.95
     spread: Annotated[float, Field(gt=0.0, description="how far the first generation of C strays")] = 0.3
     steps_v: Annotated[int, Field(ge=1, description="updates of V")]
     learning_rate_v: Annotated[float, Field(gt=0.0, le=1.0)] = 1.5e-3
@@ -108,18 +112,24 @@ def finish(
     The weights are put into the model. Each evolution keeps a JSON file in the folder, and goes on from it.
     """
     train, facts = config.train, {}
-    settings = ControllerTraining(population=train.population, lives=train.lives, generations=train.generations,
-                                  sigma=train.spread, seed=train.seed)  # fmt: skip
-    first = to_model(data.arrays["frames"][:, 0])
+    some = slice(0, 1000)
+    starts = beginnings(model, data.arrays["frames"][some], data.arrays["actions"][some], seed=train.seed)
     for index, name in enumerate(model.c.names):
-        start = time.monotonic()
+        start, dreamed = time.monotonic(), name.startswith("dream")
+        settings = ControllerTraining(
+            population=train.population, sigma=train.spread, seed=train.seed,
+            lives=train.dream_lives if dreamed else train.lives,
+            steps=train.dream_steps if dreamed else EPISODE,
+            generations=train.dream_generations if dreamed else train.generations,
+        )  # fmt: skip
 
         def told(done: int, row: dict[str, float], mean: np.ndarray, name: str = name, start: float = start) -> None:
             if done % 10 == 0:
-                tell(f"C in {name}: generation {done} of {train.generations}, {time.monotonic() - start:.0f} s, "
+                tell(f"C in {name}: generation {done}, {time.monotonic() - start:.0f} s, "
                      f"returns {row['mean']:.2f} on average, {row['best']:.2f} at best")  # fmt: skip
 
-        found = train_controller(model, world_of(name, model, first), settings, on_generation=told,
+        world = world_of(name, model, starts, train.discount)
+        found = train_controller(model, world, settings, on_generation=told,
                                  keep=folder / f"evolution-{name.replace(' ', '-')}.json")  # fmt: skip
         model.c.weights[index] = as_weights(model, found.mean)
         facts[name] = {
@@ -129,16 +139,17 @@ def finish(
     return {"controllers": facts}
 
 
-def world_of(name: str, model: VMC, first: Tensor) -> World:
+def world_of(name: str, model: VMC, starts: Dream, discount: float) -> World:
     """The world that a controller is named after: "dream 1.0" (at that temperature), "real", or "reservoir".
 
     A reservoir is the real world with an M that has learned nothing: its memory still stirs what it is told into many
-    numbers, and a linear controller may find what it needs among them. first: frames that dreams begin from.
+    numbers, and a linear controller may find what it needs among them. starts: where dreams begin. discount: of their
+    rewards, which count up to the first.
     Raises ValueError for any other name.
     """
     kind, _, temperature = name.partition(" ")
     if kind == "dream" and temperature.replace(".", "", 1).isdigit():
-        return DreamWorld(model, first, temperature=float(temperature))
+        return DreamWorld(model, starts, temperature=float(temperature), until_reward=True, discount=discount)
     if name == "real":
         return RealWorld(model)
     if name == "reservoir":
