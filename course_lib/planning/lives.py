@@ -48,9 +48,11 @@ class DreamWorld:
     begins from number s % N; what happens then is drawn with a generator seeded by the seeds. temperature: of every
     draw. The reward of a step is M's expectation.
 
-    until_reward: a life counts up to its first reward. After it the star has to appear in one new place, and a mixture
-    that chooses for each latent number by itself cannot choose one: the dream fills with ghosts of stars, and what is
-    learned among them is worth nothing outside. discount: the factor on a reward for each step that it comes later.
+    until_reward: a life counts up to its first reward, and a reward of 1 has come when M finds that likelier than not.
+    After it the star has to appear in one new place, and a mixture that chooses for each latent number by itself cannot
+    choose one: the dream fills with ghosts of stars, and what is learned among them is worth nothing outside. Nor are
+    many small doubts a star: a controller that may add them up learns to raise doubts.
+    discount: the factor on a reward for each step that it comes later.
     """
 
     def __init__(
@@ -74,10 +76,9 @@ class DreamWorld:
         """Dream one step."""
         chance, warm = self.generator, self.temperature
         self.state = self.model.predict(self.state, actions, generator=chance, temperature=warm)
-        reward = self.worth * self.state.reward
-        self.worth = self.worth * self.discount
-        if self.until_reward:
-            self.worth = self.worth * (1.0 - self.state.reward.clamp(0.0, 1.0))  # the chance that none has come yet
+        come = (self.state.reward > 0.5).float() if self.until_reward else self.state.reward
+        reward = self.worth * come
+        self.worth = self.worth * self.discount * ((1.0 - come) if self.until_reward else 1.0)
         return self.state, reward
 
 

@@ -37,9 +37,9 @@ class VMCTrain(TrainConfig):
     population: Annotated[int, Field(ge=4, description="candidates of C in a generation")] = 32
     lives: Annotated[int, Field(ge=1, description="real episodes of each candidate")] = 4
     generations: Annotated[int, Field(ge=1, description="of a controller in the real world")] = 80
-    dream_lives: Annotated[int, Field(ge=1, description="dreams of each candidate")] = 32
+    dream_lives: Annotated[int, Field(ge=1, description="dreams of each candidate")] = 64
     dream_steps: Annotated[int, Field(ge=1, description="of a dream: M has learned from films of 32 frames")] = 32
-    dream_generations: Annotated[int, Field(ge=1)] = 150
+    dream_generations: Annotated[int, Field(ge=1)] = 200
     discount: Annotated[float, Field(gt=0.0, le=1.0, description="of a dreamed reward, a step of waiting")] = 0.95
     spread: Annotated[float, Field(gt=0.0, description="how far the first generation of C strays")] = 0.3
     steps_v: Annotated[int, Field(ge=1, description="updates of V")]
