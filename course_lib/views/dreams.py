@@ -11,8 +11,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from course_lib.models.mdnrnn import Memory, Mixture, draw
+from course_lib.models.vae import reparameterise
 from course_lib.models.vmc import VMC
 from course_lib.show.figure import CourseFigure
 from course_lib.show.pictures import strips
@@ -36,7 +38,7 @@ def dream_films(
 
     seen: uint8 (N, S, H, W, 3), S at least 1. actions: whole numbers (N, S - 1 + steps), those between the seen frames
     first. choose: from a mixture (N, Z, K) to the next z (N, Z); a draw at temperature 1 without it.
-    decode: which of the dreamed steps to draw, from 1; all of them without it.
+    decode: which of the dreamed steps to draw, counted from 1; all of them without it.
     Returns the dreamed frames, uint8 (N, steps or len(decode), H, W, 3). Raises ValueError for too few actions.
     """
     past, told = seen.shape[1] - 1, torch.from_numpy(np.asarray(actions)).long()
@@ -46,11 +48,11 @@ def dream_films(
     state = model.encode(to_model(seen), told[:, :past] if past else None)
     z, memory, drawn = state.z, Memory(state.h, state.c), []
     for step, action in enumerate(told[:, past:].unbind(dim=1), start=1):
-        said, memory = model.m.step(z, torch.nn.functional.one_hot(action, model.config.m.actions).float(), memory)
+        said, memory = model.m.step(z, one_hot(action, model.config.m.actions).float(), memory)
         z = choose(said.mixture)
         if decode is None or step in decode:
             drawn.append(to_uint8(model.v.decode(z)))
-    return np.stack(drawn, axis=1)
+    return np.stack(drawn, axis=1) if drawn else seen[:, :0]
 
 
 def one_dream(model: VMC, seen: np.ndarray, actions: np.ndarray, choose: Choose | None = None) -> np.ndarray:
@@ -73,13 +75,22 @@ def temperature_strips(
 
 
 @torch.no_grad()
-def said_of(model: VMC, frames: np.ndarray, actions: np.ndarray) -> tuple[Mixture, Tensor]:
-    """What M says of every next moment of real films, told the truth until then, and the z that then came.
+def latent_films(model: VMC, frames: np.ndarray, generator: torch.Generator | None = None) -> Tensor:
+    """What V makes of films: z of every frame, (N, T, Z); its mean, or a draw where there is a generator.
 
-    frames: uint8 (N, T, H, W, 3); actions: (N, T - 1). Returns the mixtures, (N, T - 1, Z, K) each, and z as V's mean,
-    (N, T - 1, Z).
+    frames: uint8 (N, T, H, W, 3).
     """
-    z, _ = model.v.encode(to_model(frames).flatten(0, 1))
-    z = z.unflatten(0, frames.shape[:2])  # (N * T, Z) -> (N, T, Z)
-    told = torch.nn.functional.one_hot(torch.from_numpy(actions).long(), model.config.m.actions).float()
-    return model.m.film(z[:, :-1], told).mixture, z[:, 1:]
+    pairs = [model.v.encode(to_model(film)) for film in frames]
+    mu, logvar = (torch.stack(part) for part in zip(*pairs, strict=True))
+    return reparameterise(mu, logvar, generator)
+
+
+@torch.no_grad()
+def said_of(model: VMC, z: Tensor, actions: np.ndarray) -> Mixture:
+    """What M says of every next moment of real films, told the truth until then.
+
+    z: (N, T, Z), see ``latent_films``; actions: whole numbers (N, T - 1). Returns the mixtures of z[:, 1:], each
+    (N, T - 1, Z, K).
+    """
+    told = one_hot(torch.from_numpy(np.asarray(actions)).long(), model.config.m.actions).float()
+    return model.m.film(z[:, :-1], told).mixture
