@@ -36,10 +36,9 @@ class VMCTrain(TrainConfig):
 
     population: Annotated[int, Field(ge=4, description="candidates of C in a generation")] = 32
     lives: Annotated[int, Field(ge=1, description="real episodes of each candidate")] = 4
-    generations: Annotated[int, Field(ge=1, description="of a controller in the real world")] = 80
+    generations: Annotated[int, Field(ge=1, description="of every controller, wherever it lives")] = 200
     dream_lives: Annotated[int, Field(ge=1, description="dreams of each candidate")] = 64
     dream_steps: Annotated[int, Field(ge=1, description="of a dream: M has learned from films of 32 frames")] = 32
-    dream_generations: Annotated[int, Field(ge=1)] = 200
     discount: Annotated[float, Field(gt=0.0, le=1.0, description="of a dreamed reward, a step of waiting")] = 0.95
     spread: Annotated[float, Field(gt=0.0, description="how far the first generation of C strays")] = 0.3
     steps_v: Annotated[int, Field(ge=1, description="updates of V")]
@@ -117,10 +116,8 @@ def finish(
     for index, name in enumerate(model.c.names):
         start, dreamed = time.monotonic(), name.startswith("dream")
         settings = ControllerTraining(
-            population=train.population, sigma=train.spread, seed=train.seed,
-            lives=train.dream_lives if dreamed else train.lives,
-            steps=train.dream_steps if dreamed else EPISODE,
-            generations=train.dream_generations if dreamed else train.generations,
+            population=train.population, generations=train.generations, sigma=train.spread, seed=train.seed,
+            lives=train.dream_lives if dreamed else train.lives, steps=train.dream_steps if dreamed else EPISODE,
         )  # fmt: skip
 
         def told(done: int, row: dict[str, float], mean: np.ndarray, name: str = name, start: float = start) -> None:
