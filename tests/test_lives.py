@@ -8,7 +8,7 @@ import torch
 
 from course_lib.exam.intervals import bootstrap_interval
 from course_lib.models.dream_env import ControllerPolicy
-from course_lib.models.vmc import VMC
+from course_lib.models.vmc import VMC, Dream
 from course_lib.planning.controller import (
     ControllerTraining,
     as_weights,
@@ -16,7 +16,7 @@ from course_lib.planning.controller import (
     real_returns,
     train_controller,
 )
-from course_lib.planning.lives import DreamWorld, RealWorld, live, returns_of
+from course_lib.planning.lives import DreamWorld, RealWorld, beginnings, live, returns_of
 from course_lib.training import get_recipe, load_config
 from course_lib.training.checkpoints import build
 from course_lib.worlds.films import load_films
@@ -87,6 +87,57 @@ def test_the_reward_of_a_dream_is_what_m_expects(model: VMC, first: torch.Tensor
         state, rewards = world.step(actions)
         torch.testing.assert_close(rewards, said.reward.sigmoid())
         assert ((rewards > 0) & (rewards < 1)).all(), "an expectation of something that is 0 or 1"
+
+
+def test_dreams_begin_where_v_and_m_stood_in_the_films(model: VMC) -> None:
+    films = load_films("goal", split="train", count=3, length=6)
+    starts = beginnings(model, films.frames, films.actions)
+    assert len(starts) == 3 * 5
+    places = []
+    for pictures, actions in zip(films.frames, films.actions, strict=True):
+        film = to_model(pictures)
+        for t in range(5):
+            with torch.no_grad():
+                stood = model.encode(film[None, : t + 1], torch.from_numpy(actions[None, :t]).long() if t else None)
+            pairs = ((starts.z, stood.z), (starts.h, stood.h), (starts.c, stood.c))
+            away = sum((here - there).abs().sum(1) for here, there in pairs)
+            assert away.min() < 1e-3
+            places.append(int(away.argmin()))
+    assert sorted(places) == list(range(15)) and places != sorted(places), "each once, and not film after film"
+    again, other = (beginnings(model, films.frames, films.actions, seed=seed) for seed in (0, 1))
+    assert torch.equal(again.z, starts.z) and not torch.equal(other.z, starts.z)
+
+
+class Scripted:
+    """A model whose dreams pay what a table says, (steps, games)."""
+
+    def __init__(self, table: list[list[float]]) -> None:
+        self.table = torch.tensor(table)
+
+    def predict(self, state: Dream, actions: torch.Tensor, **_: object) -> Dream:
+        step = int(state.z[0, 0])
+        return Dream(state.z + 1, state.h, state.c, self.table[step], state.over)
+
+
+def paid(**settings: object) -> torch.Tensor:
+    """What four games are paid in three steps, (3, 4). The first: no star, a star, another. Then: a star at once; small
+    doubts only; a doubt, then a star in the last step."""
+    model = Scripted([[0.1, 0.9, 0.5, 0.4], [0.8, 0.9, 0.5, 0.0], [0.7, 0.9, 0.5, 1.0]])
+    start = Dream(*(torch.zeros(4, 1) for _ in range(3)), *(torch.zeros(4) for _ in range(2)))
+    world = DreamWorld(model, start, **settings)
+    world.begin(np.arange(4))
+    return torch.stack([world.step(torch.zeros(4, dtype=torch.long))[1] for _ in range(3)])
+
+
+def test_a_dream_counts_up_to_its_first_star_and_a_doubt_is_none() -> None:
+    counted = paid(until_reward=True, discount=0.5)
+    torch.testing.assert_close(counted, torch.tensor([[0.0, 1, 0, 0], [0.5, 0, 0, 0], [0.0, 0, 0, 0.25]]))
+    torch.testing.assert_close(paid(until_reward=True).sum(0), torch.tensor([1.0, 1, 0, 1]))
+
+
+def test_a_plain_dream_pays_every_expectation() -> None:
+    torch.testing.assert_close(paid()[:, 0], torch.tensor([0.1, 0.8, 0.7]))
+    torch.testing.assert_close(paid(discount=0.5)[:, 1], torch.tensor([0.9, 0.45, 0.225]))
 
 
 def test_a_dream_of_two_thousand_steps_does_not_grow(model: VMC, first: torch.Tensor) -> None:

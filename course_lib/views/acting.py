@@ -86,7 +86,7 @@ def _frame(world: DreamWorld | RealWorld) -> np.ndarray | None:
 
 def both_lives(
     model: VMC, controller: str, episode: int = 0, *, untrained: VMC | None = None, temperature: float = 1.0,
-    steps: int = 96,
+    steps: int = 88,
 ) -> Figure:  # fmt: skip
     """One controller in the real episode and in the dream that begins with the same frame, as two strips.
 
@@ -98,7 +98,7 @@ def both_lives(
     real = real_life(who, weights, episode, steps=steps)
     dream = dream_life(who, weights, first_frame(episode), temperature=temperature, steps=steps, seed=episode)
     title = f"“{controller}” in {steps} steps: {real.stars:.0f} real stars, {dream.stars:.1f} dreamed ones"
-    return strips({"real": real.frames, "dream": dream.frames}, every=max(1, steps // 12), title=title)
+    return strips({"real": real.frames, "dream": dream.frames}, every=max(1, steps // 11), title=title)
 
 
 class ControllerPlayer:
