@@ -79,7 +79,7 @@ def _sweep(entrant: Entrant, room: Room, returns: dict[str, np.ndarray], where: 
     table = np.stack([returns[name] for _, name in warm])  # (temperatures, EPISODES)
     rng = room.rng(6)
     best = np.array([table[:, rng.integers(EPISODES, size=EPISODES)].mean(axis=1).argmax() for _ in range(2000)])
-    inner = (best > 0) & (best < len(warm) - 1)
+    inner = ((best > 0) & (best < len(warm) - 1)).astype(float)
     value = table.mean(axis=1).argmax()
     yield entrant.row(
         room, where, "sweep_inner_maximum", unit="", value=float(0 < value < len(warm) - 1),

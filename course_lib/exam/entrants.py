@@ -198,6 +198,7 @@ ENTRANTS: dict[str, Callable[[], Entrant]] = {
     "untrained": _untrained,
     "copy-last": lambda: _extrapolation("copy-last", 0.0),
     "linear": lambda: _extrapolation("linear", 1.0),
+    "vmc": _vmc,
     "vae": lambda: _vae("cpu", "simple"),
     "vae-rich": lambda: _vae("cpu-rich", "rich"),
 }

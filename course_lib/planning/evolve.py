@@ -11,6 +11,7 @@ numbers, so it is told again what it was told before and stands where it stood, 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,13 +31,18 @@ class EvolutionError(ValueError):
 
 @dataclass
 class Evolution:
-    """What came out. mean: the centre of the last generation (D,), the usual answer where returns are noisy; best: the
-    candidate with the best single return. rows: for each generation its mean, best and spread of returns, and sigma."""
+    """What came out.
+
+    mean: the centre of the last generation (D,), the usual answer where returns are noisy; best: the candidate with the
+    best single return. rows: for each generation its mean, best and spread of returns, and sigma. seconds: of living,
+    over all parts of a run that was stopped.
+    """
 
     mean: np.ndarray
     best: np.ndarray
     best_return: float
     rows: list[dict[str, float]] = field(default_factory=list)
+    seconds: float = 0.0
 
 
 def evolve(
@@ -59,20 +65,22 @@ def evolve(
     )  # fmt: skip
     settings = {"format": FORMAT, "seed": seed, "population": population, "sigma": sigma,
                 "start": np.asarray(start, dtype=float).tolist()}  # fmt: skip
-    told = _read(keep, settings) if keep is not None and keep.exists() else []
+    told, seconds = _read(keep, settings) if keep is not None and keep.exists() else ([], 0.0)
     result = Evolution(np.asarray(start, dtype=float), np.asarray(start, dtype=float), -np.inf)
     for generation in range(generations):
         candidates = np.asarray(strategy.ask())
         if generation < len(told):
             returns = np.asarray(told[generation])
         else:
+            start = time.monotonic()
             returns = np.asarray(evaluate(candidates, generation), dtype=float)
+            seconds += time.monotonic() - start
             if returns.shape != (population,) or not np.isfinite(returns).all():
                 raise ValueError(f"{population} finite returns are needed, one for each candidate, got {returns}")
             told.append(returns.tolist())
             if keep is not None:
                 with atomic_file(keep) as file:
-                    file.write(json.dumps(settings | {"returns": told}).encode())
+                    file.write(json.dumps(settings | {"returns": told, "seconds": seconds}).encode())
         strategy.tell(list(candidates), list(-returns))  # the strategy looks for the least
         if returns.max() > result.best_return:
             result.best, result.best_return = candidates[returns.argmax()].copy(), float(returns.max())
@@ -82,15 +90,16 @@ def evolve(
         result.rows.append(row)
         if on_generation is not None:
             on_generation(generation + 1, row, result.mean)
+    result.seconds = seconds
     return result
 
 
-def _read(path: Path, settings: dict) -> list[list[float]]:
-    """The returns of the generations that are over. Raises EvolutionError."""
+def _read(path: Path, settings: dict) -> tuple[list[list[float]], float]:
+    """The returns of the generations that are over, and the seconds that they took. Raises EvolutionError."""
     way_out = f"Remove {path} to begin again, or give the settings that it was made with"
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
-        returns = stored.pop("returns")
+        returns, seconds = stored.pop("returns"), float(stored.pop("seconds"))
     except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
         raise EvolutionError(f"{path} cannot be read as a stopped evolution ({error!r}). {way_out}") from None
     other = [key for key in settings if stored.get(key) != settings[key]]
@@ -100,4 +109,4 @@ def _read(path: Path, settings: dict) -> list[list[float]]:
     whole = isinstance(returns, list) and all(isinstance(row, list) and len(row) == population for row in returns)
     if not whole or not all(isinstance(value, float) and np.isfinite(value) for row in returns for value in row):
         raise EvolutionError(f"{path} is damaged: a generation has {population} finite returns. {way_out}")
-    return returns
+    return returns, seconds

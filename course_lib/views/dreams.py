@@ -46,13 +46,45 @@ def dream_films(
         raise ValueError(f"{past + 1} frames were seen, so a dream needs more than {past} actions, not {told.shape[1]}")
     choose = at_temperature(1.0) if choose is None else choose
     state = model.encode(to_model(seen), told[:, :past] if past else None)
-    z, memory, drawn = state.z, Memory(state.h, state.c), []
-    for step, action in enumerate(told[:, past:].unbind(dim=1), start=1):
+    drawn = _go_on(model, state.z, Memory(state.h, state.c), told[:, past:], choose, decode)
+    return np.stack(drawn, axis=1) if drawn else seen[:, :0]
+
+
+@torch.no_grad()
+def dreams_from(
+    model: VMC, films: np.ndarray, actions: np.ndarray, moments: Sequence[tuple[int, int]], steps: int,
+    choose: Choose | None = None,
+) -> np.ndarray:  # fmt: skip
+    """Dreams that begin inside long films: V and M follow film n up to its frame t, for each moment (n, t).
+
+    films: uint8 (N, T, H, W, 3); actions: whole numbers (N, T - 1). Returns uint8 (len(moments), steps, H, W, 3).
+    Raises ValueError for no moment, or one with fewer than ``steps`` actions after it.
+    """
+    if not moments or max(t for _, t in moments) + steps > actions.shape[1]:
+        raise ValueError(f"a dream of {steps} steps needs as many actions after each of its moments")
+    told, z = torch.from_numpy(np.asarray(actions)).long(), latent_films(model, films)
+    vectors, memory = one_hot(told, model.config.m.actions).float(), model.m.begin(len(films))
+    start: dict[tuple[int, int], tuple[Tensor, ...]] = {}
+    for t in range(max(t for _, t in moments) + 1):
+        start |= {(n, t): (z[n, t], memory.h[n], memory.c[n]) for n in {n for n, when in moments if when == t}}
+        _, memory = model.m.step(z[:, t], vectors[:, t], memory)
+    z, h, c = (torch.stack(part) for part in zip(*(start[moment] for moment in moments), strict=True))
+    keys = torch.stack([told[n, t : t + steps] for n, t in moments])  # (M, steps)
+    choose = at_temperature(1.0) if choose is None else choose
+    return np.stack(_go_on(model, z, Memory(h, c), keys, choose, None), axis=1)
+
+
+def _go_on(
+    model: VMC, z: Tensor, memory: Memory, actions: Tensor, choose: Choose, decode: Sequence[int] | None
+) -> list[np.ndarray]:
+    """The dreamed frames of some steps, each uint8 (N, H, W, 3)."""
+    drawn = []
+    for step, action in enumerate(actions.unbind(dim=1), start=1):
         said, memory = model.m.step(z, one_hot(action, model.config.m.actions).float(), memory)
         z = choose(said.mixture)
         if decode is None or step in decode:
             drawn.append(to_uint8(model.v.decode(z)))
-    return np.stack(drawn, axis=1) if drawn else seen[:, :0]
+    return drawn
 
 
 def one_dream(model: VMC, seen: np.ndarray, actions: np.ndarray, choose: Choose | None = None) -> np.ndarray:

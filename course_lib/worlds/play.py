@@ -58,8 +58,8 @@ class EnvPlayer:
     @property
     def caption(self) -> str:
         """What stands below the picture."""
-        before = "" if self.last is None else f" (before: {self.last:g})"
-        return f"episode {self.episode + 1}, score {self.score:g}{before}"
+        score, before = (None if value is None else f"{round(value, 1):g}" for value in (self.score, self.last))
+        return f"episode {self.episode + 1}, score {score}" + ("" if before is None else f" (before: {before})")
 
     def reset(self) -> NDArray[np.uint8]:
         """Begin the first episode again; its first picture."""

@@ -130,7 +130,7 @@ def finish(
                                  keep=folder / f"evolution-{name.replace(' ', '-')}.json")  # fmt: skip
         model.c.weights[index] = as_weights(model, found.mean)
         facts[name] = {
-            "generations": len(found.rows), "minutes": round((time.monotonic() - start) / 60, 2),
+            "generations": len(found.rows), "minutes": round(found.seconds / 60, 2),
             "mean_returns": [round(row["mean"], 3) for row in found.rows],
         }  # fmt: skip
     return {"controllers": facts}
@@ -165,6 +165,5 @@ recipe = Recipe(
     phases=phases,
     finish=finish,
     parts={"v": lambda model: model.v, "m": lambda model: model.m, "c": lambda model: model.c},
-    ship=(),
     published=4_348_547 + 422_368 + 867,  # Ha & Schmidhuber 2018, appendices A.1 to A.3
 )
