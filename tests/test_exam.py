@@ -361,6 +361,19 @@ def test_reserved_films_are_asked_about_and_the_yardsticks_know_them() -> None:
     assert row.split == "simple-fast/test" and row.value == pytest.approx(row.controls["reader_floor"], abs=1e-6)
 
 
+def test_the_agent_that_dreams_is_examined_with_its_untrained_twin_and_its_controllers() -> None:
+    report = examine([get_entrant("vmc")], Room(count=60), questions=["prediction", "surprise", "acting"])
+    ratio = report["vmc", "dream_position_error_ratio_t10"]
+    assert ratio.passed and ratio.controls["untrained"] > 1.0 and ratio.controls["shuffled_actions"] > ratio.high
+    turned = report["vmc", "surprise_turned_back_accuracy"]
+    assert turned.low > max(turned.controls["pixel_difference"], turned.controls["untrained"], 0.5)
+    alone = report["vmc", "dream_return_alone"]
+    assert alone.low > max(alone.controls[who] for who in ("random", "stands_still", "untrained_m"))
+    rows = {row.question: row for row in report.rows}
+    assert {"real_return", "reservoir_return", "dream_return", "sweep_inner_maximum"} <= set(rows)
+    print([(row.question, row.value, row.low, row.high, row.passed) for row in report.rows if row.bar])
+
+
 def test_the_shipped_models_stand_in_the_exam_with_their_provenance() -> None:
     assert {"reader", "vae", "vae-rich"} <= set(entrant_names())
     report = examine([get_entrant("vae")], Room(count=20))
