@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import csv
 import time
 from pathlib import Path
@@ -415,6 +416,32 @@ def test_a_file_too_large_for_the_course_is_refused(monkeypatch: pytest.MonkeyPa
     assert not list(tmp_path.rglob("*.safetensors"))
 
 
+def test_large_weights_lie_in_several_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(checkpoints, "CHECKPOINTS", tmp_path)
+    monkeypatch.setattr(checkpoints, "LARGEST", 64 * 1024 + 2)  # two bytes of tensors a file
+    recipe, history = line_recipe(half=frozenset({("line", "tiny")})), run()
+    files = save_checkpoint(history.model, recipe, "tiny", about=history.about())
+    assert len(files) > 1 and files[1].name == "line-tiny-2.safetensors"
+    loaded = load_checkpoint(recipe, size="tiny")
+    for (name, mine), theirs in zip(loaded.named_parameters(), history.model.parameters(), strict=True):
+        assert mine.dtype == torch.float32 and torch.equal(mine, theirs.half().float()), name
+    files[1].write_bytes(files[1].read_bytes()[:-1])
+    with pytest.raises(CheckpointError, match="line-tiny-2.safetensors is cut short"):
+        load_checkpoint(recipe, size="tiny")
+    files[1].unlink()
+    with pytest.raises(CheckpointError, match="there is no .*line-tiny-2.safetensors"):
+        load_checkpoint(recipe, size="tiny")
+
+
+@pytest.mark.parametrize("more", [3, [{"file": "x"}], [{"file": "../x", "bytes": 1, "sha256": "0"}]])
+def test_a_damaged_list_of_files_is_named(tmp_path: Path, more: Any) -> None:
+    recipe, _ = stored(tmp_path)
+    record = tmp_path / "line-tiny.json"
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"more": more}))
+    with pytest.raises(CheckpointError, match="further file"):
+        load_checkpoint(recipe, size="tiny", folder=tmp_path)
+
+
 def test_a_write_that_fails_leaves_the_old_file_and_no_rubbish(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     path = tmp_path / "weights"
     checkpoints.write_atomically(path, b"old")
@@ -436,10 +463,13 @@ def test_a_checkpoint_of_the_course_is_whole_and_made_by_its_configuration(name:
     load_checkpoint(name, size=size)
     for part in get_recipe(name).part_names():
         weights, _ = checkpoints.paths(name, size, part)
-        assert weights.stat().st_size <= checkpoints.LARGEST
-        made_by = provenance(name, size=size, part=part)["configuration"]
-        now = load_config(name, size).model_dump(mode="json", include={"model", "data", "train"})
-        assert made_by == now, "the configuration has changed since: make checkpoints"
+        facts, now = provenance(name, size=size, part=part), load_config(name, size)
+        for file in [weights, *(weights.with_name(piece["file"]) for piece in facts.get("more", []))]:
+            assert file.stat().st_size <= checkpoints.LARGEST
+        # Read as a configuration is: a key that is younger than the checkpoint has the value that it had without it.
+        made_by = type(now).model_validate_json(json.dumps(facts["configuration"]))
+        for group in ("model", "data", "train"):
+            assert getattr(made_by, group).model_dump() == getattr(now, group).model_dump(), "changed: make checkpoints"
 
 
 # ----------------------------------------------------------------------------------------------------------------- VAE

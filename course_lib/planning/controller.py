@@ -8,15 +8,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from course_lib.models.base import Strict
-from course_lib.models.vmc import VMC
+from course_lib.models.vmc import VMC, Dream
 from course_lib.planning.evolve import Evolution, evolve
 from course_lib.planning.lives import EPISODE, DreamWorld, RealWorld, World, live, returns_of
+
+
+class Inputs(NamedTuple):
+    """What z and h are like, number by number: evolution then strays equally far along each. Each (Z + H,)."""
+
+    mean: Tensor
+    std: Tensor
+
+
+def inputs_of(states: Dream) -> Inputs:
+    """The mean and spread of what C would read in these states; a number that hardly moves counts as it is."""
+    read = torch.cat([states.z, states.h], dim=1)
+    std = read.std(dim=0)
+    return Inputs(read.mean(dim=0), torch.where(std > 1e-3, std, torch.ones_like(std)))
 
 
 class ControllerTraining(Strict):
@@ -32,27 +47,37 @@ class ControllerTraining(Strict):
 
 def train_controller(
     model: VMC, world: World, settings: ControllerTraining, *,
+    inputs: Inputs | None = None,
     on_generation: Callable[[int, dict[str, float], np.ndarray], None] | None = None, keep: Path | None = None,
 ) -> Evolution:  # fmt: skip
     """Evolve C in a world; ``result.mean`` holds its weights, flat: see ``as_weights``.
 
-    keep: a JSON file to stop and go on from; see ``evolve``.
+    inputs: look for the weights of standardised inputs, (x - mean) / std: the same linear controllers, in other
+    coordinates. keep: a JSON file to stop and go on from; see ``evolve``.
     """
-    outputs, inputs = model.c.weights.shape[1:]
+    outputs, numbers = model.c.weights.shape[1:]
 
     def evaluate(candidates: np.ndarray, generation: int) -> np.ndarray:
         seeds = generation * settings.lives + np.arange(settings.lives)
-        return returns_of(world, candidates, outputs, seeds, steps=settings.steps)
+        flat = np.stack([as_weights(model, each, inputs).flatten().numpy() for each in candidates])
+        return returns_of(world, flat, outputs, seeds, steps=settings.steps)
 
     return evolve(
-        evaluate, np.zeros(outputs * inputs), sigma=settings.sigma, population=settings.population,
+        evaluate, np.zeros(outputs * numbers), sigma=settings.sigma, population=settings.population,
         generations=settings.generations, seed=settings.seed, on_generation=on_generation, keep=keep,
     )  # fmt: skip
 
 
-def as_weights(model: VMC, flat: np.ndarray) -> Tensor:
-    """Evolved numbers as a controller's weights, (A, Z + H + 1)."""
-    return torch.from_numpy(flat).float().reshape(model.c.weights.shape[1:])
+def as_weights(model: VMC, flat: np.ndarray, inputs: Inputs | None = None) -> Tensor:
+    """Evolved numbers as a controller's weights, (A, Z + H + 1). inputs: the coordinates that they were found in.
+
+    W (x - mean) / std + b is (W / std) x + (b - (W / std) mean).
+    """
+    weights = torch.from_numpy(flat).float().reshape(model.c.weights.shape[1:])
+    if inputs is None:
+        return weights
+    scaled = weights[:, :-1] / inputs.std
+    return torch.cat([scaled, weights[:, -1:] - (scaled @ inputs.mean)[:, None]], dim=1)
 
 
 def real_returns(

@@ -3,6 +3,8 @@
 A checkpoint is two files, ``<part>-<size>.safetensors`` with the weights and ``<part>-<size>.json`` beside it, which
 says which commit, configuration, data, seed, steps and minutes made them. Those that come with the course lie in
 ``data/checkpoints/<model>/``. Both are written atomically: a file is either the old one or the new one, never half.
+Weights that come with the course and fill more than one file of 8 MiB lie in several, ``<part>-<size>-2.safetensors``
+and so on; the provenance lists them.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -60,11 +63,14 @@ def save_checkpoint(
         weights, record = paths(recipe.name, size, part, folder)
         state = recipe.part(model, part).state_dict()
         tensors = {key: value.detach().cpu().contiguous() for key, value in state.items()}
-        content = pack(tensors)
-        if folder is None and len(content) > LARGEST:
+        if (part, size) in recipe.half:
+            tensors = {key: value.half() if value.is_floating_point() else value for key, value in tensors.items()}
+        contents = [pack(piece) for piece in _pieces(tensors, LARGEST if folder is None else sys.maxsize)]
+        names = [weights, *(_further(weights, number) for number in range(2, len(contents) + 1))]
+        if folder is None and max(map(len, contents)) > LARGEST:
             raise CheckpointError(
-                f"{weights} would hold {len(content) / 2**20:.1f} MiB; a checkpoint that comes with the course has at "
-                f"most {LARGEST / 2**20:.0f}: store it in a folder of your own"
+                f"{weights} would hold {max(map(len, contents)) / 2**20:.1f} MiB in one tensor; a file that comes with "
+                f"the course has at most {LARGEST / 2**20:.0f}: store it in a folder of your own"
             )
         facts = {
             "model": recipe.name,
@@ -74,17 +80,40 @@ def save_checkpoint(
             **_commit(),
             "torch": torch.__version__,
             "parameters": sum(value.numel() for value in tensors.values()),
-            "bytes": len(content),
-            "sha256": hashlib.sha256(content).hexdigest(),
+            **_fingerprint(contents[0]),
         }
+        if len(contents) > 1:
+            more = zip(names[1:], contents[1:], strict=True)
+            facts["more"] = [{"file": path.name, **_fingerprint(content)} for path, content in more]
         # The record is on its way to the disk before the weights take their place: where there is no room for both, the
         # old pair stays as it is, rather than new weights beside an old record.
         with atomic_file(record) as beside:
             beside.write((json.dumps(facts, indent=2) + "\n").encode())
             beside.flush()
-            write_atomically(weights, content)
-        written.append(weights)
+            for path, content in zip(names, contents, strict=True):
+                write_atomically(path, content)
+        written += names
     return written
+
+
+def _pieces(tensors: dict[str, Tensor], most: int) -> list[dict[str, Tensor]]:
+    """Tensors in their order, in groups of at most so many bytes with some room for a file's header."""
+    pieces: list[dict[str, Tensor]] = [{}]
+    room = most - 64 * 1024
+    for key, value in tensors.items():
+        held = sum(other.numel() * other.element_size() for other in pieces[-1].values())
+        if pieces[-1] and held + value.numel() * value.element_size() > room:
+            pieces.append({})
+        pieces[-1][key] = value
+    return pieces
+
+
+def _further(weights: Path, number: int) -> Path:
+    return weights.with_name(f"{weights.stem}-{number}{weights.suffix}")
+
+
+def _fingerprint(content: bytes) -> dict[str, Any]:
+    return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
 
 def provenance(
@@ -132,10 +161,25 @@ def load_checkpoint(
             f"{_way_out(recipe, size, folder)}"
         ) from None
     for item in wanted:
-        weights, _ = paths(recipe.name, size, item, folder)
-        _fill(recipe.part(model, item), _read(weights, records[item], _way_out(recipe, size, folder)), weights,
-              _way_out(recipe, size, folder))  # fmt: skip
+        weights, record = paths(recipe.name, size, item, folder)
+        way_out = _way_out(recipe, size, folder)
+        tensors = _read(weights, records[item], way_out)
+        for piece in _listed(records[item], record, way_out):
+            tensors |= _read(weights.with_name(piece["file"]), piece, way_out)
+        _fill(recipe.part(model, item), tensors, weights, way_out)
     return (recipe.part(model, part) if part else model).eval()
+
+
+def _listed(facts: dict[str, Any], record: Path, way_out: str) -> list[dict[str, Any]]:
+    """The further files of a checkpoint as its provenance lists them. Raises CheckpointError for no such list."""
+    kinds = {"file": str, "bytes": int, "sha256": str}
+    pieces = facts.get("more", [])
+    for piece in pieces if isinstance(pieces, list) else [pieces]:
+        if not isinstance(piece, dict) or any(not isinstance(piece.get(key), kind) for key, kind in kinds.items()):
+            raise CheckpointError(f"{record} lists {piece!r} as a further file of weights. {way_out}")
+        if Path(piece["file"]).name != piece["file"]:
+            raise CheckpointError(f"{record} lists a further file outside its folder: {piece['file']!r}. {way_out}")
+    return pieces
 
 
 def build(recipe: Recipe, config: Any, seed: int = 0) -> nn.Module:

@@ -80,6 +80,7 @@ class Recipe:
     ahead): so the generator's state is all that a run needs to go on. Every process draws the same global batch.
     parts: what is stored in a file of its own, each a module of the model.
     ship: the sizes whose checkpoints come with the course.
+    half: parts and sizes, ``("v", "cpu-carracing")``, whose weights are stored as 16-bit floats to keep them small.
     finish: what comes after the last step and is no gradient's work (the evolution of a controller): ``(model, config,
     data, folder, tell) -> facts`` for the provenance. It keeps what it needs to go on from in the folder.
     published: the paper's count of parameters, to hold the size "paper" against.
@@ -96,6 +97,7 @@ class Recipe:
     phases: Callable[[nn.Module, RunConfig], list[Phase]] = one_phase
     parts: Mapping[str, Callable[[nn.Module], nn.Module]] = field(default_factory=dict)
     ship: tuple[str, ...] = ("cpu",)
+    half: frozenset[tuple[str, str]] = frozenset()
     finish: Callable[[nn.Module, RunConfig, Data, Path, Callable[[str], None]], dict[str, Any]] | None = None
     published: int | None = None
     paper: bool = True

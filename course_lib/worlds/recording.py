@@ -16,6 +16,7 @@ import json
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -182,12 +183,14 @@ def area_resize(frames: np.ndarray, size: int | tuple[int, int]) -> np.ndarray:
         raise ValueError(
             f"averaging over areas only shrinks: {frames.shape[-3]}x{frames.shape[-2]} to {height}x{width}"
         )
-    rows, columns = _overlap(frames.shape[-3], height), _overlap(frames.shape[-2], width)
-    mean = np.einsum("ph,...hwc,qw->...pqc", rows, frames.astype(np.float64), columns, optimize=True)
+    rows, columns = overlap(frames.shape[-3], height), overlap(frames.shape[-2], width)
+    tall = rows @ frames.reshape(*frames.shape[:-2], -1).astype(np.float64)  # (p, H) @ (..., H, W * 3)
+    mean = columns @ tall.reshape(*tall.shape[:-1], -1, 3)  # (q, W) @ (..., p, W, 3) -> (..., p, q, 3)
     return np.floor(mean + 0.5 - 1e-9).astype(np.uint8)  # the tiny step back keeps 127.5 from depending on round-off
 
 
-def _overlap(old: int, new: int) -> np.ndarray:
+@lru_cache(maxsize=16)
+def overlap(old: int, new: int) -> np.ndarray:
     """Row p holds the share of each old pixel in new pixel p, ``(new, old)``; each row adds up to 1."""
     edges = np.arange(new + 1) * (old / new)
     left, right = edges[:-1, None], edges[1:, None]

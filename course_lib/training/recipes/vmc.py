@@ -16,13 +16,15 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from course_lib.models.vmc import VMC, Dream, VMCConfig
-from course_lib.planning.controller import ControllerTraining, as_weights, train_controller
+from course_lib.planning.controller import ControllerTraining, as_weights, inputs_of, train_controller
 from course_lib.planning.lives import EPISODE, DreamWorld, RealWorld, World, beginnings
+from course_lib.planning.racing import RaceWorld
 from course_lib.training.config import RunConfig, TrainConfig
-from course_lib.training.data import FilmData
+from course_lib.training.data import CARRACING, FilmData
 from course_lib.training.registry import Data, Phase, Recipe
 from course_lib.worlds.films import Films, load_films
 from course_lib.worlds.frames import to_model
+from course_lib.worlds.race_films import load_races
 
 
 class VMCData(FilmData):
@@ -40,6 +42,9 @@ class VMCTrain(TrainConfig):
     dream_lives: Annotated[int, Field(ge=1, description="dreams of each candidate")] = 64
     dream_steps: Annotated[int, Field(ge=1, description="of a dream: M has learned from films of 32 frames")] = 32
     discount: Annotated[float, Field(gt=0.0, le=1.0, description="of a dreamed reward, a step of waiting")] = 0.95
+    life: Annotated[int, Field(ge=1, description="steps of a real life; in a race, decisions")] = EPISODE
+    patience: Annotated[int, Field(ge=1, description="a race ends after so many decisions that bring nothing")] = 25
+    standardise: Annotated[bool, Field(description="whether C evolves on inputs of mean 0 and spread 1")] = False
     spread: Annotated[float, Field(gt=0.0, description="how far the first generation of C strays")] = 0.3
     steps_v: Annotated[int, Field(ge=1, description="updates of V")]
     learning_rate_v: Annotated[float, Field(gt=0.0, le=1.0)] = 1.5e-3
@@ -49,8 +54,13 @@ class VMCTrain(TrainConfig):
 def load(config: RunConfig, given: Any) -> Data:
     """Films as arrays frames (N, T, H, W, 3), actions and rewards (N, T - 1). given: ``Films`` to use instead.
 
+    count is films of the Playground, or episodes of CarRacing, which are cut into five films each.
     Raises TypeError for anything else that is given, ValueError for films that are held out.
     """
+    if given is None and config.data.films == CARRACING:
+        races = load_races(config.data.count)
+        arrays = {"frames": races.frames, "actions": races.actions, "rewards": races.rewards}
+        return Data(arrays, f"{len(races)} films of CarRacing-v3 from {config.data.count} episodes, train", races.hash)
     if given is None:
         given = load_films(config.data.films, split="train", count=config.data.count, size=config.model.v.frame_size)
     if not isinstance(given, Films):
@@ -75,13 +85,14 @@ def films_as_v_sees_them(
 ) -> Iterator[dict[str, Tensor]]:
     """Endless batches of whole films for M: V's mu and logvar, looked at once, with actions and rewards.
 
-    The Playground's episodes are cut off and never end by themselves, so ``over`` is 0 throughout.
+    The Playground's episodes are cut off and never end by themselves, so ``over`` is 0 throughout; so it is in races,
+    whose films hold no end.
     """
     mu, logvar = latents(model, data.arrays["frames"])
-    actions, rewards = (torch.from_numpy(data.arrays[name]) for name in ("actions", "rewards"))
+    actions, rewards = (torch.from_numpy(np.array(data.arrays[name])) for name in ("actions", "rewards"))
     while True:
         rows = torch.randint(len(mu), (config.data.film_batch,), generator=generator)
-        yield {"mu": mu[rows], "logvar": logvar[rows], "actions": actions[rows].long(), "rewards": rewards[rows],
+        yield {"mu": mu[rows], "logvar": logvar[rows], "actions": actions[rows], "rewards": rewards[rows],
                "over": torch.zeros_like(rewards[rows])}  # fmt: skip
 
 
@@ -111,13 +122,13 @@ def finish(
     The weights are put into the model. Each evolution keeps a JSON file in the folder, and goes on from it.
     """
     train, facts = config.train, {}
-    some = slice(0, 1000)
-    starts = beginnings(model, data.arrays["frames"][some], data.arrays["actions"][some], seed=train.seed)
+    some = slice(0, 1000 if model.config.control == "discrete" else 100)
+    starts = _as_known_by(model, data, some, train.seed)
     for index, name in enumerate(model.c.names):
         start, dreamed = time.monotonic(), name.startswith("dream")
         settings = ControllerTraining(
             population=train.population, generations=train.generations, sigma=train.spread, seed=train.seed,
-            lives=train.dream_lives if dreamed else train.lives, steps=train.dream_steps if dreamed else EPISODE,
+            lives=train.dream_lives if dreamed else train.lives, steps=train.dream_steps if dreamed else train.life,
         )  # fmt: skip
 
         def told(done: int, row: dict[str, float], mean: np.ndarray, name: str = name, start: float = start) -> None:
@@ -125,10 +136,11 @@ def finish(
                 tell(f"C in {name}: generation {done}, {time.monotonic() - start:.0f} s, "
                      f"returns {row['mean']:.2f} on average, {row['best']:.2f} at best")  # fmt: skip
 
-        world = world_of(name, model, starts, train.discount)
-        found = train_controller(model, world, settings, on_generation=told,
+        world = world_of(name, model, starts, train)
+        inputs = inputs_of(_as_known_by(world.model, data, some, train.seed)) if train.standardise else None
+        found = train_controller(model, world, settings, inputs=inputs, on_generation=told,
                                  keep=folder / f"evolution-{name.replace(' ', '-')}.json")  # fmt: skip
-        model.c.weights[index] = as_weights(model, found.mean)
+        model.c.weights[index] = as_weights(model, found.mean, inputs)
         facts[name] = {
             "generations": len(found.rows), "minutes": round(found.seconds / 60, 2),
             "mean_returns": [round(row["mean"], 3) for row in found.rows],
@@ -136,21 +148,26 @@ def finish(
     return {"controllers": facts}
 
 
-def world_of(name: str, model: VMC, starts: Dream, discount: float) -> World:
+def _as_known_by(model: VMC, data: Data, some: slice, seed: int) -> Dream:
+    return beginnings(model, data.arrays["frames"][some], data.arrays["actions"][some], seed=seed)
+
+
+def world_of(name: str, model: VMC, starts: Dream, train: VMCTrain) -> World:
     """The world that a controller is named after: "dream 1.0" (at that temperature), "real", or "reservoir".
 
     A reservoir is the real world with an M that has learned nothing: its memory still stirs what it is told into many
-    numbers, and a linear controller may find what it needs among them. starts: where dreams begin. discount: of their
-    rewards, which count up to the first.
+    numbers, and a linear controller may find what it needs among them. starts: where dreams begin.
     Raises ValueError for any other name.
     """
     kind, _, temperature = name.partition(" ")
     if kind == "dream" and temperature.replace(".", "", 1).isdigit():
-        return DreamWorld(model, starts, temperature=float(temperature), until_reward=True, discount=discount)
-    if name == "real":
-        return RealWorld(model)
-    if name == "reservoir":
-        return RealWorld(model.untrained())
+        return DreamWorld(model, starts, temperature=float(temperature), until_reward=True,
+                          discount=train.discount)  # fmt: skip
+    if name in ("real", "reservoir"):
+        who = model if name == "real" else model.untrained()
+        if model.config.control == "car":
+            return RaceWorld(who, decisions=train.life, patience=train.patience)
+        return RealWorld(who)
     raise ValueError(f"no world is called {name!r}; there are 'dream 1.0' (any temperature), 'real' and 'reservoir'")
 
 
@@ -165,5 +182,7 @@ recipe = Recipe(
     phases=phases,
     finish=finish,
     parts={"v": lambda model: model.v, "m": lambda model: model.m, "c": lambda model: model.c},
+    ship=("cpu", "cpu-carracing"),
+    half=frozenset({("v", "cpu-carracing")}),
     published=4_348_547 + 422_368 + 867,  # Ha & Schmidhuber 2018, appendices A.1 to A.3
 )
