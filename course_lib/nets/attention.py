@@ -1,0 +1,133 @@
+"""Attention (注意力), the block that every transformer of this course is built from.
+
+Vaswani et al., Attention Is All You Need, 2017 (arXiv 1706.03762), section 3.2:
+
+    Attention(Q, K, V) = softmax(Q K^T / sqrt(d)) V
+
+Each token asks (its query), offers (its key) and tells (its value); it receives the mean of what all tell, weighted by
+how well their keys answer its query. ``attend`` writes the formula out, to be read; the layers below use torch's
+scaled-dot-product attention, which computes the same without keeping the N x N weights.
+
+QK-norm (Henry et al. 2020, arXiv 2010.04245; Dehghani et al. 2023, arXiv 2302.05442): queries and keys are normalised,
+so that logits cannot grow without bound in long trainings; Genie uses it.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class KeysValues(NamedTuple):
+    """What earlier tokens offered and told, so that a new token need not ask for it again. Each (..., heads, N, d)."""
+
+    keys: Tensor
+    values: Tensor
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """The formula, with its weights. q: (..., N, d), k: (..., M, d), v: (..., M, e) -> (..., N, e), (..., N, M).
+
+    mask: boolean, broadcast to (..., N, M), True where a query may look. Each query must be allowed to look somewhere.
+    """
+    logits = q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])  # (..., N, M)
+    if mask is not None:
+        logits = logits.masked_fill(~mask, -torch.inf)
+    weights = logits.softmax(dim=-1)
+    return weights @ v, weights
+
+
+def causal_mask(queries: int, keys: int | None = None) -> Tensor:
+    """(N, M), True where token n may look at token m: itself and what came before. The last query is the last key."""
+    keys = queries if keys is None else keys
+    return torch.ones(queries, keys, dtype=torch.bool).tril(diagonal=keys - queries)
+
+
+class Attention(nn.Module):
+    """Multi-head attention (section 3.2.2) of tokens among themselves, (..., N, D) -> (..., N, D).
+
+    heads: how many attentions run side by side, each on its own part of the channels. head_size: channels of a key;
+    None for width / heads, as usual (Genie's dynamics model has 128 at another width). causal: tokens look back only.
+    qk_norm: see above.
+    """
+
+    def __init__(
+        self, width: int, heads: int, *, head_size: int | None = None, causal: bool = False, qk_norm: bool = False
+    ) -> None:
+        super().__init__()
+        if head_size is None and width % heads:
+            raise ValueError(f"{heads} heads cannot share {width} channels evenly: choose a divisor, or a head_size")
+        self.heads, self.causal = heads, causal
+        self.head_size = head_size or width // heads
+        self.qkv = nn.Linear(width, 3 * heads * self.head_size, bias=False)
+        self.out = nn.Linear(heads * self.head_size, width, bias=False)
+        self.norm_q = nn.LayerNorm(self.head_size, bias=False) if qk_norm else nn.Identity()
+        self.norm_k = nn.LayerNorm(self.head_size, bias=False) if qk_norm else nn.Identity()
+
+    def split(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values of each head. (..., N, D) -> three times (..., heads, N, d)."""
+        q, k, v = self.qkv(x).unflatten(-1, (3, self.heads, self.head_size)).unbind(dim=-3)  # each (..., N, heads, d)
+        q, k, v = (part.transpose(-2, -3) for part in (q, k, v))  # (..., heads, N, d)
+        return self.norm_q(q), self.norm_k(k), v
+
+    def forward(self, x: Tensor, past: KeysValues | None = None) -> Tensor:
+        """See ``with_memory``; without its memory."""
+        return self.with_memory(x, past)[0]
+
+    def with_memory(self, x: Tensor, past: KeysValues | None = None) -> tuple[Tensor, KeysValues]:
+        """The tokens after they looked around, and the keys and values of all so far.
+
+        past: of earlier tokens; x are then the ones that follow them, and may look at both.
+        """
+        q, k, v = self.split(x)
+        if past is not None:
+            k, v = torch.cat([past.keys, k], dim=-2), torch.cat([past.values, v], dim=-2)
+        fresh = self.causal and q.shape[-2] == k.shape[-2]
+        some = self.causal and not fresh and q.shape[-2] > 1  # one new token may look at everything
+        mask = causal_mask(q.shape[-2], k.shape[-2]).to(x.device) if some else None
+        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=fresh)  # (..., heads, N, d)
+        return self.out(mixed.transpose(-2, -3).flatten(-2)), KeysValues(k, v)  # (..., N, heads * d) -> (..., N, D)
+
+    def weights(self, x: Tensor) -> Tensor:
+        """How much each token looks at each other, (..., heads, N, N); rows add up to 1. For pictures, not for speed."""
+        q, k, v = self.split(x)
+        mask = causal_mask(x.shape[-2]).to(x.device) if self.causal else None
+        return attend(q, k, v, mask)[1]
+
+
+class MLP(nn.Module):
+    """The feed-forward layer (section 3.3): each token by itself, (..., D) -> (..., D)."""
+
+    def __init__(self, width: int, hidden: int | None = None) -> None:
+        super().__init__()
+        hidden = 4 * width if hidden is None else hidden
+        self.wide, self.narrow = nn.Linear(width, hidden), nn.Linear(hidden, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., D) -> (..., D)."""
+        return self.narrow(F.gelu(self.wide(x)))
+
+
+class Block(nn.Module):
+    """A transformer block as in the ViT (arXiv 2010.11929, equations 2 and 3), norms first:
+
+        x = x + Attention(LayerNorm(x))
+        x = x + MLP(LayerNorm(x))
+    """
+
+    def __init__(
+        self, width: int, heads: int, *, hidden: int | None = None, causal: bool = False, qk_norm: bool = False
+    ) -> None:
+        super().__init__()
+        self.norm_attention, self.norm_mlp = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.attention = Attention(width, heads, causal=causal, qk_norm=qk_norm)
+        self.mlp = MLP(width, hidden)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., N, D) -> (..., N, D)."""
+        x = x + self.attention(self.norm_attention(x))
+        return x + self.mlp(self.norm_mlp(x))
