@@ -191,6 +191,26 @@ def _vmc() -> Entrant:
     )
 
 
+def _vmc_carracing() -> Entrant:
+    from course_lib.exam.racing import racing
+    from course_lib.training.checkpoints import load_checkpoint, provenance
+
+    facts = provenance("vmc", size="cpu-carracing", part="c")
+    model = load_checkpoint("vmc", size="cpu-carracing")
+    return Entrant(
+        name="vmc-carracing",
+        model=model,
+        trained_on=["carracing/train"],
+        hashes=frozenset({facts["data"]["sha256"]}),
+        checkpoint=facts["sha256"][:12],
+        minutes=facts["minutes"] + facts["controllers"]["real"]["minutes"],
+        untrained=model.untrained(),
+        questions=["racing"],
+        extra={"racing": racing},
+        bars={"carracing_return": 900.0},
+    )
+
+
 ENTRANTS: dict[str, Callable[[], Entrant]] = {
     "reader": _reader,
     "perfect": _perfect,
@@ -199,6 +219,7 @@ ENTRANTS: dict[str, Callable[[], Entrant]] = {
     "copy-last": lambda: _extrapolation("copy-last", 0.0),
     "linear": lambda: _extrapolation("linear", 1.0),
     "vmc": _vmc,
+    "vmc-carracing": _vmc_carracing,
     "vae": lambda: _vae("cpu", "simple"),
     "vae-rich": lambda: _vae("cpu-rich", "rich"),
 }

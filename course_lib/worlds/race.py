@@ -1,8 +1,8 @@
 """CarRacing-v3 driven fast: gymnasium's car and road, and a camera of our own that shows the same picture.
 
-Its physics takes 0.05 milliseconds a step and its picture 5 to 7, most of them for a window of 1000 x 800 pixels that is
-then shrunk to 96 x 96. Evolution needs millions of steps, so here the road is drawn once for each track, as a map seen
-from above, and a picture is a look at that map from where the car is. Only the car itself is drawn anew.
+Its physics takes 0.05 milliseconds a step and its picture 5 to 7, most of them for a window of 1000 x 800 pixels that
+is then shrunk to 96 x 96. Evolution needs millions of steps, so here the road is drawn once for each track, as a map
+seen from above, and a picture is a look at that map from where the car is. Only the car itself is drawn anew.
 
 What is the same: the environment's own object moves, counts the reward and ends the episode. What differs: the map has
 a quarter of a unit a pixel, so edges lie up to an eighth of a unit (a seventh of a pixel at 64 x 64) beside the
@@ -54,8 +54,9 @@ class Track:
         for x in range(-20, 20, 2):  # the lighter patches of grass, as the environment lays them
             for y in range(-20, 20, 2):
                 left, low = GRASS_DIM * x, GRASS_DIM * y
-                patch = [(left, low), (left + GRASS_DIM, low), (left + GRASS_DIM, low + GRASS_DIM), (left, low + GRASS_DIM)]
-                pygame.draw.polygon(ground, env.grass_color, at(patch))
+                right, high = left + GRASS_DIM, low + GRASS_DIM
+                corners = [(left, low), (right, low), (right, high), (left, high)]
+                pygame.draw.polygon(ground, env.grass_color, at(corners))
         for points, colour in env.road_poly:
             pygame.draw.polygon(ground, [int(c) for c in colour], at(points))
         self.colours = pygame.surfarray.array3d(ground)  # (x, y, 3)
@@ -122,16 +123,14 @@ class Race:
         self.seed, self.slow = seed, slow
         self.env = make_carracing()
         self._inner = self.env.unwrapped
-        if not slow:
-            self._inner._render = lambda mode: None  # its physics only
+        self._render = self._inner._render
         self.reset()
 
     def reset(self) -> None:
         """Begin the episode again."""
-        if self.slow:
-            self._seen, _ = self.env.reset(seed=self.seed)
-        else:
-            self._inner.reset(seed=self.seed)
+        self._show(self.slow)
+        self._seen, _ = self._inner.reset(seed=self.seed)
+        if not self.slow:
             self.track = _track(self.seed, self._inner)
         self.taken, self.total, self.over, self.lap = 0, 0.0, False, False
 
@@ -140,16 +139,22 @@ class Race:
         if self.over:
             raise ValueError("this race is over; reset() begins it again")
         action, gained = np.asarray(action, np.float32), 0.0
-        step = self.env.step if self.slow else self._inner.step
-        for _ in range(HELD):
-            seen, reward, ended, _, info = step(action)
-            self._seen, self.taken, gained = seen, self.taken + 1, gained + float(reward)
+        for part in range(HELD):
+            self._show(self.slow and part == HELD - 1)
+            self._seen, reward, ended, _, info = self._inner.step(action)
+            self.taken, gained = self.taken + 1, gained + float(reward)
             self.lap = self.lap or bool(info.get("lap_finished"))
             self.over = ended or self.taken >= STEPS
             if self.over:
                 break
+        if self.slow and self._seen is None:
+            self._seen = self._render("state_pixels")  # it ended in the middle of an action
         self.total += gained
         return gained
+
+    def _show(self, drawn: bool) -> None:
+        """Whether the environment draws its next step: a picture that nobody looks at costs most of the time."""
+        self._inner._render = self._render if drawn else lambda mode: None
 
     def frame(self) -> np.ndarray:
         """What the car's camera sees now, uint8 (64, 64, 3)."""

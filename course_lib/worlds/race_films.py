@@ -3,8 +3,8 @@
 >>> films = load_races(count=400)
 >>> films.frames.shape                  # (2000, 50, 64, 64, 3), uint8, read from the disk as it is needed
 
-Ha & Schmidhuber 2018, section 3.1, let a driver without a plan make 10,000 rollouts. Here ``WanderingDriver`` drives, as
-in data/carracing. An episode of 250 decisions is cut into five films of 50 frames.
+Ha & Schmidhuber 2018, section 3.1, let a driver without a plan make 10,000 rollouts. Here ``WanderingDriver`` drives,
+as in data/carracing. An episode of 250 decisions is cut into five films of 50 frames.
 """
 
 from __future__ import annotations
