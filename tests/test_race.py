@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from course_lib.models.vmc import VMC, Dream, press
-from course_lib.planning.controller import Inputs, as_weights
+from course_lib.planning.controller import as_weights, directions_of
 from course_lib.planning.lives import live
 from course_lib.planning.racing import FIRST_TRACK, RaceWorld
 from course_lib.training import get_recipe, load_config
@@ -90,18 +90,23 @@ def test_who_gives_up_is_charged_with_standing_still(model: VMC) -> None:
     assert (short <= full + 1e-4).all(), "giving up is never worth more than going on standing still"
 
 
-def test_standardised_inputs_are_the_same_linear_controllers(model: VMC) -> None:
+def test_a_controller_along_directions_is_a_linear_controller(model: VMC) -> None:
     chance = torch.Generator().manual_seed(0)
-    read = model.c.weights.shape[2] - 1
-    inputs = Inputs(torch.randn(read, generator=chance), torch.rand(read, generator=chance) + 0.1)
-    flat = np.random.default_rng(0).normal(size=3 * (read + 1))
-    z, h = torch.randn(7, 32, generator=chance), torch.randn(7, read - 32, generator=chance)
-    none = torch.zeros(7)
-    x = (torch.cat([z, h], dim=1) - inputs.mean) / inputs.std
-    plain = as_weights(model, flat)
-    wanted = press(x @ plain[:, :-1].T + plain[:, -1], "car")
+    mixed = torch.randn(4, 8, generator=chance)  # eight numbers of h that are made of four
+    z, h = torch.randn(500, 32, generator=chance), torch.randn(500, 4, generator=chance) @ mixed
+    none = torch.zeros(500)
     state = Dream(z, h, torch.zeros_like(h), none, none)
-    torch.testing.assert_close(model.press(state, as_weights(model, flat, inputs)), wanted, atol=1e-4, rtol=1e-4)
+    found = directions_of(state, 3)
+    read = (torch.cat([z, h], dim=1) - found.mean) @ found.map.T  # (500, 35)
+    torch.testing.assert_close(read.mean(dim=0), torch.zeros(35), atol=1e-4, rtol=0)
+    torch.testing.assert_close(read.std(dim=0), torch.ones(35), atol=0.01, rtol=0)
+    torch.testing.assert_close(torch.corrcoef(read[:, 32:].T), torch.eye(3), atol=1e-3, rtol=0)
+    flat = np.random.default_rng(0).normal(size=3 * 36)
+    plain = as_weights(model, flat)
+    wanted = press(read @ plain[:, :-1].T + plain[:, -1], "car")
+    torch.testing.assert_close(model.press(state, as_weights(model, flat, found)), wanted, atol=1e-4, rtol=1e-4)
+    with pytest.raises(ValueError, match="h has 8 numbers"):
+        directions_of(state, 9)
 
 
 def test_films_of_races_can_be_made_again() -> None:

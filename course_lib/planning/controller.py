@@ -6,6 +6,7 @@ the mean of its returns, and CMA-ES moves on.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -20,18 +21,32 @@ from course_lib.planning.evolve import Evolution, evolve
 from course_lib.planning.lives import EPISODE, DreamWorld, RealWorld, World, live, returns_of
 
 
-class Inputs(NamedTuple):
-    """What z and h are like, number by number: evolution then strays equally far along each. Each (Z + H,)."""
+class Directions(NamedTuple):
+    """The few directions of [z, h] along which a controller is looked for. mean: (Z + H,); map: (K, Z + H).
+
+    The controller reads map @ ([z, h] - mean), K numbers of mean 0 and spread 1. It is still linear in [z, h], and is
+    stored as such: evolution looks in a smaller room of the same house.
+    """
 
     mean: Tensor
-    std: Tensor
+    map: Tensor
 
 
-def inputs_of(states: Dream) -> Inputs:
-    """The mean and spread of what C would read in these states; a number that hardly moves counts as it is."""
+def directions_of(states: Dream, count: int) -> Directions:
+    """Every number of z, and the ``count`` principal directions of h in these states, each scaled to spread 1.
+
+    z comes from a VAE, whose numbers are nearly independent; the numbers of h are not, and evolution, which strays
+    equally far along each weight, wastes most of its candidates on directions in which h hardly moves.
+    Raises ValueError for more directions than h has numbers.
+    """
+    if not 0 <= count <= states.h.shape[1]:
+        raise ValueError(f"h has {states.h.shape[1]} numbers and at most so many directions, not {count}")
     read = torch.cat([states.z, states.h], dim=1)
-    std = read.std(dim=0)
-    return Inputs(read.mean(dim=0), torch.where(std > 1e-3, std, torch.ones_like(std)))
+    spread_z, spread_h = (part.std(dim=0).clamp_min(0.1) for part in (states.z, states.h))
+    h = (states.h - states.h.mean(dim=0)) / spread_h
+    _, sizes, turned = torch.linalg.svd(h, full_matrices=False)
+    scaled = turned[:count] / (sizes[:count, None] / math.sqrt(len(h)))  # rows: directions of spread 1
+    return Directions(read.mean(dim=0), torch.block_diag(torch.diag(1.0 / spread_z), scaled / spread_h))
 
 
 class ControllerTraining(Strict):
@@ -47,19 +62,21 @@ class ControllerTraining(Strict):
 
 def train_controller(
     model: VMC, world: World, settings: ControllerTraining, *,
-    inputs: Inputs | None = None,
+    directions: Directions | None = None,
     on_generation: Callable[[int, dict[str, float], np.ndarray], None] | None = None, keep: Path | None = None,
 ) -> Evolution:  # fmt: skip
     """Evolve C in a world; ``result.mean`` holds its weights, flat: see ``as_weights``.
 
-    inputs: look for the weights of standardised inputs, (x - mean) / std: the same linear controllers, in other
-    coordinates. keep: a JSON file to stop and go on from; see ``evolve``.
+    directions: where to look; None for every weight by itself. keep: a JSON file to stop and go on from; see
+    ``evolve``.
     """
     outputs, numbers = model.c.weights.shape[1:]
+    if directions is not None:
+        numbers = len(directions.map) + 1
 
     def evaluate(candidates: np.ndarray, generation: int) -> np.ndarray:
         seeds = generation * settings.lives + np.arange(settings.lives)
-        flat = np.stack([as_weights(model, each, inputs).flatten().numpy() for each in candidates])
+        flat = np.stack([as_weights(model, each, directions).flatten().numpy() for each in candidates])
         return returns_of(world, flat, outputs, seeds, steps=settings.steps)
 
     return evolve(
@@ -68,16 +85,17 @@ def train_controller(
     )  # fmt: skip
 
 
-def as_weights(model: VMC, flat: np.ndarray, inputs: Inputs | None = None) -> Tensor:
-    """Evolved numbers as a controller's weights, (A, Z + H + 1). inputs: the coordinates that they were found in.
+def as_weights(model: VMC, flat: np.ndarray, directions: Directions | None = None) -> Tensor:
+    """Evolved numbers as a controller's weights, (A, Z + H + 1). directions: those along which they were found.
 
-    W (x - mean) / std + b is (W / std) x + (b - (W / std) mean).
+    W map (x - mean) + b is (W map) x + (b - W map mean).
     """
-    weights = torch.from_numpy(flat).float().reshape(model.c.weights.shape[1:])
-    if inputs is None:
+    outputs = model.c.weights.shape[1]
+    weights = torch.from_numpy(flat).float().reshape(outputs, -1)
+    if directions is None:
         return weights
-    scaled = weights[:, :-1] / inputs.std
-    return torch.cat([scaled, weights[:, -1:] - (scaled @ inputs.mean)[:, None]], dim=1)
+    whole = weights[:, :-1] @ directions.map  # (A, K) @ (K, Z + H)
+    return torch.cat([whole, weights[:, -1:] - (whole @ directions.mean)[:, None]], dim=1)
 
 
 def real_returns(

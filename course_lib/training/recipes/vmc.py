@@ -16,7 +16,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from course_lib.models.vmc import VMC, Dream, VMCConfig
-from course_lib.planning.controller import ControllerTraining, as_weights, inputs_of, train_controller
+from course_lib.planning.controller import ControllerTraining, as_weights, directions_of, train_controller
 from course_lib.planning.lives import EPISODE, DreamWorld, RealWorld, World, beginnings
 from course_lib.planning.racing import RaceWorld
 from course_lib.training.config import RunConfig, TrainConfig
@@ -44,7 +44,9 @@ class VMCTrain(TrainConfig):
     discount: Annotated[float, Field(gt=0.0, le=1.0, description="of a dreamed reward, a step of waiting")] = 0.95
     life: Annotated[int, Field(ge=1, description="steps of a real life; in a race, decisions")] = EPISODE
     patience: Annotated[int, Field(ge=1, description="a race ends after so many decisions that bring nothing")] = 25
-    standardise: Annotated[bool, Field(description="whether C evolves on inputs of mean 0 and spread 1")] = False
+    directions: Annotated[
+        int, Field(ge=0, description="C evolves along z and so many principal directions of h; 0: all weights apart")
+    ] = 0
     spread: Annotated[float, Field(gt=0.0, description="how far the first generation of C strays")] = 0.3
     steps_v: Annotated[int, Field(ge=1, description="updates of V")]
     learning_rate_v: Annotated[float, Field(gt=0.0, le=1.0)] = 1.5e-3
@@ -137,10 +139,11 @@ def finish(
                      f"returns {row['mean']:.2f} on average, {row['best']:.2f} at best")  # fmt: skip
 
         world = world_of(name, model, starts, train)
-        inputs = inputs_of(_as_known_by(world.model, data, some, train.seed)) if train.standardise else None
-        found = train_controller(model, world, settings, inputs=inputs, on_generation=told,
+        known = _as_known_by(world.model, data, some, train.seed) if train.directions else None
+        directions = directions_of(known, train.directions) if known is not None else None
+        found = train_controller(model, world, settings, directions=directions, on_generation=told,
                                  keep=folder / f"evolution-{name.replace(' ', '-')}.json")  # fmt: skip
-        model.c.weights[index] = as_weights(model, found.mean, inputs)
+        model.c.weights[index] = as_weights(model, found.mean, directions)
         facts[name] = {
             "generations": len(found.rows), "minutes": round(found.seconds / 60, 2),
             "mean_returns": [round(row["mean"], 3) for row in found.rows],
