@@ -1,0 +1,175 @@
+"""The video tokenizer: shapes, gradients, tokens that say all the decoder gets; its sizes; that it learns."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from course_lib.exam.reconstruction import mean_frame_coder, psnr_by_film
+from course_lib.exam.tokens import (
+    alive_interval,
+    foreground,
+    foreground_psnr_by_film,
+    patch_codebook,
+    patch_coder,
+    rounded_pca_coder,
+    shrunk_coder,
+    tokenizer_coder,
+    tokens_of_films,
+)
+from course_lib.models.tokenizer import TokenizerConfig, VideoTokenizer
+from course_lib.nets.quantise import usage
+from course_lib.training import get_recipe, load_config, train
+from course_lib.worlds.films import load_films
+from course_lib.worlds.frames import to_model
+
+SMALL = {"width": 16, "layers": 1, "decoder_width": 16, "decoder_layers": 1, "latent": 4, "codes": 32}
+KINDS = {
+    "convolutions": TokenizerConfig(**SMALL),
+    "space_time": TokenizerConfig(kind="space_time", **SMALL),
+    "fsq": TokenizerConfig(quantiser="fsq", levels=(4, 4, 2), **{**SMALL, "latent": 3}),
+}
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def tokenizer(kind: str = "convolutions", **changes: object) -> VideoTokenizer:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return VideoTokenizer(KINDS[kind].model_copy(update=changes))
+
+
+def films(batch: int = 2, length: int = 3) -> Tensor:
+    return torch.rand(batch, length, 3, 32, 32, generator=seeded(1))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_shapes_and_tokens(kind: str) -> None:
+    model, x = tokenizer(kind).eval(), films()
+    with torch.no_grad():
+        output = model(x)
+        assert output.frames.shape == x.shape and output.index.shape == (2, 3, 64)
+        assert output.index.dtype == torch.int64 and int(output.index.max()) < model.config.number_of_codes == 32
+        assert torch.equal(model.tokens(x), output.index)
+        drawn = model.frames_of(output.index)
+    assert torch.allclose(drawn, output.frames.clamp(0, 1), atol=1e-5), "the tokens say all that the decoder gets"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_gradients_reach_every_parameter(kind: str) -> None:
+    model = tokenizer(kind)
+    model.loss({"frames": films()}, 0, seeded())["loss"].backward()
+    without = [name for name, p in model.named_parameters() if p.grad is None or float(p.grad.abs().sum()) == 0.0]
+    assert not without
+
+
+def test_the_loss_is_its_parts_and_beta_weighs_the_commitment() -> None:
+    for beta in (0.0, 0.25, 2.0):
+        parts = tokenizer(beta=beta).loss({"frames": films()}, 0, seeded())
+        parts = {name: value.item() for name, value in parts.items()}
+        wanted = parts["reconstruction"] + (1.0 + beta) * parts["commitment"]  # the codebook loss is the same distance
+        assert parts["loss"] == pytest.approx(wanted, rel=1e-5)
+        assert 0 < parts["in_use"] <= 1
+
+
+def test_a_later_frame_changes_no_earlier_token() -> None:
+    for kind in KINDS:
+        model, x = tokenizer(kind).eval(), films(1, 4)
+        other = x.clone()
+        other[:, 3] = films(1, 1)[:, 0].flip(-1)
+        assert torch.equal(model.tokens(x)[:, :3], model.tokens(other)[:, :3])
+
+
+def test_the_first_batch_fills_the_codebook() -> None:
+    model = tokenizer()
+    model.loss({"frames": films()}, 0, seeded())
+    assert usage(model.eval().tokens(films()), 32).alive > 0.5
+    never = tokenizer(reset_after=0, spread=100.0)
+    never.loss({"frames": films()}, 0, seeded())
+    assert usage(never.eval().tokens(films()), 32).alive < 0.2
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"patch": 5}, "patches of 5"),
+        ({"quantiser": "fsq"}, "needs them"),
+        ({"levels": (8, 8)}, "levels belong to"),
+        ({"quantiser": "fsq", "levels": (8, 8), "latent": 3}, "levels has 2"),
+    ],
+)
+def test_a_configuration_that_does_not_fit_is_named(changes: dict, told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        TokenizerConfig(**changes)
+
+
+def test_films_of_the_wrong_kind_are_named() -> None:
+    with pytest.raises(ValueError, match=r"\(B, T, 3, 32, 32\) wanted, got torch.float32 \(2, 3, 32, 32\)"):
+        tokenizer().tokens(films()[0, :2])
+    with pytest.raises(TypeError, match="uint8"):
+        train("tokenizer", "tiny", data=np.zeros((2, 3, 32, 32, 3)), progress="none")
+    with pytest.raises(ValueError, match="films to learn from have shape"):
+        train("tokenizer", "tiny", data=np.zeros((2, 32, 32, 3), np.uint8), progress="none")
+
+
+def test_the_paper_has_200_million_with_a_feed_forward_of_one_width() -> None:
+    counts = {}
+    for hidden in (1, 4):
+        with torch.device("meta"):
+            model = get_recipe("tokenizer").build(load_config("tokenizer", "paper", {"model.hidden": hidden}).model)
+        counts[hidden] = sum(p.numel() for p in model.parameters()) / 1e6
+    assert counts[1] == pytest.approx(217, abs=2), "close to the 200 M of the paper"
+    assert counts[4] == pytest.approx(386, abs=3), "the usual width of a feed-forward is far from it"
+
+
+# --- the exam's instruments -----------------------------------------------------------------------------------------
+def frames_of_training() -> np.ndarray:
+    frames = load_films("simple", split="train", count=40).frames[:, ::4]
+    return frames.reshape(-1, 32, 32, 3)
+
+
+def test_the_controls_stand_in_the_order_of_what_they_know() -> None:
+    train_frames, test = frames_of_training(), load_films("simple", split="validation", count=6).frames
+    mean = psnr_by_film(mean_frame_coder(train_frames), test).mean()
+    shrunk = psnr_by_film(shrunk_coder(), test).mean()
+    few, many = (psnr_by_film(rounded_pca_coder(train_frames, bits), test).mean() for bits in (64, 512))
+    small, large = (psnr_by_film(patch_coder(patch_codebook(train_frames, k)), test).mean() for k in (8, 128))
+    assert mean < shrunk and mean < few < many and small < large
+    fine = rounded_pca_coder(train_frames, 32 * 8)
+    coarse = rounded_pca_coder(train_frames, 32 * 3, each=3)
+    assert psnr_by_film(coarse, test).mean() < psnr_by_film(fine, test).mean(), "fewer bits, worse frames"
+
+
+def test_the_foreground_is_what_stands_in_front_of_the_room() -> None:
+    room = np.full((32, 32, 3), 200, np.uint8)
+    film = np.stack([room, room])
+    film[1, 4:8, 4:8] = 20
+    assert int(foreground(film, room).sum()) == 16 and not foreground(film, room)[0].any()
+
+    def off_in_front(x: Tensor) -> Tensor:
+        return torch.where((x < 0.5), x + 0.1, x)
+
+    value = foreground_psnr_by_film(off_in_front, film[None], room)
+    assert value.tolist() == pytest.approx([20.0], abs=1e-3), "an error of 0.1 on every pixel of it"
+    assert np.isnan(foreground_psnr_by_film(off_in_front, film[None, :1], room)).all()
+
+
+def test_the_share_of_codes_alive_and_its_interval() -> None:
+    index = np.stack([np.full((2, 3), k % 4) for k in range(40)])
+    found = alive_interval(index, 8, np.random.default_rng(0), resamples=200)
+    assert found["value"] == 0.5 and found["low"] <= 0.5 <= found["high"] and found["n"] == 40
+
+
+# --- learning -------------------------------------------------------------------------------------------------------
+def test_learning_the_tiny_tokenizer_beats_the_mean_frame_and_uses_its_codes() -> None:
+    history = train("tokenizer", "tiny", progress="none")
+    test = load_films("simple", split="validation", count=6).frames
+    learned = psnr_by_film(tokenizer_coder(history.model), test)
+    mean = psnr_by_film(mean_frame_coder(frames_of_training()), test)
+    assert float((learned - mean).min()) > 1.0
+    assert usage(torch.from_numpy(tokens_of_films(history.model, test)), 64).alive > 0.5
+    assert to_model(test[0]).shape == (32, 3, 32, 32)
