@@ -9,7 +9,9 @@ how well their keys answer its query. ``attend`` writes the formula out, to be r
 scaled-dot-product attention, which computes the same without keeping the N x N weights.
 
 QK-norm (Henry et al. 2020, arXiv 2010.04245; Dehghani et al. 2023, arXiv 2302.05442): queries and keys are normalised,
-so that logits cannot grow without bound in long trainings; Genie uses it.
+so that logits cannot grow without bound in long trainings; Genie uses it. Here as in the second paper: a LayerNorm with
+a learned scale and no bias for the queries, one for the keys, shared by the heads; 1 / sqrt(d) stays. At the start a
+logit is then at most sqrt(d), whatever the weights.
 """
 
 from __future__ import annotations
@@ -32,8 +34,11 @@ class KeysValues(NamedTuple):
 def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """The formula, with its weights. q: (..., N, d), k: (..., M, d), v: (..., M, e) -> (..., N, e), (..., N, M).
 
-    mask: boolean, broadcast to (..., N, M), True where a query may look. Each query must be allowed to look somewhere.
+    mask: boolean, broadcast to (..., N, M), True where a query may look.
+    Raises ValueError for a query that may look nowhere: a mean of nothing is no number.
     """
+    if mask is not None and not mask.any(dim=-1).all():
+        raise ValueError("the mask lets a query look nowhere; every row needs at least one True")
     logits = q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])  # (..., N, M)
     if mask is not None:
         logits = logits.masked_fill(~mask, -torch.inf)
@@ -42,8 +47,13 @@ def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> tuple
 
 
 def causal_mask(queries: int, keys: int | None = None) -> Tensor:
-    """(N, M), True where token n may look at token m: itself and what came before. The last query is the last key."""
+    """(N, M), True where token n may look at token m: itself and what came before. The last query is the last key.
+
+    Raises ValueError for fewer keys than queries: the first queries would be left without a key.
+    """
     keys = queries if keys is None else keys
+    if keys < queries:
+        raise ValueError(f"{queries} tokens that look back need as many keys, not {keys}: each looks at itself too")
     return torch.ones(queries, keys, dtype=torch.bool).tril(diagonal=keys - queries)
 
 
@@ -52,13 +62,15 @@ class Attention(nn.Module):
 
     heads: how many attentions run side by side, each on its own part of the channels. head_size: channels of a key;
     None for width / heads, as usual (Genie's dynamics model has 128 at another width). causal: tokens look back only.
-    qk_norm: see above.
+    qk_norm: see above. Raises ValueError for sizes that do not fit.
     """
 
     def __init__(
         self, width: int, heads: int, *, head_size: int | None = None, causal: bool = False, qk_norm: bool = False
     ) -> None:
         super().__init__()
+        if width < 1 or heads < 1 or (head_size is not None and head_size < 1):
+            raise ValueError(f"width, heads and head_size are whole numbers above 0, not {width}, {heads}, {head_size}")
         if head_size is None and width % heads:
             raise ValueError(f"{heads} heads cannot share {width} channels evenly: choose a divisor, or a head_size")
         self.heads, self.causal = heads, causal
@@ -93,7 +105,7 @@ class Attention(nn.Module):
         return self.out(mixed.transpose(-2, -3).flatten(-2)), KeysValues(k, v)  # (..., N, heads * d) -> (..., N, D)
 
     def weights(self, x: Tensor) -> Tensor:
-        """How much each token looks at each other, (..., heads, N, N); rows add up to 1. For pictures, not for speed."""
+        """How much each token looks at each other, (..., heads, N, N); rows add up to 1. For pictures; it is slow."""
         q, k, v = self.split(x)
         mask = causal_mask(x.shape[-2]).to(x.device) if self.causal else None
         return attend(q, k, v, mask)[1]

@@ -19,6 +19,9 @@ def patchify(frames: Tensor, patch: int, frames_each: int = 1) -> Tensor:
     Tubelets, frames_each = Q: (..., T, C, H, W) -> (..., T / Q, N, Q * C * P * P).
     Raises ValueError where the sides, or the number of frames, are no multiples.
     """
+    _above_zero(patch, frames_each)
+    if frames.ndim < 3:
+        raise ValueError(f"frames end in (C, H, W), these have the shape {tuple(frames.shape)}")
     height, width = frames.shape[-2:]
     if height % patch or width % patch:
         raise ValueError(f"frames of {height} x {width} cannot be cut into patches of {patch} x {patch}")
@@ -35,8 +38,17 @@ def patchify(frames: Tensor, patch: int, frames_each: int = 1) -> Tensor:
 
 
 def unpatchify(tokens: Tensor, patch: int, size: int | tuple[int, int], frames_each: int = 1) -> Tensor:
-    """The way back: exactly the frames that ``patchify`` was given. size: their height and width."""
+    """The way back: exactly the frames that ``patchify`` was given. size: their height and width.
+
+    Raises ValueError where so many patches of so many values do not make such frames.
+    """
+    _above_zero(patch, frames_each)
     height, width = (size, size) if isinstance(size, int) else size
+    if height % patch or width % patch:
+        raise ValueError(f"no frame of {height} x {width} was ever cut into patches of {patch} x {patch}")
+    if tokens.shape[-1] % (frames_each * patch * patch):
+        each = f"{frames_each} x {patch} x {patch}" if frames_each > 1 else f"{patch} x {patch}"
+        raise ValueError(f"patches of {tokens.shape[-1]} values do not hold whole channels of {each} pixels")
     if frames_each > 1:
         pieces = tokens.unflatten(-1, (frames_each, -1)).transpose(-3, -2)  # (..., T / Q, Q, N, C * P * P)
         return unpatchify(pieces.flatten(-4, -3), patch, size)
@@ -46,10 +58,17 @@ def unpatchify(tokens: Tensor, patch: int, size: int | tuple[int, int], frames_e
     return torch.einsum("...hwcpq->...chpwq", cut).flatten(-2).flatten(-3, -2)  # (..., C, H, W)
 
 
+def _above_zero(patch: int, frames_each: int) -> None:
+    if patch < 1 or frames_each < 1:
+        raise ValueError(f"a patch is at least 1 pixel wide and 1 frame long, not {patch} and {frames_each}")
+
+
 def sincos(count: int, width: int, *, longest: float = 10_000.0) -> Tensor:
     """Fixed positions on a line (arXiv 1706.03762, section 3.5), (count, width): waves from short to long.
 
-    Half of the channels are sines, half cosines. Raises ValueError for an odd width.
+    Half of the channels are sines, half cosines, so the inner product of two positions is the sum of the cosines of
+    (their distance times a wave's speed): it depends on the distance alone, and is largest, width / 2, at distance 0.
+    Raises ValueError for an odd width.
     """
     if width % 2:
         raise ValueError(f"sines and cosines share the channels, so the width is even, not {width}")
@@ -59,10 +78,13 @@ def sincos(count: int, width: int, *, longest: float = 10_000.0) -> Tensor:
 
 
 def sincos_2d(side: int | tuple[int, int], width: int) -> Tensor:
-    """Fixed positions on a grid, row by row, (rows * columns, width): half the channels say the row, half the column."""
+    """Fixed positions on a grid, row by row, (rows * columns, width): half the channels say the row, half the column.
+
+    Raises ValueError for a width that four kinds of waves cannot share.
+    """
     rows, columns = (side, side) if isinstance(side, int) else side
     if width % 4:
-        raise ValueError(f"two directions of sines and cosines share the channels, so the width is a multiple of 4: {width}")
+        raise ValueError(f"two directions of sines and cosines share the channels: the width is a multiple of 4, not {width}")
     down = sincos(rows, width // 2)[:, None, :].expand(rows, columns, -1)
     across = sincos(columns, width // 2)[None, :, :].expand(rows, columns, -1)
     return torch.cat([down, across], dim=-1).flatten(0, 1)
