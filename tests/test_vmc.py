@@ -15,9 +15,10 @@ from course_lib.models.mdnrnn import MDNRNNConfig, log_likelihood
 from course_lib.models.vmc import VMC, VMCConfig, press
 from course_lib.planning.lives import RealWorld, live
 from course_lib.training import load_config
+from course_lib.views.dreams import dream_in_stretches, latent_films
 from course_lib.worlds.env import PlaygroundEnv
 from course_lib.worlds.films import load_films
-from course_lib.worlds.frames import to_model
+from course_lib.worlds.frames import to_model, to_uint8
 from tests.contract_tests import check_world_model
 
 
@@ -230,3 +231,17 @@ def test_a_policy_is_named_or_given(model: VMC, first: np.ndarray) -> None:
         ControllerPolicy(model, "mars")
     car = ControllerPolicy(agent("car"), torch.zeros(3, 33))(first[0], {"frame": 0})
     assert car.shape == (3,) and car.dtype == np.float32 and to_model(first).shape == (8, 3, 32, 32)
+
+
+def test_a_film_dreamed_in_stretches_sees_two_frames_between_them() -> None:
+    model = agent()
+    films = load_films("goal", split="validation", count=1)
+    film, keys = films.frames[0], films.actions[0]
+    real = dream_in_stretches(model, film, keys, 0)
+    np.testing.assert_array_equal(real, to_uint8(model.v.decode(latent_films(model, film[None])[0])))
+    dreamed = dream_in_stretches(model, film, keys, 5)
+    seen = np.array([t % 7 < 2 for t in range(len(film))])
+    np.testing.assert_array_equal(dreamed[seen], real[seen])
+    assert (dreamed[~seen] != real[~seen]).any(axis=(1, 2, 3)).all()
+    np.testing.assert_array_equal(dream_in_stretches(model, film, keys, 5), dreamed)
+    assert (dream_in_stretches(model, film, keys, 5, seed=1) != dreamed).any()

@@ -87,6 +87,23 @@ def _go_on(
     return drawn
 
 
+@torch.no_grad()
+def dream_in_stretches(model: VMC, film: np.ndarray, actions: np.ndarray, horizon: int, *, seed: int = 0) -> np.ndarray:
+    """A film in which M sees two frames, dreams ``horizon`` of them, sees two again, and so on, all as V draws them.
+
+    film: uint8 (T, H, W, 3); actions: whole numbers (T - 1,). horizon 0 is the real film as V draws it: whoever is to
+    tell the two apart shall not do it by V's blur. seed: of M's draws. Returns uint8 (T, H, W, 3).
+    """
+    real, told = latent_films(model, film[None])[0], torch.from_numpy(np.asarray(actions)).long()
+    choose, memory = at_temperature(1.0, seed), model.m.begin(1)
+    shown = [real[:1]]
+    for t, action in enumerate(told, start=1):
+        said, memory = model.m.step(shown[-1], one_hot(action[None], model.config.m.actions).float(), memory)
+        seen = t % (horizon + 2) < 2
+        shown.append(real[t : t + 1] if seen else choose(said.mixture))
+    return to_uint8(model.v.decode(torch.cat(shown)))
+
+
 def one_dream(model: VMC, seen: np.ndarray, actions: np.ndarray, choose: Choose | None = None) -> np.ndarray:
     """One film: the seen frames, uint8 (S, H, W, 3), and what M dreams after them. -> (S + steps, H, W, 3)."""
     return np.concatenate([seen, dream_films(model, seen[None], np.asarray(actions)[None], choose)[0]])

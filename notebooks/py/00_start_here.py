@@ -194,6 +194,31 @@ game
 # %% [markdown] tags=["lecture"]
 # So a film that looks right over a short stretch is **no evidence** of a world model. This is the first thing to take from this course.
 
+# %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
+# **The same game against a dream that was learned.** In part II you build a model that has never been told a law. It has watched 6,000 films of another task, in which an agent wanders and a star waits, and has learned to go on from what it saw and from the key that is pressed. It looks at two frames, dreams 24, looks at two again, and so on; in the later rounds it dreams less at a stretch.
+
+# %% [markdown] tags=["lecture"]
+# Both films are drawn by the same network, which makes everything a little soft; the softness is no clue. A horizon of 0 is the real film, drawn by it.
+
+# %% tags=["lecture"]
+from course_lib.training import load_checkpoint
+from course_lib.views.dreams import dream_in_stretches
+
+model, lengths = load_checkpoint("vmc"), [24, 12, 8, 4]
+task = [make_film("goal", film_seed("validation", 40 + i)) for i in range(len(lengths))]
+drawn = np.stack([dream_in_stretches(model, f.frames, f.actions, 0) for f in task])
+learned = np.stack([dream_in_stretches(model, f.frames, f.actions, n, seed=n) for f, n in zip(task, lengths, strict=True)])
+
+# %% [markdown] tags=["lecture"]
+# Watch the agent, and the star.
+
+# %% tags=["lecture", "nbval-ignore-output"]
+second = guess(drawn, learned, [f"The learned dream looked at two frames, then dreamed {n}." for n in lengths], seed=3)
+second
+
+# %% [markdown] tags=["lecture"]
+# This is harder, and for another reason. The forecaster was found out by the laws that it broke: bodies left the box. The learned dream keeps them: the agent runs, jumps, falls and lands. What betrays it, if anything does, is the star, which may fade, or glow in two places, when it has been caught: where it comes next cannot be known, only guessed. How good such a dream is, and how that can be measured, is the matter of notebooks 03 to 05.
+
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Break it
 #
