@@ -84,7 +84,7 @@ def sincos_2d(side: int | tuple[int, int], width: int) -> Tensor:
     """
     rows, columns = (side, side) if isinstance(side, int) else side
     if width % 4:
-        raise ValueError(f"two directions of sines and cosines share the channels: the width is a multiple of 4, not {width}")
+        raise ValueError(f"sines and cosines of two directions share the width, so it is a multiple of 4, not {width}")
     down = sincos(rows, width // 2)[:, None, :].expand(rows, columns, -1)
     across = sincos(columns, width // 2)[None, :, :].expand(rows, columns, -1)
     return torch.cat([down, across], dim=-1).flatten(0, 1)
