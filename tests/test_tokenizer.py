@@ -116,14 +116,14 @@ def test_films_of_the_wrong_kind_are_named() -> None:
         train("tokenizer", "tiny", data=np.zeros((2, 32, 32, 3), np.uint8), progress="none")
 
 
-def test_the_paper_has_200_million_with_a_feed_forward_of_one_width() -> None:
+def test_the_paper_has_about_200_million_with_a_narrow_feed_forward_and_386_with_the_usual_one() -> None:
     counts = {}
-    for hidden in (1, 4):
+    for hidden in (0.5, 4.0):
         with torch.device("meta"):
             model = get_recipe("tokenizer").build(load_config("tokenizer", "paper", {"model.hidden": hidden}).model)
         counts[hidden] = sum(p.numel() for p in model.parameters()) / 1e6
-    assert counts[1] == pytest.approx(217, abs=2), "close to the 200 M of the paper"
-    assert counts[4] == pytest.approx(386, abs=3), "the usual width of a feed-forward is far from it"
+    assert load_config("tokenizer", "paper").model.hidden == 0.5
+    assert counts[0.5] == pytest.approx(217, abs=1) and counts[4.0] == pytest.approx(386, abs=1)
 
 
 # --- the exam's instruments -----------------------------------------------------------------------------------------

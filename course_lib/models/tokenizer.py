@@ -28,9 +28,10 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from course_lib.models.base import ModelConfig, PositiveInt
-from course_lib.nets.attention import Block
-from course_lib.nets.patches import patchify, sincos_2d, unpatchify
+from course_lib.nets.patches import patchify, unpatchify
 from course_lib.nets.quantise import FSQ, Quantised, VectorQuantiser
+from course_lib.nets.space_time import SpaceTimeTransformer
+from course_lib.worlds import spec
 
 
 class TokenizerConfig(ModelConfig):
@@ -45,7 +46,7 @@ class TokenizerConfig(ModelConfig):
     decoder_width: PositiveInt = 64
     decoder_layers: PositiveInt = 2
     decoder_heads: PositiveInt = 4
-    hidden: Annotated[int, Field(ge=1, description="width of the feed-forward, in widths, for space_time")] = 4
+    hidden: Annotated[float, Field(gt=0.0, description="inside the feed-forward, in widths, for space_time")] = 4.0
     latent: Annotated[int, Field(ge=1, le=1024, description="numbers in a code")] = 16
     quantiser: Literal["vq", "fsq"] = "vq"
     codes: Annotated[int, Field(ge=2, le=65_536, description="in the codebook, for vq")] = 512
@@ -148,41 +149,40 @@ class ConvolutionalDecoder(nn.Module):
         return self.pixels(x).unflatten(0, codes.shape[:2])  # (B, T, 3, H, W)
 
 
-class PatchEncoder(nn.Module):
-    """Patches laid flat, told where they are, then blocks of a transformer. (B, T, 3, H, W) -> (B, T, N, D)."""
+def _stack(config: TokenizerConfig, width: int, layers: int, heads: int) -> SpaceTimeTransformer:
+    side = config.frame_size // config.patch
+    return SpaceTimeTransformer(width, layers, heads, frames=spec.FILM_FRAMES, places=(side, side),
+                                positions="sincos", hidden=round(config.hidden * width))  # fmt: skip
+
+
+class SpaceTimeEncoder(nn.Module):
+    """Patches laid flat, then the space-time transformer. (B, T, 3, H, W) -> (B, T, N, D)."""
 
     def __init__(self, config: TokenizerConfig) -> None:
         super().__init__()
         self.patch = config.patch
         self.begin = nn.Linear(3 * config.patch**2, config.width)
-        self.register_buffer("places", sincos_2d(config.frame_size // config.patch, config.width), persistent=False)
-        hidden = config.hidden * config.width
-        self.blocks = nn.Sequential(*[Block(config.width, config.heads, hidden=hidden) for _ in range(config.layers)])
-        self.norm, self.end = nn.LayerNorm(config.width), nn.Linear(config.width, config.latent)
+        self.layers = _stack(config, config.width, config.layers, config.heads)
+        self.end = nn.Linear(config.width, config.latent)
 
     def forward(self, frames: Tensor) -> Tensor:
         """See the class."""
-        x = self.begin(patchify(frames, self.patch)) + self.places  # (B, T, 3, H, W) -> (B, T, N, width)
-        return self.end(self.norm(self.blocks(x)))
+        return self.end(self.layers(self.begin(patchify(frames, self.patch))))  # patches are (B, T, N, 3 * P * P)
 
 
-class PatchDecoder(nn.Module):
+class SpaceTimeDecoder(nn.Module):
     """The way back. (B, T, N, D) -> (B, T, 3, H, W)."""
 
     def __init__(self, config: TokenizerConfig) -> None:
         super().__init__()
         self.patch, self.size, width = config.patch, config.frame_size, config.decoder_width
         self.begin = nn.Linear(config.latent, width)
-        self.register_buffer("places", sincos_2d(config.frame_size // config.patch, width), persistent=False)
-        hidden = config.hidden * width
-        blocks = [Block(width, config.decoder_heads, hidden=hidden) for _ in range(config.decoder_layers)]
-        self.blocks = nn.Sequential(*blocks)
-        self.norm, self.end = nn.LayerNorm(width), nn.Linear(width, 3 * config.patch**2)
+        self.layers = _stack(config, width, config.decoder_layers, config.decoder_heads)
+        self.end = nn.Linear(width, 3 * config.patch**2)
 
     def forward(self, codes: Tensor) -> Tensor:
         """See the class."""
-        x = self.end(self.norm(self.blocks(self.begin(codes) + self.places)))  # (B, T, N, 3 * P * P)
-        return unpatchify(x, self.patch, self.size)
+        return unpatchify(self.end(self.layers(self.begin(codes))), self.patch, self.size)
 
 
 class VideoTokenizer(nn.Module):
@@ -197,9 +197,9 @@ class VideoTokenizer(nn.Module):
         super().__init__()
         self.config = config
         conv = config.kind == "convolutions"
-        self.encoder = (ConvolutionalEncoder if conv else PatchEncoder)(config)
+        self.encoder = (ConvolutionalEncoder if conv else SpaceTimeEncoder)(config)
         self.quantiser = make_quantiser(config)
-        self.decoder = (ConvolutionalDecoder if conv else PatchDecoder)(config)
+        self.decoder = (ConvolutionalDecoder if conv else SpaceTimeDecoder)(config)
 
     def encode(self, frames: Tensor) -> Tensor:
         """What the encoder says, before it is quantised. (B, T, 3, H, W) in [0, 1] -> (B, T, N, D).
