@@ -149,6 +149,24 @@ def _vae(size: str, films: str) -> Entrant:
     )
 
 
+def _tokenizer() -> Entrant:
+    from course_lib.exam.tokens import tokens
+    from course_lib.training.checkpoints import load_checkpoint, provenance
+
+    facts = provenance("tokenizer")
+    return Entrant(
+        name="tokenizer",
+        model=None,
+        trained_on=[f"{films}/train" for films in facts["configuration"]["data"]["films"]],
+        hashes=frozenset({facts["data"]["sha256"]}),
+        checkpoint=facts["sha256"][:12],
+        minutes=facts["minutes"],
+        questions=["tokens"],
+        bars={"tokenizer_psnr_db": 30.0, "codes_alive": 0.5},
+        extra={"tokens": lambda entrant, room: tokens(entrant, room, part=load_checkpoint("tokenizer"))},
+    )
+
+
 def _reader() -> Entrant:
     from course_lib.exam.floor import floor
     from course_lib.training.checkpoints import provenance
@@ -221,5 +239,6 @@ ENTRANTS: dict[str, Callable[[], Entrant]] = {
     "vmc": _vmc,
     "vmc-carracing": _vmc_carracing,
     "vae": lambda: _vae("cpu", "simple"),
+    "tokenizer": _tokenizer,
     "vae-rich": lambda: _vae("cpu-rich", "rich"),
 }
