@@ -1,0 +1,193 @@
+"""Genie's dynamics model: from the tokens of past frames and a latent action to the tokens of the next frame.
+
+Bruce et al., Genie, 2024 (arXiv 2402.15391), section 2, "Dynamics model"; MaskGIT: Chang et al. 2022 (arXiv
+2202.04200), sections 3.1 and 3.2. A decoder-only space-time transformer with a vocabulary of K codes and one sign more,
+the mask:
+
+    training   some tokens of the later frames are hidden, and the model says which they were; only those count
+    making     the next frame begins all hidden; in each of S steps every hidden token is guessed, the guesses of which
+               the model is surest are kept, and the rest is hidden again
+
+A frame of 64 tokens is made in S looks instead of 64. In step s of S a share cos(pi/2 * s / S) stays hidden: few tokens
+are fixed at first, when little is known, and many at the end.
+
+The latent action enters as a vector that is added to every token of the frame that it leads to ("added", the paper), or
+as one more token in front of that frame ("prepended", as jasmine reports it to be essential on CoinRun).
+
+Departures, all in the configuration: each frame of a film has its own rate of hiding, and some films show their past
+whole (``clean``), because a small model in a short training otherwise seldom sees the past that it has in play.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Literal, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor, nn
+
+from course_lib.models.base import ModelConfig, PositiveInt
+from course_lib.nets import chance
+from course_lib.nets.space_time import Memory, SpaceTimeTransformer
+
+
+class DynamicsConfig(ModelConfig):
+    """The sizes of one dynamics model. codes: of the tokenizer; tokens: of a frame; actions: latent ones."""
+
+    codes: PositiveInt = 512
+    tokens: PositiveInt = 64
+    actions: PositiveInt = 8
+    frames: Annotated[int, Field(ge=2, description="the most that it looks back on, the next one included")] = 16
+    width: PositiveInt = 128
+    layers: PositiveInt = 4
+    heads: PositiveInt = 4
+    hidden: Annotated[float, Field(gt=0.0, description="inside the feed-forward, in widths")] = 4.0
+    action: Annotated[Literal["added", "prepended"], Field(description="how an action enters")] = "added"
+    least: Annotated[float, Field(ge=0.0, lt=1.0, description="the smallest share that is hidden in training")] = 0.5
+    clean: Annotated[float, Field(ge=0.0, le=1.0, description="share of the films whose past is shown whole")] = 0.5
+
+
+class Hidden(NamedTuple):
+    """Which tokens are hidden from the model, and which of those it is asked for. Both (B, T, N) of booleans."""
+
+    mask: Tensor
+    asked: Tensor
+
+
+def cosine_share(step: int, steps: int) -> float:
+    """The share of tokens that is still hidden after step 1, 2, ... steps of making a frame: cos(pi/2 * step / steps).
+
+    MaskGIT, section 3.2: concave, so that few tokens are fixed early. 0 after the last step.
+    """
+    return math.cos(0.5 * math.pi * step / steps) if step < steps else 0.0
+
+
+class Dynamics(nn.Module):
+    """Tokens of frames 0 to t and the actions between them -> logits for the tokens of frame t + 1.
+
+        dynamics = Dynamics(DynamicsConfig())
+        logits = dynamics(index, actions, mask)           # (B, T, N), (B, T - 1), (B, T, N) -> (B, T, N, K)
+        past = dynamics.remember(index, actions)          # a film so far
+        frame = dynamics.make(past, action, generator)    # the next frame's tokens, (B, N)
+    """
+
+    def __init__(self, config: DynamicsConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.token = nn.Embedding(config.codes + 1, config.width)  # the last one is the mask
+        self.act = nn.Embedding(config.actions + 1, config.width)  # the last one leads to a film's first frame
+        # Not the usual 0.02: what the first blocks add would drown so small a vector, and a small model in a short
+        # training then takes hundreds of steps to notice its input.
+        nn.init.normal_(self.token.weight, std=0.5)
+        nn.init.normal_(self.act.weight, std=0.5)
+        self.stack = SpaceTimeTransformer(
+            config.width, config.layers, config.heads, frames=config.frames,
+            places=config.tokens + (config.action == "prepended"), hidden=round(config.hidden * config.width),
+        )  # fmt: skip
+        self.out = nn.Linear(config.width, config.codes)
+
+    # ------------------------------------------------------------------------------------------------------ one pass
+
+    def embed(self, index: Tensor, actions: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Tokens as vectors, with the action that led to each frame. (B, S, N), (B, S), (B, S, N) -> (B, S, N', D).
+
+        actions: ``config.actions`` for "a film begins here". N' is N, or N + 1 with a prepended action.
+        """
+        shown = index if mask is None else index.masked_fill(mask, self.config.codes)
+        x, told = self.token(shown), self.act(actions)[:, :, None]  # (B, S, N, D), (B, S, 1, D)
+        return x + told if self.config.action == "added" else torch.cat([told, x], dim=2)
+
+    def read(self, y: Tensor) -> Tensor:
+        """What the stack answers as logits, (B, S, N', D) -> (B, S, N, K)."""
+        return self.out(y[:, :, -self.config.tokens :]).float()
+
+    def forward(self, index: Tensor, actions: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Logits for every token of a film. index: (B, T, N), actions: (B, T - 1), mask: (B, T, N) of hidden tokens."""
+        return self.read(self.stack(self.embed(index, self._with_beginning(actions), mask)))
+
+    def _with_beginning(self, actions: Tensor) -> Tensor:
+        """(B, T - 1) -> (B, T): nothing led to the first frame."""
+        return F.pad(actions.long(), (1, 0), value=self.config.actions)
+
+    # ------------------------------------------------------------------------------------------------------ learning
+
+    def hide(self, shape: tuple[int, int, int], generator: torch.Generator) -> Hidden:
+        """Draw what is hidden in films of tokens (B, T, N); the first frame is never.
+
+        Every frame has a rate drawn evenly between ``least`` and 1, each of its tokens is hidden with that chance. In a
+        share ``clean`` of the films one frame alone is hidden, and all that comes after it does not count.
+        """
+        b, t, n = shape
+        rate = self.config.least + (1.0 - self.config.least) * chance.uniform((b, t, 1), generator)
+        mask = chance.uniform(shape, generator) < rate
+        mask[:, 0] = False
+        moment = 1 + (chance.uniform((b, 1, 1), generator) * (t - 1)).long()  # the frame that is hidden alone
+        alone = chance.uniform((b, 1, 1), generator) < self.config.clean
+        frame = torch.arange(t, device=mask.device)[None, :, None]
+        here = torch.where(alone, frame == moment, True)
+        mask = mask & here
+        return Hidden(mask, mask)
+
+    def loss(self, index: Tensor, actions: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+        """Cross-entropy of the hidden tokens in nats, and the share of them that is guessed.
+
+        index: (B, T, N), actions: (B, T - 1).
+        """
+        hidden = self.hide(tuple(index.shape), generator)
+        logits = self(index, actions, hidden.mask)[hidden.asked]  # (M, K)
+        wanted = index[hidden.asked]
+        right = (logits.argmax(dim=-1) == wanted).float().mean()
+        return {"loss": F.cross_entropy(logits, wanted), "right": right}
+
+    # ------------------------------------------------------------------------------------------------------- playing
+
+    def remember(self, index: Tensor, actions: Tensor) -> Memory:
+        """The memory of a film so far. index: (B, S, N), actions: (B, S - 1); S below ``frames``."""
+        return self.stack.extend(self.embed(index, self._with_beginning(actions)))[1]
+
+    def add(self, memory: Memory, index: Tensor, action: Tensor) -> Memory:
+        """The memory with one frame more. index: (B, N), action: (B,)."""
+        return self.stack.extend(self.embed(index[:, None], action.long()[:, None]), memory)[1]
+
+    def guess(self, memory: Memory, action: Tensor, index: Tensor, mask: Tensor) -> Tensor:
+        """Logits for the next frame, of which some tokens are known. index, mask: (B, N) -> (B, N, K)."""
+        x = self.embed(index[:, None], action.long()[:, None], mask[:, None])
+        return self.read(self.stack.extend(x, memory)[0])[:, 0]
+
+    @torch.no_grad()
+    def make(
+        self, memory: Memory, action: Tensor, generator: torch.Generator | None = None, *, steps: int = 8,
+        temperature: float = 1.0,
+    ) -> Tensor:  # fmt: skip
+        """The tokens of the next frame in ``steps`` looks, (B, N). action: (B,).
+
+        Without a generator each token is the likeliest one, with one it is drawn at the temperature; which guesses are
+        kept is decided by their probability, with Gumbel noise that cools down where there is a generator (MaskGIT's
+        program). Raises ValueError for fewer than one step or a temperature not above 0.
+        """
+        if steps < 1 or not temperature > 0:
+            raise ValueError(f"a frame needs at least 1 step and a temperature above 0, not {steps}, {temperature}")
+        count = self.config.tokens
+        index = torch.zeros(len(action), count, dtype=torch.long, device=action.device)
+        mask = torch.ones_like(index, dtype=torch.bool)
+        for step in range(1, steps + 1):
+            logits = self.guess(memory, action, index, mask)
+            if generator is None:
+                drawn = logits.argmax(dim=-1)
+            else:
+                drawn = (logits / temperature + _gumbel(logits.shape, generator)).argmax(dim=-1)
+            index = torch.where(mask, drawn, index)
+            sure = logits.log_softmax(dim=-1).gather(-1, index[..., None])[..., 0]  # (B, N)
+            if generator is not None:
+                sure = sure + temperature * (1.0 - step / steps) * _gumbel(sure.shape, generator)
+            sure = sure.masked_fill(~mask, torch.inf)  # what is known stays known
+            left = min(int(cosine_share(step, steps) * count), count - step)  # at least one more is known each time
+            mask = torch.zeros_like(mask).scatter(1, sure.argsort(dim=1)[:, : max(left, 0)], True)
+        return index
+
+
+def _gumbel(shape: torch.Size, generator: torch.Generator) -> Tensor:
+    even = chance.uniform(shape, generator).clamp(1e-20, 1.0 - 1e-7)
+    return -torch.log(-torch.log(even))
