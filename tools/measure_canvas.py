@@ -2,6 +2,7 @@
 
     python -m tools.measure_canvas            # from the course's folder; prints JSON
     python -m tools.measure_canvas --busy 1   # while another process keeps a core busy
+    python -m tools.measure_canvas --dream    # the dream of the V-M-C agent instead of the Playground
 
 The Playground is played at 32 pixels with a cap of 30 frames a second: with a held key for the frames, then with some
 two dozen presses for the delay. The test suite asserts far less than this shows on an idle machine, because it runs two
@@ -20,7 +21,7 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from tests.browser.lab import Lab, browser_arguments, chromium, measure_playground, serve
+from tests.browser.lab import DREAM, PLAYGROUND, Lab, browser_arguments, chromium, measure_pace, serve
 
 
 def _burn() -> None:
@@ -28,7 +29,7 @@ def _burn() -> None:
         sum(range(100_000))
 
 
-def measure(seconds: float) -> dict[str, float]:
+def measure(seconds: float, game: str = PLAYGROUND) -> dict[str, float]:
     """Start JupyterLab and a browser, play, and stop both."""
     path = chromium()
     if path is None:
@@ -36,7 +37,7 @@ def measure(seconds: float) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as home, serve(Path(home)) as server, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=browser_arguments())
         try:
-            return measure_playground(Lab(browser.new_page(), server), Path(home), seconds)
+            return measure_pace(Lab(browser.new_page(), server), Path(home), seconds, game)
         finally:
             browser.close()
 
@@ -46,12 +47,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Measure the canvas's frames a second and its delay.")
     parser.add_argument("--busy", type=int, default=0, help="processes that keep a core busy meanwhile (default 0)")
     parser.add_argument("--seconds", type=float, default=5.0, help="how long the key is held (default 5)")
+    parser.add_argument("--dream", action="store_true", help="play in the dream of the V-M-C agent")
     options = parser.parse_args()
     others = [multiprocessing.Process(target=_burn, daemon=True) for _ in range(options.busy)]
     for process in others:
         process.start()
     try:
-        measured = measure(options.seconds)
+        measured = measure(options.seconds, DREAM if options.dream else PLAYGROUND)
     finally:
         for process in others:
             process.terminate()

@@ -413,11 +413,22 @@ from course_lib.worlds.play import EnvPlayer
 pace = show.canvas(EnvPlayer(PlaygroundEnv(), seed=3))
 pace"""
 
+DREAM = """\
+from course_lib import show
+from course_lib.models.dream_env import DreamEnv
+from course_lib.training import load_checkpoint
+from course_lib.worlds.films import load_films
+from course_lib.worlds.play import EnvPlayer
 
-def measure_playground(lab: Lab, folder: Path, seconds: float = 5.0) -> dict[str, float]:
-    """Play the Playground at 32 pixels as fast as a canvas goes: see ``PlayedCanvas.measure``."""
+first = load_films("goal", split="validation", count=4).frames[:, 0]
+pace = show.canvas(EnvPlayer(DreamEnv(load_checkpoint("vmc"), first), seed=3))
+pace"""
+
+
+def measure_pace(lab: Lab, folder: Path, seconds: float = 5.0, game: str = PLAYGROUND) -> dict[str, float]:
+    """Play a game at 32 pixels as fast as a canvas goes: see ``PlayedCanvas.measure``. game: a cell that shows it."""
     path = folder / "pace.ipynb"
-    cells = [nbformat.v4.new_code_cell(source) for source in (PLAYGROUND, "pace.measured")]
+    cells = [nbformat.v4.new_code_cell(source) for source in (game, "pace.measured")]
     nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
     lab.open_notebook(path)
     lab.run_all()

@@ -9,7 +9,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from tests.browser.lab import Lab, PlayedCanvas, measure_playground
+from tests.browser.lab import Lab, PlayedCanvas, measure_pace
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -277,7 +277,7 @@ def test_the_playground_is_played_at_a_good_pace(lab: Lab, tmp_path: Path) -> No
     Here the bounds are far wider, because another test process, and whatever it starts, runs at the same time: with
     four busy processes on two cores it was 20 frames a second and 100 ms.
     """
-    measured = measure_playground(lab, tmp_path)
+    measured = measure_pace(lab, tmp_path)
     print(measured)
     told = ast.literal_eval(lab.run_cell(1))  # what the browser told the kernel
     assert set(told) == {"fps", "delay_ms", "delays_ms", "frames"} and told["frames"] > 100
