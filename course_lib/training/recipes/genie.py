@@ -1,0 +1,143 @@
+"""How Genie is trained: the tokenizer, the latent action model, and the dynamics on what the two make of the films.
+
+No phase sees an action of the films. Only when all is learned, ``finish`` looks at films whose keys are known and
+writes down which latent action each of the four keys became; the exam needs that table, the model does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from course_lib.models.genie import Genie, GenieConfig
+from course_lib.training.checkpoints import load_checkpoint
+from course_lib.training.config import RunConfig, TrainConfig
+from course_lib.training.recipes.tokenizer import PiecesData, batches, load
+from course_lib.training.registry import Data, Phase, Recipe
+from course_lib.worlds.films import load_films
+from course_lib.worlds.frames import to_model
+
+
+class GenieTrain(TrainConfig):
+    """steps, learning_rate and clip are the dynamics'; those of the other parts stand beside them."""
+
+    parts: Annotated[
+        Literal["shipped", "fresh"],
+        Field(description="the tokenizer and the latent action model: the course's checkpoints, or trained here first"),
+    ] = "fresh"
+    steps_tokenizer: Annotated[int, Field(ge=1)] = 1
+    learning_rate_tokenizer: Annotated[float, Field(gt=0.0, le=1.0)] = 1.5e-3
+    steps_lam: Annotated[int, Field(ge=1)] = 1
+    learning_rate_lam: Annotated[float, Field(gt=0.0, le=1.0)] = 2e-3
+    film_length: Annotated[int, Field(ge=2, le=32, description="frames of the dynamics' pieces")] = 16
+    film_batch: Annotated[int, Field(ge=1, le=4096, description="pieces in each step of the dynamics")] = 16
+    looked_at: Annotated[int, Field(ge=10, description="films with known keys that the table is read off")] = 200
+
+
+def build(config: GenieConfig) -> Genie:
+    """The model with fresh weights."""
+    return Genie(config)
+
+
+def phases(model: Genie, config: RunConfig) -> list[Phase]:
+    """Tokenizer, latent action model, dynamics; the last alone where the others come with the course."""
+    train = config.train
+    dynamics = Phase("dynamics", train.steps, list(model.dynamics.parameters()), "loss_dynamics", batches=as_tokens)
+    if train.parts == "shipped":
+        take_shipped(model)
+        return [dynamics]
+    return [
+        Phase("tokenizer", train.steps_tokenizer, list(model.tokenizer.parameters()), "loss_tokenizer",
+              learning_rate=train.learning_rate_tokenizer),
+        Phase("actions", train.steps_lam, list(model.lam.parameters()), "loss_lam",
+              learning_rate=train.learning_rate_lam),
+        dynamics,
+    ]  # fmt: skip
+
+
+def take_shipped(model: Genie) -> None:
+    """Put the course's tokenizer and latent action model into the model."""
+    for part, name in ((model.tokenizer, "tokenizer"), (model.lam, "lam")):
+        part.load_state_dict(load_checkpoint(name).state_dict())
+
+
+@torch.no_grad()
+def seen_as_tokens(model: Genie, films: np.ndarray, chunk: int = 16) -> tuple[Tensor, Tensor]:
+    """What the two first parts make of films, uint8 (M, T, H, W, 3): tokens (M, T, N), latent actions (M, T - 1)."""
+    training = model.training
+    model.eval()  # a codebook counts its use, and revives codes, in training only
+    device = next(model.parameters()).device
+    tokens, actions = [], []
+    for start in range(0, len(films), chunk):
+        frames = to_model(films[start : start + chunk]).to(device)
+        tokens.append(model.tokenizer.tokens(frames).to(torch.int16).cpu())
+        actions.append(model.lam.infer(frames).to(torch.int16).cpu())
+    model.train(training)
+    return torch.cat(tokens), torch.cat(actions)
+
+
+def as_tokens(
+    model: nn.Module, data: Data, config: RunConfig, generator: torch.Generator
+) -> Iterator[dict[str, Tensor]]:
+    """Endless batches of pieces of films as the two first parts see them: tokens (B, L, N), actions (B, L - 1)."""
+    tokens, actions = seen_as_tokens(model, data.arrays["frames"])
+    length = min(config.train.film_length, config.model.dynamics.frames)
+    moment = torch.arange(length)
+    while True:
+        film = torch.randint(len(tokens), (config.train.film_batch, 1), generator=generator)
+        begin = torch.randint(tokens.shape[1] - length + 1, (config.train.film_batch, 1), generator=generator)
+        yield {"tokens": tokens[film, begin + moment].long(), "actions": actions[film, begin + moment[:-1]].long()}
+
+
+def read_table(model: Genie, films: int, name: str) -> list[list[int]]:
+    """How often each latent action (column) was inferred where each of the four keys (row) was pressed.
+
+    films: of the training split of a set. A key that cannot be seen (jump in the air) is counted as well, which blurs
+    the rows and seldom moves their largest entry.
+    """
+    known = load_films(name, split="train", count=films, size=model.config.tokenizer.frame_size)
+    latent = seen_as_tokens(model, known.frames)[1].long()
+    keys = torch.from_numpy(known.actions.astype(np.int64))
+    counts = torch.zeros(4, model.config.lam.codes, dtype=torch.long)
+    counts.index_put_((keys.flatten(), latent.flatten()), torch.ones(keys.numel(), dtype=torch.long), accumulate=True)
+    return counts.tolist()
+
+
+def finish(
+    model: Genie, config: RunConfig, data: Data, folder: Path, tell: Callable[[str], None]
+) -> dict[str, dict[str, Any]]:
+    """Read the table off films with known keys: for each key the latent action that most speaks for it.
+
+    That is the one with the largest share of this key among all its uses, weighed by how often the key gave it.
+    """
+    name = config.model.table_from.partition("/")[0]
+    if not name:
+        return {}
+    counts = read_table(model, config.train.looked_at, name)
+    table = torch.tensor(counts, dtype=torch.float)
+    speaks = table / table.sum(dim=1, keepdim=True).clamp_min(1) * table / table.sum(dim=0, keepdim=True).clamp_min(1)
+    model.dynamics.table.copy_(speaks.argmax(dim=1))
+    tell(f"keys to latent actions: {model.dynamics.table.tolist()}")
+    return {"table": {"keys_by_latent_action": counts}}
+
+
+recipe = Recipe(
+    name="genie",
+    model_config=GenieConfig,
+    data_config=PiecesData,
+    train_config=GenieTrain,
+    build=build,
+    load=load,
+    batches=batches,
+    phases=phases,
+    finish=finish,
+    parts={"tokenizer": lambda m: m.tokenizer, "lam": lambda m: m.lam, "dynamics": lambda m: m.dynamics},
+    ship=(),
+    published=10_700_000_000,  # Genie, abstract and appendix: 200 M, 300 M and 10.1 B, together "11B"
+)
