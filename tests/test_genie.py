@@ -17,7 +17,9 @@ from tests.contract_tests import check_world_model
 
 @pytest.fixture(scope="module")
 def model() -> Genie:
-    return build(recipe, load_config(recipe, "tiny").model).eval()
+    model = build(recipe, load_config(recipe, "tiny").model).eval()
+    model.dynamics.table.copy_(torch.tensor([0, 3, 1, 5]))
+    return model
 
 
 @torch.no_grad()
