@@ -197,8 +197,9 @@ class SpaceTimeTransformer(nn.Module):
         if min(layers, frames, self.places) < 1:
             raise ValueError(f"layers, frames and places are at least 1, not {layers}, {frames} and {places}")
         if positions == "learned":
-            self.place = nn.Parameter(0.02 * torch.randn(self.places, width))
-            self.moment = nn.Parameter(0.02 * torch.randn(frames, width))
+            # as loud as the tokens: at the usual 0.02 the first LayerNorm drowns them, and learning waits for ever
+            self.place = nn.Parameter(0.5 * torch.randn(self.places, width))
+            self.moment = nn.Parameter(0.5 * torch.randn(frames, width))
         elif positions == "sincos":
             if isinstance(places, int):
                 raise ValueError(f"waves over a grid need its (rows, columns), not only its {places} places")
