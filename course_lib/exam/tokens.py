@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 import torch.nn.functional as F
-from sklearn.cluster import MiniBatchKMeans
+from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from torch import Tensor
 
@@ -64,7 +64,11 @@ def rounded_pca_coder(train_frames: np.ndarray, bits: int, *, each: int = 8, see
 def patch_codebook(train_frames: np.ndarray, codes: int, patch: int = 4, *, seed: int = 0) -> Tensor:
     """The best plain patches to draw frames with, by k-means. uint8 (M, H, W, 3) -> (codes, 3 * patch^2)."""
     patches = patchify(to_model(train_frames), patch).flatten(0, 1)  # (M, 3, H, W) -> (M * N, 3 * P * P)
-    means = MiniBatchKMeans(codes, random_state=seed, n_init=1, batch_size=4096, max_iter=30).fit(patches.numpy())
+    different, counts = np.unique((patches.numpy() * 255).round().astype(np.uint8), axis=0, return_counts=True)
+    # Most patches are the empty room: beginning at different patches, weighted by how often each occurs, spends no code
+    # on the same one twice.
+    means = KMeans(codes, init="random", n_init=1, max_iter=12, random_state=seed)
+    means.fit(different / np.float32(255.0), sample_weight=counts.astype(np.float32))
     return torch.from_numpy(means.cluster_centers_).float()
 
 
