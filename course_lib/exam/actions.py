@@ -63,6 +63,28 @@ def counterfactuals(films: Films, times: tuple[int, ...] = TIMES) -> Counterfact
     return Counterfactuals(times, frames, visible)
 
 
+def visible_steps(films: Films) -> np.ndarray:
+    """Whether the key of a step can be told from its frame: each *other* key would have drawn another one.
+
+    Stricter than a pair of keys that differ: left pressed in flight changes the frame, yet where it draws the same as
+    no key, nobody who sees the film can know that it was pressed. Returns bool (N, T - 1). About a tenth of a second a
+    film, because each step is replayed from the film's seed.
+    """
+    size = films.frames.shape[-2]
+    alone = np.ones(films.actions.shape, bool)
+    for (n, t), key in np.ndenumerate(films.actions):
+        for other in set(range(KEYS)) - {int(key)}:
+            simulation = begin(films.name, int(films.seeds[n]))
+            for action in films.actions[n, :t]:
+                simulation.step(int(action))
+            simulation.step(other)
+            drawn = draw_film(simulation.scene, simulation.state()[None], size)[0]
+            if np.array_equal(drawn, films.frames[n, t + 1]):
+                alone[n, t] = False
+                break
+    return alone
+
+
 def _shared(room: Room, films: Films) -> Counterfactuals:
     key = f"actions/{films.name}/{films.split}"
     if f"{key}/frames" not in room.kept:

@@ -229,6 +229,26 @@ def _vmc_carracing() -> Entrant:
     )
 
 
+def _lam() -> Entrant:
+    from functools import partial
+
+    from course_lib.exam.latent import latent_actions
+    from course_lib.training.checkpoints import load_checkpoint, provenance
+
+    facts = provenance("lam")
+    return Entrant(
+        name="lam",
+        model=None,
+        trained_on=[f"{films}/train" for films in facts["configuration"]["data"]["films"]],
+        hashes=frozenset({facts["data"]["sha256"]}),
+        checkpoint=facts["sha256"][:12],
+        minutes=facts["minutes"],
+        questions=["latent_actions"],
+        bars={"action_nmi": 0.6, "action_accuracy": 0.85},
+        extra={"latent_actions": partial(latent_actions, part=load_checkpoint("lam"))},
+    )
+
+
 ENTRANTS: dict[str, Callable[[], Entrant]] = {
     "reader": _reader,
     "perfect": _perfect,
@@ -238,6 +258,7 @@ ENTRANTS: dict[str, Callable[[], Entrant]] = {
     "linear": lambda: _extrapolation("linear", 1.0),
     "vmc": _vmc,
     "vmc-carracing": _vmc_carracing,
+    "lam": _lam,
     "vae": lambda: _vae("cpu", "simple"),
     "tokenizer": _tokenizer,
     "vae-rich": lambda: _vae("cpu-rich", "rich"),

@@ -1,0 +1,20 @@
+"""How the latent action model is trained: on short pieces of films, frames alone. It never gets to see an action."""
+
+from __future__ import annotations
+
+from course_lib.models.latent_action import LatentActionConfig, LatentActionModel
+from course_lib.training.config import TrainConfig
+from course_lib.training.recipes.tokenizer import PiecesData, batches, load
+from course_lib.training.registry import Recipe
+
+recipe = Recipe(
+    name="lam",
+    model_config=LatentActionConfig,
+    data_config=PiecesData,
+    train_config=TrainConfig,
+    build=LatentActionModel,
+    load=load,
+    batches=batches,
+    ship=("cpu",),
+    published=300_000_000,  # Genie, section 2: "300M"; see configs/lam/paper.yaml for the readings
+)
