@@ -169,7 +169,7 @@ def _check_code_table(candidate: Callable[[np.ndarray], np.ndarray]) -> None:
             raise Wrong(f"One key for each code is expected, shape (8,), not {mine.shape}.")
         wanted = code_table(before)
         if np.array_equal(mine, before.argmax(axis=1)) and not np.array_equal(mine, wanted):
-            raise Wrong("A code that never occurred gets key 0, as argmax of zeros is 0. Give it the key of most steps.")
+            raise Wrong("A code that never occurred gets key 0, as argmax of zeros is 0. Give it the commonest key.")
         if np.array_equal(mine, np.full(8, before.sum(axis=0).argmax())):
             raise Wrong("Every code gets the same key: that is the control, not the table.")
         if np.array_equal(mine, before.argmin(axis=1)):
@@ -232,7 +232,7 @@ def _check_nmi(candidate: Callable[[np.ndarray], float]) -> None:
         if abs(exact + 1.0) < 1e-6 or exact < 0:
             raise Wrong("The value is negative. An entropy is minus the sum of p log p.")
         if abs(exact - 0.5) < 1e-6:
-            raise Wrong("A code for each key must give 1, yours gives 0.5: divide by the entropies' mean, not their sum.")
+            raise Wrong("A code for each key must give 1, yours 0.5: divide by the entropies' mean, not their sum.")
         raise Wrong(f"Where each code stands for one key the value is 1; yours is {exact:.3f}.")
     nothing = ask(np.outer([1.0, 2.0, 3.0], [2.0, 1.0, 1.0, 4.0]))
     if abs(nothing) > 1e-6:
@@ -256,7 +256,7 @@ def _check_nmi(candidate: Callable[[np.ndarray], float]) -> None:
         if abs(mine - wanted) < 1e-6:
             continue
         for value, told in (
-            (mutual / np.sqrt(code * key), "You divide by the geometric mean of the entropies; take the arithmetic one."),
+            (mutual / np.sqrt(code * key), "You divide by the geometric mean of the entropies, not the arithmetic."),
             (mutual / max(code, key), "You divide by the larger entropy; their mean is asked for."),
             (mutual / min(code, key), "You divide by the smaller entropy; their mean is asked for."),
             (mutual / key, "You divide by the entropy of the keys alone; the mean of both is asked for."),
