@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
+from course_lib.exam.racing import random_driver
 from course_lib.models.vmc import VMC, Dream, press
 from course_lib.planning.controller import as_weights, directions_of
 from course_lib.planning.lives import live
-from course_lib.planning.racing import FIRST_TRACK, RaceWorld
-from course_lib.training import get_recipe, load_config
+from course_lib.planning.racing import FIRST_TRACK, RaceWorld, race_returns
+from course_lib.training import get_recipe, load_checkpoint, load_config, provenance
 from course_lib.training.checkpoints import build
+from course_lib.views.acting import race_film
+from course_lib.worlds import carracing
+from course_lib.worlds.carracing import carracing_returns
 from course_lib.worlds.race import HELD, STEPS, Race
 from course_lib.worlds.race_films import FILM, FIRST_SEED, MOST, drive, make_races
+from course_lib.worlds.recording import RecordingError
 
 
 def wiggle(count: int, seed: int) -> np.ndarray:
@@ -136,3 +143,35 @@ def test_bad_requests_are_named() -> None:
         make_races(0)
     with pytest.raises(KeyError):
         RaceWorld(None, split="validation")
+
+
+def test_a_film_of_a_race_ends_with_it(model: VMC) -> None:
+    frames, points = race_film(model, controllers(model, 1)[0], race=2, every=5)
+    assert len(frames) == -(-len(points) // 5) and frames.shape[1:] == (64, 64, 3)
+    played = live(RaceWorld(model, split="test"), controllers(model, 1), np.array([2]), steps=250)
+    assert points[-1] == pytest.approx(float(played[0]), abs=1e-3)
+
+
+def test_the_shipped_returns_belong_to_the_shipped_controller() -> None:
+    facts = carracing_returns()
+    assert facts["checkpoint"] == provenance("vmc", size="cpu-carracing", part="c")["sha256"][:12]
+    assert {len(values) for values in facts["returns"].values()} == {100}
+    agent = load_checkpoint("vmc", size="cpu-carracing")
+    again = race_returns(agent, agent.c.of("real"), episodes=4, slow=False)
+    kept = np.array(facts["returns"]["vmc"])
+    # One step that rounds otherwise, or a pixel, and a race goes another way: the mean of a few is all that holds.
+    assert abs(again.mean() - kept[:4].mean()) < 4 * kept.std() / 2
+    random = np.array([random_driver(FIRST_TRACK["test"] + race) for race in range(3)])
+    np.testing.assert_allclose(random, facts["returns"]["random"][:3], atol=0.1)
+
+
+NO_RETURNS = [None, "{", "[]", '{"returns": 3}', '{"returns": {"a": [1], "b": []}, "checkpoint": 0}']
+
+
+@pytest.mark.parametrize("content", NO_RETURNS)
+def test_damaged_returns_are_named(content: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(carracing, "FOLDER", tmp_path)
+    if content is not None:
+        (tmp_path / "returns.json").write_text(content)
+    with pytest.raises(RecordingError, match="returns.json.*measure_carracing"):
+        carracing_returns()

@@ -18,11 +18,13 @@ from torch import Tensor
 from course_lib.models.dream_env import ControllerPolicy
 from course_lib.models.vmc import VMC, Dream
 from course_lib.planning.lives import DreamWorld, RealWorld
+from course_lib.planning.racing import RaceWorld
 from course_lib.show.pictures import strips
 from course_lib.worlds import spec
 from course_lib.worlds.draw import draw_film
 from course_lib.worlds.films import begin
 from course_lib.worlds.frames import to_model, to_uint8
+from course_lib.worlds.race import DECISIONS
 from course_lib.worlds.scenes import film_seed
 
 
@@ -145,3 +147,19 @@ class ControllerPlayer:
         if isinstance(state, Dream):
             return int(self.model.press(state, self.weights)[0])
         return self.policy(self.frame, self.info)
+
+
+@torch.no_grad()
+def race_film(
+    model: VMC, weights: Tensor, race: int = 0, *, split: str = "test", every: int = 1, slow: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """A controller drives one race of CarRacing. Returns what it saw at every so many decisions, uint8 (T, 64, 64, 3),
+    and the return so far at each decision, (D,). slow: the environment's own pictures."""
+    world = RaceWorld(model, split=split, slow=slow)
+    state, frames, returns = world.begin(np.array([race])), [], []
+    while world.alive[0] and len(returns) < DECISIONS:
+        if len(returns) % every == 0:
+            frames.append(world.races[0].frame())
+        state, reward = world.step(model.press(state, weights))
+        returns.append(float(reward[0]))
+    return np.stack(frames), np.cumsum(returns)
