@@ -60,6 +60,21 @@ def test_weights_and_forward_are_one_attention(qk_norm: bool) -> None:
         torch.testing.assert_close(layer(x), layer.out(mixed.transpose(1, 2).flatten(-2)), atol=1e-6, rtol=1e-5)
 
 
+@pytest.mark.parametrize("lead", [(), (3,), (2, 3), (2, 1, 3), (0,), (2, 0)])
+@pytest.mark.parametrize("causal", [False, True])
+def test_rows_of_a_batch_however_many_axes_keep_to_themselves(lead: tuple[int, ...], causal: bool) -> None:
+    torch.manual_seed(8)
+    layer, x = Attention(16, 2, causal=causal), draw(*lead, 5, 16)
+    out = layer(x)
+    assert out.shape == x.shape
+    for mine, given in zip(out.reshape(-1, 5, 16), x.reshape(-1, 5, 16), strict=True):
+        torch.testing.assert_close(mine, layer(given), atol=1e-6, rtol=1e-5)
+    head, tail = x.split([2, 3], dim=-2)
+    _, past = layer.with_memory(head)
+    if causal:
+        torch.testing.assert_close(layer(tail, past), out[..., 2:, :], atol=1e-6, rtol=1e-5)
+
+
 def test_many_heads_are_several_attentions_side_by_side() -> None:
     torch.manual_seed(1)
     layer, x = Attention(12, 3), draw(5, 12)

@@ -101,7 +101,9 @@ class Attention(nn.Module):
         fresh = self.causal and q.shape[-2] == k.shape[-2]
         some = self.causal and not fresh and q.shape[-2] > 1  # one new token may look at everything
         mask = causal_mask(q.shape[-2], k.shape[-2]).to(x.device) if some else None
-        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=fresh)  # (..., heads, N, d)
+        # torch's fast kernels take four axes and no others; with five it was five times slower on a CPU.
+        many = [part.reshape(math.prod(part.shape[:-3]), *part.shape[-3:]) for part in (q, k, v)]  # (B, heads, ., d)
+        mixed = F.scaled_dot_product_attention(*many, attn_mask=mask, is_causal=fresh).view(q.shape)
         return self.out(mixed.transpose(-2, -3).flatten(-2)), KeysValues(k, v)  # (..., N, heads * d) -> (..., N, D)
 
     def weights(self, x: Tensor) -> Tensor:

@@ -71,14 +71,14 @@ def where_it_looks(
     patch = _number(vit, row, column)
     share = looks(vit, frame, block, head)[patch]
     named = answers(vit, frame[None])[0]
-    who = "mean of the heads" if head is None else f"head {head}"
+    who = "all heads" if head is None else f"head {head}"
     text = f"Patch ({row}, {column}) looks, block {block}, {who}; it answers {spec.COLOURS[named[patch]]}"
     figure = CourseFigure(9.0, 3.2, text)
     with rc_context(STYLE):
         axes = figure.subplots(1, 3)
         _picture(axes[0], frame, "the frame and the patch", vit, row, column)
-        _heat(axes[1], frame, share, f"where it looks: block {block}, {who}", vit, row, column)
-        title = f"it says {spec.COLOURS[named[patch]]}; what all say"
+        _heat(axes[1], frame, share, f"looks: block {block}, {who}", vit, row, column)
+        title = f"it says {spec.COLOURS[named[patch]]}"
         _picture(axes[2], painted(named[None], len(frame))[0], title, vit, row, column)
     return figure
 
@@ -129,4 +129,4 @@ def _heat(axes: Axes, frame: np.ndarray, share: np.ndarray, title: str, vit: ViT
     side = vit.size // vit.patch
     light = share.reshape(side, side) / share.max()  # (N,) -> (side, side)
     light = light.repeat(vit.patch, axis=0).repeat(vit.patch, axis=1)[..., None]
-    _picture(axes, (frame * (0.12 + 0.88 * light)).astype(np.uint8), title, vit, row, column)
+    _picture(axes, (frame * (0.2 + 0.8 * light)).astype(np.uint8), title, vit, row, column)
