@@ -7,7 +7,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from course_lib.exam.entrants import get_entrant
 from course_lib.exam.reconstruction import mean_frame_coder, psnr_by_film
+from course_lib.exam.room import Room
+from course_lib.exam.run import examine
 from course_lib.exam.tokens import (
     alive_interval,
     foreground,
@@ -162,6 +165,17 @@ def test_the_share_of_codes_alive_and_its_interval() -> None:
     index = np.stack([np.full((2, 3), k % 4) for k in range(40)])
     found = alive_interval(index, 8, np.random.default_rng(0), resamples=200)
     assert found["value"] == 0.5 and found["low"] <= 0.5 <= found["high"] and found["n"] == 40
+
+
+def test_the_shipped_tokenizer_at_the_exam() -> None:
+    report = examine([get_entrant("tokenizer")], Room(count=20))
+    psnr, front = (report["tokenizer", name] for name in ("tokenizer_psnr_db", "foreground_psnr_db"))
+    assert psnr.passed and psnr.bar == 30.0
+    assert set(psnr.controls) == {"mean_frame", "untrained", "shrunk", "pca", "patches"}
+    assert max(psnr.controls.values()) < psnr.low and max(front.controls.values()) < front.low
+    assert front.value < psnr.value, "an empty room is easier to draw than what stands in it"
+    alive, guesses = (report["tokenizer", name] for name in ("codes_alive", "code_perplexity"))
+    assert alive.value > 0.5 > alive.controls["untrained"] and 1 < guesses.value < 512
 
 
 # --- learning -------------------------------------------------------------------------------------------------------
