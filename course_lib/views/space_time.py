@@ -83,7 +83,8 @@ def token_map(seen: np.ndarray, moment: int, place: int, *, title: str = "") -> 
     axes = figure.subplots()
     picture = axes.imshow(shown.T, aspect="auto", cmap="viridis")
     axes.plot(moment, place, "x", color="black", markersize=9, markeredgewidth=2)
-    axes.set(xlabel="frame", ylabel="place", xticks=range(seen.shape[0]), yticks=range(seen.shape[1]))
+    ticks = [range(0, count, -(-count // 8)) for count in seen.shape]  # eight numbers on a side at most
+    axes.set(xlabel="frame", ylabel="place", xticks=ticks[0], yticks=ticks[1])
     axes.grid(visible=False)
     axes.set_title(title)
     figure.colorbar(picture, ax=axes, label="log10 of influence")

@@ -259,31 +259,34 @@ def count(frames: int, places: int, width: int) -> dict[str, int]:
 
 
 for T in (4, 16, 64, 256):
-    parts = count(T, 64, 128)
-    assert parts == library.multiply_adds(T, 64, 128)
+    parts = count(T, 64, 64)
+    assert parts == library.multiply_adds(T, 64, 64)
     print(f"{T:3} frames:", ", ".join(f"{name} {n / sum(parts.values()):.1%}" for name, n in parts.items()))
 
 # %% [markdown] tags=["lecture"]
-# At 64 tokens a frame and width 128, temporal attention is one twentieth of the work at 64 frames. It overtakes spatial attention exactly at $T = N$. Compared with *everything* else it reaches one half where $2NT^2D = TN(16D^2 + 2ND)$, at
+# With 64 tokens a frame and width 64, temporal attention is one tenth of the work at 64 frames. It overtakes spatial attention exactly at $T = N$. It is half of *all* work where $2NT^2D = TN(16D^2 + 2ND)$, at
 #
-# $$T = 8D + N = 1{,}088 \text{ frames.}$$
+# $$T = 8D + N = 576 \text{ frames.}$$
 
 # %% [markdown] tags=["lecture"]
-# So the slide's "linear, not quadratic" needs an erratum. The paper says it of the spatial layer, which dominates. The temporal layer *is* quadratic in the frames, on few tokens. The picture shows the *local exponent*: the slope of log cost over log frames, 1 for linear, 2 for quadratic.
+# So the slide's "linear, not quadratic" needs an **erratum**. The paper says it of the spatial layer, which dominates. The temporal layer *is* quadratic in the frames, on few tokens.
+
+# %% [markdown] tags=["lecture"]
+# Where does it begin to matter? The picture shows the *local exponent*: the slope of log cost over log frames, 1 for linear, 2 for quadratic.
 
 # %% tags=["lecture"]
 frames = np.unique(np.geomspace(2, 20_000, 200).astype(int))
 fig, axis = plt.subplots(figsize=(7, 2.8))
 for joint, name in ((False, "space-time"), (True, "joint attention")):
-    cost = [sum(library.multiply_adds(int(T), 64, 128, joint=joint).values()) for T in frames]
+    cost = [sum(library.multiply_adds(int(T), 64, 64, joint=joint).values()) for T in frames]
     axis.semilogx(frames, np.gradient(np.log(cost), np.log(frames)), label=name)
-axis.axvline(8 * 128 + 64, color="gray", linestyle=":")
-axis.set(xlabel="frames (64 tokens each, width 128)", ylabel="local exponent", ylim=(0.95, 2.05))
+axis.axvline(8 * 64 + 64, color="gray", linestyle=":")
+axis.set(xlabel="frames (64 tokens each, width 64)", ylabel="local exponent", ylim=(0.95, 2.05))
 axis.legend()
 plt.show()
 
 # %% [markdown]
-# At the dotted line, 1,088 frames, the space-time block's exponent is 1.5; at Genie's 16 frames it is 1.01. For a game of seconds the slide's sentence is as good as true. For an hour of film it is false.
+# At the dotted line, 576 frames, the space-time block's exponent is 1.5; at Genie's 16 frames it is 1.03, and at Genie's width of 5,120 closer to 1 still. For a game of seconds the slide's sentence is as good as true. For an hour of film it is false.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Train live
@@ -383,7 +386,7 @@ plt.show()
 # Choose a token: a place (0 the agent, 1 and 2 the bodies), a frame, a layer. It is marked with a cross. Rings show what it **may** look at, discs what it **does** look at: blue inside its frame, orange along time, with the number below.
 
 # %% [markdown] tags=["lecture"]
-# Try to find: a token that looks mostly at the frame just before its own (that is how a speed can be read), and one that looks at another body. Then set the frame to 0: what is left to look at?
+# To read a speed, a token must compare its frame with an earlier one: which earlier frames does it choose, in which layer? Does a body look at the other body more when they are close? Then set the frame to 0: what is left to look at?
 
 # %% tags=["lecture", "nbval-ignore-output"]
 from course_lib.views.space_time import looks, weights
@@ -433,6 +436,9 @@ def bet(temporal: str, steps: int = 120) -> tuple[nn.Module, list[float]]:
     return network, losses
 
 
+# %% [markdown] tags=["lecture"]
+# Before you run it: which of the two curves will lie lower, and can the lower one be right?
+
 # %% tags=["lecture"]
 honest, leaky = bet("causal"), bet("both")
 fig, axis = plt.subplots(figsize=(7, 2.6))
@@ -455,7 +461,7 @@ with torch.no_grad():
     by_frame = {name: coin_loss(n, *asked).mean(dim=0) for name, (n, _) in {"with": honest, "without": leaky}.items()}
 for name, losses in by_frame.items():
     print(f"{name:7} the mask, frame by frame:", [round(v, 2) for v in losses.tolist()])
-assert by_frame["without"][:-1].max() < 0.3 < np.log(2) < by_frame["without"][-1], "the leak, and its end"
+assert by_frame["without"][:-1].max() < 0.3 < 0.6 < by_frame["without"][-1], "the leak, and its end"
 assert by_frame["with"].min() > 0.6, "nobody foresees a coin"
 
 # %% [markdown] tags=["lecture"]
@@ -474,18 +480,18 @@ for name, (network, _) in (("with the mask", honest), ("without it", leaky)):
 #
 # ### Time against frames
 #
-# Now the clock. One training step (forward and backward) of one block of width 128, with 64 tokens a frame, from 4 to 64 frames; beside it a usual block in which all tokens of the film look at each other. If the time is $c\,T^p$, its logarithm is a straight line of slope $p$ over $\log T$.
+# Now the clock. One training step (forward and backward) of one block of width 64, with 64 tokens a frame, from 4 to 64 frames; beside it a usual block in which all tokens of the film look at each other. If the time is $c\,T^p$, its logarithm is a straight line of slope $p$ over $\log T$.
 
 # %% tags=["lecture"]
 from course_lib.exam.cost import bytes_kept, exponent_row, seconds_by_frames
 from course_lib.nets.attention import Block
 
-blocks = {"space-time": library.SpaceTimeBlock(128, 4), "joint": Block(128, 4, qk_norm=True)}
+blocks = {"space-time": library.SpaceTimeBlock(64, 2), "joint": Block(64, 2, qk_norm=True)}
 
 
 def builder(name: str):
     def build(frames: int, tokens: int):
-        x = torch.randn(1, frames, tokens, 128)
+        x = torch.randn(1, frames, tokens, 64)
         x = x if name == "space-time" else x.flatten(1, 2)  # joint: (1, T, N, D) -> (1, T * N, D)
         return lambda: blocks[name](x).square().mean().backward()
     return build
@@ -505,25 +511,36 @@ for name, times in seconds.items():
                  "factor": typical[-1] / typical[0]})  # fmt: skip
 show.table(rows)
 
+# %% [markdown] tags=["lecture"]
+# The same as a picture, with the exponent that counting gives in place of the clock.
+
 # %% tags=["lecture"]
 by_count = {}
 for name in blocks:
-    work = [sum(library.multiply_adds(T, 64, 128, joint=name == "joint").values()) for T in counts]
+    work = [sum(library.multiply_adds(T, 64, 64, joint=name == "joint").values()) for T in counts]
     by_count[name] = exponent_row(counts, [work] * 5)["value"]
     plt.loglog(counts, np.median(seconds[name], axis=0), "o-", label=f"{name}: counted exponent {by_count[name]:.2f}")
 plt.gca().set(xlabel="frames", ylabel="seconds a training step", title="64 tokens a frame")
+plt.xticks(counts, counts)
+plt.minorticks_off()
 plt.legend()
 plt.show()
 
 # %% [markdown] tags=["lecture"]
-# The counted exponents are exact: 1.02 for the space-time block, 1.41 for the joint one, whose linear part still carries much of the work at few frames. Time follows, with what a processor adds: a short film leaves it half idle, which lowers the exponent of both; comparing pairs is slower work than a large matrix product, which raises the joint one's.
+# The counted exponents are exact: 1.03 for the space-time block, 1.71 for the joint one, whose linear part still carries much of the work at few frames. (Multiplications grow by factors of 17.7 and 112.)
+
+# %% [markdown] tags=["lecture"]
+# The clock follows, with what a processor adds. A short film leaves it half idle, so the exponents come out lower than counted, the space-time block's even below 1. That is no miracle: it is the same idle time, spread over more frames.
+
+# %% [markdown] tags=["lecture"]
+# Now your two factors, and the claims.
 
 # %% tags=["lecture"]
 ratio = np.median(seconds["joint"][:, -1] / seconds["space-time"][:, -1])
 print(f"exponents: space-time {rows[0]['exponent']:.2f}, joint {rows[1]['exponent']:.2f}")
 print(f"at 64 frames joint attention takes {ratio:.1f} times as long")
 print(f"factors {rows[1]['factor']:.0f} and {rows[0]['factor']:.0f}; guessed {my_guess_joint} and {my_guess_space_time}")
-assert 1.0 < by_count["space-time"] < 1.03 and 1.35 < by_count["joint"] < 1.5, "counted, so exact"
+assert 1.03 < by_count["space-time"] < 1.04 and 1.70 < by_count["joint"] < 1.71, "counted, so exact"
 assert rows[0]["exponent"] < 1.3 and rows[0]["exponent"] < rows[1]["exponent"] - 0.1
 assert ratio > 1.5
 
@@ -537,10 +554,10 @@ assert ratio > 1.5
 # %% tags=["lecture", "nbval-check-output"]
 memory_rows = []
 for T in (4, 16, 64):
-    x = torch.randn(1, T, 64, 128)
+    x = torch.randn(1, T, 64, 64)
     kept = {"space-time": bytes_kept(lambda x=x: blocks["space-time"](x)),
             "joint": bytes_kept(lambda x=x: blocks["joint"](x.flatten(1, 2)))}  # fmt: skip
-    pairs = 4 * 4 * (T * 64) ** 2  # 4 heads, 4 bytes a weight
+    pairs = 2 * 4 * (T * 64) ** 2  # 2 heads, 4 bytes a weight
     memory_rows.append([T, *(round(n / 2**20) for n in (*kept.values(), pairs))])
     print("{} frames: space-time {} MiB, joint {} MiB; all pairs written down {} MiB".format(*memory_rows[-1]))
 
@@ -560,6 +577,9 @@ with torch.no_grad():
     says = {"stays where it is": seen, "goes on as before": seen + moved, "untrained": untrained(seen),
             "without time": timeless(seen), "space-time": model(seen)}  # fmt: skip
 errors = {name: distance(xy, truth)[:, 3:].unflatten(0, (100, 3)).mean(dim=(1, 2, 3)).numpy() for name, xy in says.items()}
+
+# %% [markdown] tags=["lecture"]
+# One number a film, from its three windows, the last five frames of each and two bodies.
 
 # %% tags=["lecture"]
 from course_lib.exam.intervals import paired_ratio_interval
@@ -585,7 +605,7 @@ assert errors["untrained"].mean() > errors["without time"].mean() > errors["spac
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### One feed-forward layer, or two?
 #
-# The slide says that one feed-forward layer after both attentions "improves the result markedly". Against what? The paper leaves the second layer out in order to spend its size elsewhere. The fair question at our size: the same number of weights, once in one layer of width 64, once in two layers of width 32, one after each attention. Five seeds each, 60 short steps.
+# The slide says that one feed-forward layer after both attentions "improves the result markedly". Against what? The paper leaves the second layer out in order to spend its size elsewhere. The fair question at our size: the same number of weights, once in one layer of width 64, once in two layers of width 32, one after each attention. Five seeds each, 100 steps.
 
 # %% tags=["lecture"]
 kinds = {"one": {"hidden": 64}, "two": {"hidden": 32, "between": 32}}
@@ -593,10 +613,13 @@ ends = {name: [] for name in kinds}
 for seed in range(5):
     for name, kind in kinds.items():
         torch.manual_seed(seed)
-        trained = fit(NextPlace(**kind), 60, seed=seed)
+        trained = fit(NextPlace(**kind), 100, seed=seed)
         with torch.no_grad():
             ends[name].append(distance(trained(seen), truth)[:, 3:].mean().item())
 sizes = {name: sum(p.numel() for p in NextPlace(**kind).parameters()) for name, kind in kinds.items()}
+
+# %% [markdown] tags=["lecture"]
+# Each seed begins both models and draws both their films, so the difference of the two is taken seed by seed.
 
 # %% tags=["lecture"]
 from course_lib.exam.intervals import bootstrap_interval
@@ -605,10 +628,13 @@ gain = np.array(ends["two"]) - np.array(ends["one"])  # above 0: one layer is be
 low, high = bootstrap_interval(gain, generator=np.random.default_rng(0))
 print({name: f"{np.mean(v):.2f} pixels with {sizes[name]:,} weights" for name, v in ends.items()})
 print(f"one layer is better by {gain.mean():.2f} pixels (95 % interval {low:.2f} to {high:.2f}, 5 seeds)")
-assert abs(gain.mean()) < 0.5 * np.mean(ends["one"]), "no effect of the size that 'markedly' would mean"
+assert max(-low, high) < 0.2 * np.mean(ends["one"]), "no effect of the size that 'markedly' would mean"
 
 # %% [markdown] tags=["lecture"]
-# Read the interval before the mean. At this size and after so few steps, the experiment can see only a large effect, and it saw none. It does not show that there is none at Genie's size: the paper reports an improvement, and prints no comparison that we could repeat.
+# Read the interval before the mean. At this size and after so few steps the experiment can see only a large effect, and it saw none: whatever the sign, it is less than a fifth of the error.
+
+# %% [markdown] tags=["lecture"]
+# That does not show that there is none at Genie's size. There the second layer's weights went into more of the rest, and a comparison of that kind is beyond two cores.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercises
@@ -660,7 +686,7 @@ def my_frames_at_share(share: float, places: int, width: int) -> float:
 
 # %% tags=["nbval-check-output"]
 for share in (0.01, 0.1, 0.5):
-    print(f"{share:.0%} of the work is temporal at {my_frames_at_share(share, 64, 128):,.0f} frames")
+    print(f"{share:.0%} of the work is temporal at {my_frames_at_share(share, 64, 64):,.0f} frames")
 
 # %% [markdown]
 # **4. Read the exponent off a clock.** (Difficulty 2, 8 minutes.)
@@ -694,7 +720,7 @@ progress()
 # **"Spatial attention computes only inside 1 × H × W, temporal attention only along T × 1 × 1"** (避免 T×H×W). It stands: built, and proved by gradients. (The slide calls temporal attention "across space"; it is across time, at one place.) The large matrix is avoided as arithmetic; in memory a fused kernel avoids it for joint attention too.
 
 # %% [markdown] tags=["lecture"]
-# **"The cost is linear in the number of frames, not quadratic"** (计算复杂度与视频帧数线性相关). Corrected. One of the two attentions is linear, as the paper says of it; the other is quadratic, on few tokens. From 4 to 64 frames the counted exponent is 1.02 and the measured one is near 1. At 1,088 frames half of the work would be quadratic.
+# **"The cost is linear in the number of frames, not quadratic"** (计算复杂度与视频帧数线性相关). Corrected. One of the two attentions is linear, as the paper says of it; the other is quadratic, on few tokens. From 4 to 64 frames the counted exponent is 1.03, and the clock does not contradict it. At 576 frames of this width half of the work would be quadratic.
 
 # %% [markdown] tags=["lecture"]
 # **"One feed-forward layer after both improves the result markedly"** (显著提升了性能). Not confirmed here. With equal weights, on a small task, one layer and two differed by less than "markedly" would ask for; the paper's own reason is that size is better spent elsewhere.
