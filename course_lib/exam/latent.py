@@ -59,7 +59,7 @@ def nmi_of_counts(counts: np.ndarray) -> np.ndarray:
     code, key = entropy(counts.sum(axis=-1)), entropy(counts.sum(axis=-2))
     both = entropy(counts.reshape(*counts.shape[:-2], -1))  # (..., codes * keys)
     mean = (code + key) / 2.0
-    return np.where(mean > 1e-12, (code + key - both) / np.maximum(mean, 1e-12), 0.0)
+    return np.where(mean > 1e-12, np.maximum(code + key - both, 0.0) / np.maximum(mean, 1e-12), 0.0)
 
 
 def count_pairs(index: np.ndarray, keys: np.ndarray, asked: np.ndarray, codes: int) -> np.ndarray:

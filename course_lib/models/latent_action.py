@@ -18,7 +18,7 @@ of convolutions: at this size patches give codes whose meaning depends on where 
 
 Departures from the paper, all in the configuration: the kinds above; frames of 32 pixels; codes compared by angle, and
 revived where they die; pixels that change weigh more in the error, because most of a frame never changes. The paper
-does not say how a frame's tokens become one code; here their mean is read off.
+does not say how a frame's tokens become one code; here it is read off their mean where something changed.
 """
 
 from __future__ import annotations
@@ -167,7 +167,10 @@ def _stack(config: LatentActionConfig, width: int, layers: int, heads: int) -> S
 
 
 class SpaceTimeEncoder(nn.Module):
-    """Patches, the space-time transformer, the mean over a frame's tokens. (B, T, 3, H, W) -> (B, T - 1, D)."""
+    """Patches, the space-time transformer, the mean over the tokens of patches in which something changed.
+
+    (B, T, 3, H, W) -> (B, T - 1, D).
+    """
 
     def __init__(self, config: LatentActionConfig) -> None:
         super().__init__()
@@ -178,8 +181,10 @@ class SpaceTimeEncoder(nn.Module):
 
     def forward(self, frames: Tensor) -> Tensor:
         """See the class. What frame t + 1 says, having looked back, is about the step from t to t + 1."""
-        x = self.layers(self.begin(patchify(frames, self.patch)))  # (B, T, N, width)
-        return self.end(x.mean(dim=2))[:, 1:]
+        x = self.layers(self.begin(patchify(frames, self.patch)))[:, 1:]  # (B, T - 1, N, width)
+        here = F.max_pool2d(moved(frames[:, :-1], frames[:, 1:]).flatten(0, 1), self.patch)  # (B * (T - 1), 1, h, w)
+        here = here.flatten(1).unflatten(0, x.shape[:2])[..., None]  # (B, T - 1, N, 1)
+        return self.end((x * here).sum(dim=2) / (here.sum(dim=2) + 1.0))
 
 
 class SpaceTimeDecoder(nn.Module):
