@@ -45,12 +45,12 @@ def influence(module: torch.nn.Module, moment: int, place: int = 1) -> torch.Ten
 def test_no_answer_depends_on_a_later_frame(moment: int, qk_norm: bool) -> None:
     seen = influence(transformer(qk_norm=qk_norm), moment)
     assert (seen[moment + 1 :] == 0).all()
-    assert (seen[: moment + 1] > 0).all(), "two blocks are enough to reach every place of every earlier frame"
+    assert (seen[: moment + 1] > 0).all(), "every place of every earlier frame is reached"
 
 
-def test_one_block_reaches_its_own_frame_and_its_own_place() -> None:
+def test_one_block_reaches_all_of_the_past_and_without_time_its_own_frame_only() -> None:
     seen = influence(SpaceTimeBlock(D, 4), T - 1, place=1)
-    assert (seen > 0).all(), "through the frame first, then along time: its own place has gathered the earlier frames"
+    assert (seen > 0).all(), "space first: when time looks back, its own place has gathered all of each frame"
     before = influence(SpaceTimeBlock(D, 4, temporal="none"), T - 1, place=1)
     assert (before[: T - 1] == 0).all() and (before[T - 1] > 0).all()
 
