@@ -8,6 +8,7 @@ random, and the one who made the films. The paper: 906 +- 21 over 100 trials, 90
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 
@@ -40,26 +41,28 @@ def wandering_driver(seed: int) -> float:
     return race.total
 
 
-def raced(
-    entrant: Entrant, *, races: int = RACES, tell: Callable[[str], None] = lambda line: None
-) -> dict[str, np.ndarray]:
-    """The returns of everybody on the same held-out tracks, (races,) each."""
-    model, untrained = entrant.model, entrant.untrained
-    tracks = FIRST_TRACK["test"] + np.arange(races)
-    found = {}
-    for name, who, weights in (("vmc", model, "real"), ("reservoir", untrained, "reservoir"),
-                               ("untrained_m", untrained, "real")):  # fmt: skip
-        tell(name)
-        found[name] = race_returns(who, model.c.of(weights), episodes=races)
-    tell("drivers without a model")
-    found["random"] = np.array([random_driver(int(track)) for track in tracks])
-    found["film_maker"] = np.array([wandering_driver(int(track)) for track in tracks])
-    return found
+def _model_drives(entrant: Entrant, races: int, *, trained: bool, controller: str) -> np.ndarray:
+    who = entrant.model if trained else entrant.untrained
+    return race_returns(who, entrant.model.c.of(controller), episodes=races)
+
+
+def _driver_drives(entrant: Entrant, races: int, *, driver: Callable[[int], float]) -> np.ndarray:
+    return np.array([driver(FIRST_TRACK["test"] + race) for race in range(races)])
+
+
+DRIVERS: dict[str, Callable[[Entrant, int], np.ndarray]] = {
+    "vmc": partial(_model_drives, trained=True, controller="real"),
+    "reservoir": partial(_model_drives, trained=False, controller="reservoir"),
+    "untrained_m": partial(_model_drives, trained=False, controller="real"),
+    "random": partial(_driver_drives, driver=random_driver),
+    "film_maker": partial(_driver_drives, driver=wandering_driver),
+}
+"""Everybody who drives on the held-out tracks, each ``(entrant, races) -> returns (races,)``."""
 
 
 def racing(entrant: Entrant, room: Room) -> Iterator[Row]:
     """Rows carracing_return, and reservoir_return of the C that evolved without a trained M."""
-    found = raced(entrant)
+    found = {name: drive(entrant, RACES) for name, drive in DRIVERS.items()}
     means = {name: float(values.mean()) for name, values in found.items()}
     for question, name in (("carracing_return", "vmc"), ("reservoir_return", "reservoir")):
         yield entrant.row(
