@@ -55,7 +55,7 @@ from course_lib.worlds.frames import to_model
 show.use_style()
 
 # %% [markdown] tags=["lecture"]
-# The films are those of notebook 02: the agent and two bodies. Here is a test frame, and beside it the same frame as a transformer gets it, in 64 patches of 4 by 4 pixels.
+# The films are those of notebook 02: the agent and two bodies. And a small helper that draws pictures side by side.
 
 # %% tags=["lecture"]
 train_films = load_films("simple", split="train", count=1000)
@@ -74,7 +74,7 @@ def panels(**pictures):
 
 
 # %% [markdown] tags=["lecture"]
-# A small helper for pictures side by side, and the two pictures:
+# Here is a test frame, and beside it the same frame as a transformer gets it, in 64 patches of 4 by 4 pixels.
 
 # %% tags=["lecture"]
 whole, pieces = panels(a_frame=frame, in_64_patches=frame)
@@ -135,7 +135,7 @@ answer = shares @ numbers  # (6, 6), (6,) -> (6,)
 print("answer", [round(a, 1) for a in answer.tolist()])
 
 # %% [markdown] tags=["lecture"]
-# That is attention, all of it: scores, a softmax, a weighted mean. The two cells in the middle are not quite sure, because $e^9$ is only twenty times $e^6$.
+# That is attention, all of it: scores, a softmax, a weighted mean. The two cells in the middle are not quite sure, because $e^9$ is only twenty times $e^6$. The shares as a picture:
 
 # %% tags=["lecture"]
 fig, axis = plt.subplots(figsize=(3.6, 3.2))
@@ -197,7 +197,7 @@ def attend(q, k, v, mask=None):
 
 
 # %% [markdown] tags=["lecture"]
-# Torch brings the same formula as `scaled_dot_product_attention`, which never writes the $N \times M$ shares down and is faster. Six tokens of eight numbers, three random matrices: do they agree?
+# Torch brings the same formula as `scaled_dot_product_attention`, which need not write the $N \times M$ shares down and is faster. Six tokens of eight numbers, three random matrices: do they agree?
 
 # %% tags=["lecture", "nbval-check-output"]
 g = torch.Generator().manual_seed(0)
@@ -307,7 +307,7 @@ plt.show()
 #
 # $$p_i = \big(\sin \omega_1 i, \dots, \sin \omega_{D/2} i,\; \cos \omega_1 i, \dots, \cos \omega_{D/2} i\big), \qquad p_i \cdot p_j = \sum_k \cos\big(\omega_k (i - j)\big).$$
 #
-# The product depends on the distance $i - j$ alone, and is largest at distance 0: the $(i-j)^2$ of our six cells comes for free.
+# The product depends on the distance $i - j$ alone, and is largest at distance 0. Near there $\cos \omega (i-j) \approx 1 - \omega^2 (i-j)^2 / 2$: the squared distance of our six cells comes for free.
 
 # %% tags=["lecture"]
 def sincos(count, width):
@@ -380,7 +380,7 @@ free = nn.Sequential(Attention(8, 2), Attention(8, 2))
 causal = nn.Sequential(Attention(8, 2, causal=True), Attention(8, 2, causal=True))
 
 # %% [markdown] tags=["lecture"]
-# Two layers, without the mask and with it. Light means influence; what is crossed out is exactly zero.
+# Two layers, without the mask and with it. Light means influence, on a logarithmic scale; what is crossed out is exactly zero.
 
 # %% tags=["lecture"]
 fig, axes = plt.subplots(1, 2, figsize=(5.6, 2.8))
@@ -414,7 +414,7 @@ for n in range(6):
 print("step by step equals all at once:", torch.allclose(torch.cat(told), keeps(x), atol=1e-6), "| keys", tuple(past.keys.shape))
 
 # %% [markdown] tags=["lecture"]
-# This is how notebook 15 will play a game at fifteen frames a second: each frame costs one look back, and not the whole film again.
+# Without it nobody could play a game that a transformer draws (notebook 15): each new frame costs one look back, and not the whole film again.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Patches of a picture
@@ -775,7 +775,7 @@ for step, loss in enumerate(learner(alone)):
 watch.close()
 
 # %% [markdown] tags=["lecture"]
-# Hardly anything. What do the two say on the eight frames from above?
+# Hardly anything (mind the scale of the axis). What do the two say on the eight frames from above?
 
 # %% tags=["lecture"]
 broken = {"no positions": lost, "no looking": alone}
@@ -980,7 +980,7 @@ plt.show()
 work = [4 * n * 64**2 + 2 * n**2 * 64 for n in (64 * t for t in counts)]
 print(f"64 frames against 32: {joint[-1] / joint[-2]:.1f} times the time, {work[-1] / work[-2]:.2f} times the multiplications; your guess was {my_guess_factor}")
 print(f"64 frames: joint attention takes {joint[-1] / apart[-1]:.0f} times as long as each frame by itself")
-assert 1.4 < slopes["joint"] < 2.6 and slopes["apart"] < 1.4
+assert 1.4 < slopes["joint"] < 2.6 and slopes["apart"] < min(1.5, slopes["joint"] - 0.3)
 assert joint[-1] > 5 * apart[-1]
 
 # %% [markdown] tags=["lecture"]
@@ -1092,7 +1092,7 @@ progress()
 # And an attention map is no explanation: we have shown that looking is *needed*, by taking it away, not that a light patch is the reason for an answer. Notebook 25 asks that with interventions.
 
 # %% [markdown]
-# **Larger.** The blocks of this notebook are those of all that follows: `python -m course_lib params` counts the networks of later chapters at their papers' sizes.
+# **Larger.** Nothing here needs a GPU. For straighter borders give `learner` 2,000 steps, or `vit.ViT` a width of 128. The networks that later notebooks make of these blocks come in the sizes `gpu` and `paper`.
 #
 # **References.** Vaswani et al., *Attention Is All You Need*, 2017, arXiv 1706.03762, sections 3.2 and 3.5. Dosovitskiy et al., *An Image is Worth 16x16 Words*, 2020, arXiv 2010.11929, section 3.1. Arnab et al., *ViViT*, 2021, arXiv 2103.15691, section 3.2 (tubelets). Dehghani et al., *Scaling Vision Transformers to 22 Billion Parameters*, 2023, arXiv 2302.05442, section 2 (QK-norm). Bruce et al., *Genie*, 2024, arXiv 2402.15391, section 2.
 #
