@@ -12,6 +12,11 @@ Two kinds share everything but their layers. "space_time" is the paper's: patche
 a token looks at its own frame and at its own place in the frames before it, never at a later one. "convolutions" sees
 each frame by itself and is what the size cpu trains: at 32 pixels and a few minutes on one core it is much better.
 
+How local is a token? A norm over the frame, or an encoder that looks far, lets every token know of every other. The
+network then writes one sentence about the whole frame and spreads it over all tokens: good decibels, and tokens that
+all change when anything moves, which nothing can predict well. ``norm: place`` and ``looking: 0`` keep a token to its
+patch and the eight around it; the decoder may look as far as it likes.
+
 Departures from the paper, all in the configuration: frames of 32 pixels; fewer, shorter codes; dead codes are revived;
 the error is divided by the variance of the data, as in the VQ-VAE authors' program, so that beta means the same for
 every film set.
@@ -55,6 +60,11 @@ class TokenizerConfig(ModelConfig):
     decay: Annotated[float | None, Field(ge=0.0, lt=1.0, description="for codes that are moving averages")] = None
     cosine: Annotated[bool, Field(description="compare codes by angle alone")] = False
     reset_after: Annotated[int, Field(ge=0, description="steps until an unused code is revived; 0 for never")] = 100
+    revive_far: Annotated[bool, Field(description="put dead codes on what is drawn badly, not on anything")] = False
+    norm: Annotated[Literal["frame", "place"], Field(description="what convolutions are normalised over")] = "frame"
+    looking: Annotated[
+        int | None, Field(ge=0, description="encoder layers that look at their neighbours; null for all")
+    ] = None
     spread: Annotated[float, Field(gt=0.0, description="standard deviation of codes that wait for nobody")] = 1.0
     variance: Annotated[float, Field(gt=0.0, description="of a pixel of the data")] = 0.01
 
@@ -95,17 +105,32 @@ def make_quantiser(config: TokenizerConfig) -> VectorQuantiser | FSQ:
         return FSQ(config.levels)
     return VectorQuantiser(
         config.codes, config.latent, decay=config.decay, cosine=config.cosine, reset_after=config.reset_after,
-        spread=config.spread,
+        far=config.revive_far, spread=config.spread,
     )  # fmt: skip
 
 
-class Residual(nn.Module):
-    """A small step of convolutions added to what is there: x + Conv(SiLU(Conv(SiLU(Norm(x))))). (B, C, h, w)."""
+class _PlaceNorm(nn.LayerNorm):
+    """Each place by itself, over its channels. (B, C, h, w)."""
 
-    def __init__(self, width: int) -> None:
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.movedim(1, -1)).movedim(-1, 1)  # (B, C, h, w) -> (B, h, w, C) and back
+
+
+def _norm(config: TokenizerConfig, width: int) -> nn.Module:
+    return nn.GroupNorm(min(8, width), width) if config.norm == "frame" else _PlaceNorm(width)
+
+
+class Residual(nn.Module):
+    """A small step of convolutions added to what is there: x + Conv(SiLU(Conv(SiLU(Norm(x))))). (B, C, h, w).
+
+    looks: whether a place looks at its eight neighbours, or at itself alone.
+    """
+
+    def __init__(self, config: TokenizerConfig, width: int, *, looks: bool = True) -> None:
         super().__init__()
-        self.norm = nn.GroupNorm(min(8, width), width)
-        self.look, self.mix = nn.Conv2d(width, width, 3, padding=1), nn.Conv2d(width, width, 1)
+        self.norm = _norm(config, width)
+        self.look = nn.Conv2d(width, width, 3, padding=1) if looks else nn.Conv2d(width, width, 1)
+        self.mix = nn.Conv2d(width, width, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, h, w) -> the same."""
@@ -119,8 +144,9 @@ class ConvolutionalEncoder(nn.Module):
         super().__init__()
         self.patches = nn.PixelUnshuffle(config.patch)
         self.begin = nn.Conv2d(3 * config.patch**2, config.width, 3, padding=1)
-        self.layers = nn.Sequential(*[Residual(config.width) for _ in range(config.layers)])
-        self.norm = nn.GroupNorm(min(8, config.width), config.width)
+        looking = config.layers if config.looking is None else config.looking
+        self.layers = nn.Sequential(*[Residual(config, config.width, looks=n < looking) for n in range(config.layers)])
+        self.norm = _norm(config, config.width)
         self.end = nn.Conv2d(config.width, config.latent, 1)
 
     def forward(self, frames: Tensor) -> Tensor:
@@ -137,8 +163,8 @@ class ConvolutionalDecoder(nn.Module):
         super().__init__()
         self.side = config.frame_size // config.patch
         self.begin = nn.Conv2d(config.latent, config.decoder_width, 3, padding=1)
-        self.layers = nn.Sequential(*[Residual(config.decoder_width) for _ in range(config.decoder_layers)])
-        self.norm = nn.GroupNorm(min(8, config.decoder_width), config.decoder_width)
+        self.layers = nn.Sequential(*[Residual(config, config.decoder_width) for _ in range(config.decoder_layers)])
+        self.norm = _norm(config, config.decoder_width)
         self.end = nn.Conv2d(config.decoder_width, 3 * config.patch**2, 3, padding=1)
         self.pixels = nn.PixelShuffle(config.patch)
 

@@ -76,21 +76,24 @@ class VectorQuantiser(nn.Module):
     averages of the vectors they were chosen for (the paper's appendix A.1), whose codebook loss is then 0.
     cosine: vectors and codes are brought to length 1 first. reset_after: a code that was not chosen for so many
     training steps is dead, and takes the place of a random vector of the batch; 0 for never. A fresh codebook is dead
-    as a whole, so its first batch fills it. spread: the standard deviation of codes that wait for nobody.
+    as a whole, so its first batch fills it. far: that vector is drawn with a probability that grows with the square of
+    its distance to its code (as k-means++ begins), so that what has a code already gets no second one. spread: the
+    standard deviation of codes that wait for nobody.
 
     Everything that training changes is a parameter or a buffer, so a run that is resumed goes on exactly.
     """
 
     def __init__(
         self, codes: int, width: int, *, decay: float | None = None, cosine: bool = False, reset_after: int = 0,
-        spread: float = 1.0,
+        far: bool = False, spread: float = 1.0,
     ) -> None:  # fmt: skip
         super().__init__()
         if codes < 2 or width < 1:
             raise ValueError(f"a codebook has at least 2 codes of at least 1 number, not {codes} of {width}")
         if decay is not None and not 0.0 <= decay < 1.0:
             raise ValueError(f"decay is a share below 1, such as 0.99, or None, not {decay}")
-        self.codes, self.width, self.decay, self.cosine, self.reset_after = codes, width, decay, cosine, reset_after
+        self.codes, self.width, self.decay, self.cosine = codes, width, decay, cosine
+        self.reset_after, self.far = reset_after, far
         start = torch.randn(codes, width) * spread
         start = F.normalize(start, dim=1) if cosine else start
         if decay is None:
@@ -135,7 +138,13 @@ class VectorQuantiser(nn.Module):
         dead = (self.idle >= self.reset_after).nonzero().squeeze(1)
         if not len(dead):
             return
-        drawn = torch.randint(len(x), (len(dead),), generator=generator, device=generator.device).to(x.device)
+        if self.far:
+            codes = self.all_codes()
+            chance = (x - codes[nearest(x, codes)]).square().sum(dim=1).float() + 1e-12
+            drawn = torch.multinomial(chance.to(generator.device), len(dead), True, generator=generator)
+        else:
+            drawn = torch.randint(len(x), (len(dead),), generator=generator, device=generator.device)
+        drawn = drawn.to(x.device)
         self.codebook[dead] = x[drawn].to(self.codebook.dtype)
         self.idle[dead] = 0
         if self.decay is not None:
