@@ -571,7 +571,7 @@ for T in (4, 16, 64):
     print("{} frames: space-time {} MiB, joint {} MiB; all pairs written down {} MiB".format(*memory_rows[-1]))
 
 # %% [markdown] tags=["lecture"]
-# An observation against the slide: "the T × H × W matrix is avoided". With a fused kernel nobody has that matrix in memory any more, whichever way the tokens look. What the space-time block avoids is the *arithmetic* of its pairs.
+# An observation against the slide: "the T × H × W matrix is avoided". With a fused kernel nobody has that matrix in memory any more, whichever way the tokens look. What the space-time block avoids is the *arithmetic* of its pairs. In memory it even keeps a little more, since it has two attentions to remember.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Does the past help?
