@@ -135,6 +135,18 @@ def test_a_revived_code_is_one_of_the_vectors_and_a_draw_of_the_generator_alone(
         assert (x[0] == code).all(dim=1).any()
 
 
+def test_far_draws_what_has_no_code_yet() -> None:
+    x = torch.zeros(1, 500, 3)
+    x[0, 499] = 9.0  # one vector of five hundred, and the only one that is drawn badly
+    for far, found in ((True, True), (False, False)):
+        vq = quantiser(codes=4, reset_after=5, far=far)
+        with torch.no_grad():
+            vq.codebook.zero_()
+        vq.idle.copy_(torch.tensor([0, 5, 5, 5]))
+        vq(x, seeded())
+        assert bool((vq.codebook == 9.0).any()) is found
+
+
 def test_codes_that_are_chosen_stay_and_nothing_is_revived_without_a_generator_or_in_evaluation() -> None:
     vq, x = quantiser(codes=4, reset_after=1), vectors(1, 4, 3)
     with torch.no_grad():

@@ -31,6 +31,7 @@ from course_lib.worlds.frames import to_model
 SMALL = {"width": 16, "layers": 1, "decoder_width": 16, "decoder_layers": 1, "latent": 4, "codes": 32}
 KINDS = {
     "convolutions": TokenizerConfig(**SMALL),
+    "local": TokenizerConfig(norm="place", looking=0, revive_far=True, **SMALL),
     "space_time": TokenizerConfig(kind="space_time", **SMALL),
     "fsq": TokenizerConfig(quantiser="fsq", levels=(4, 4, 2), **{**SMALL, "latent": 3}),
 }
@@ -85,6 +86,19 @@ def test_a_later_frame_changes_no_earlier_token() -> None:
         other = x.clone()
         other[:, 3] = films(1, 1)[:, 0].flip(-1)
         assert torch.equal(model.tokens(x)[:, :3], model.tokens(other)[:, :3])
+
+
+def test_a_local_token_knows_its_patch_and_the_eight_around_it_and_any_other_all() -> None:
+    x = films(1, 1)
+    other = x.clone()
+    other[..., 8:12, 20:24] = 0.0  # the patch in row 2, column 5
+    around = torch.zeros(8, 8, dtype=torch.bool)
+    around[1:4, 4:7] = True
+    for changes, wanted in (({"norm": "place", "looking": 0}, around), ({}, torch.ones_like(around))):
+        model = tokenizer(**changes).eval()
+        with torch.no_grad():
+            moved = (model.encode(x) - model.encode(other)).abs().sum(dim=-1)[0, 0].view(8, 8) > 0
+        assert torch.equal(moved, wanted)
 
 
 def test_the_first_batch_fills_the_codebook() -> None:
