@@ -152,10 +152,11 @@ def frames_of_training() -> np.ndarray:
 def test_the_controls_stand_in_the_order_of_what_they_know() -> None:
     train_frames, test = frames_of_training(), load_films("simple", split="validation", count=6).frames
     mean = psnr_by_film(mean_frame_coder(train_frames), test).mean()
+    # A shrunk frame blurs the walls, which the mean frame has for nothing: it is worse by this measure.
     shrunk = psnr_by_film(shrunk_coder(), test).mean()
     few, many = (psnr_by_film(rounded_pca_coder(train_frames, bits), test).mean() for bits in (64, 512))
     small, large = (psnr_by_film(patch_coder(patch_codebook(train_frames, k)), test).mean() for k in (8, 128))
-    assert mean < shrunk and mean < few < many and small < large
+    assert shrunk < mean < few < many and small < large
     fine = rounded_pca_coder(train_frames, 32 * 8)
     coarse = rounded_pca_coder(train_frames, 32 * 3, each=3)
     assert psnr_by_film(coarse, test).mean() < psnr_by_film(fine, test).mean(), "fewer bits, worse frames"

@@ -10,7 +10,7 @@ the second the codebook loss, the third the commitment.
 
 Two kinds share everything but their layers. "space_time" is the paper's: patches, and blocks of a transformer in which
 a token looks at its own frame and at its own place in the frames before it, never at a later one. "convolutions" sees
-each frame by itself and is what the size cpu trains: at 32 pixels and a few minutes on one core it is much better.
+each frame by itself and is what the size cpu trains; which kind gives more for a minute of one core was not measured.
 
 How local is a token? A norm over the frame, or an encoder that looks far, lets every token know of every other. The
 network then writes one sentence about the whole frame and spreads it over all tokens: good decibels, and tokens that
