@@ -568,7 +568,7 @@ show.table(rows)
 # %% [markdown] tags=["lecture"]
 # The reconstruction falls in all of them, and in the first hundred steps the curves can hardly be told apart. The middle figure tells. Without revival one code is left, and a network with one code draws the same frame whatever it sees: the mean frame. With revival hundreds are in use, and the jumps every 50 steps are the moments at which the dead come back. Leaving out the commitment does less harm in so short a time: the distance of vectors and codes is larger, the share in use recovers more slowly.
 #
-# The last row is the other failure. All codes are in use, the decibels are good, and fewer tokens stay as they are from frame to frame. After 200 steps the difference is small. It grows: a first version of the shipped tokenizer, trained for 8,000 steps with such an encoder, was a decibel better, and only a quarter of its tokens stayed, against the 60 % above. Which of the two would you rather predict?
+# The last row is the other failure. All codes are in use, the decibels are good, and fewer tokens stay as they are from frame to frame. After 200 steps the difference is small. In a run of 8,000 steps, which is not repeated here, it had grown: an encoder of this kind was a decibel better than the shipped one, and only a quarter of its tokens stayed, against the 60 % above. Which of the two would you rather predict?
 
 # %% [markdown] tags=["lecture"]
 # Now the cure. Take the network with the dead vocabulary, as it is, and train it on, with nothing changed but that dead codes are revived.
@@ -778,7 +778,7 @@ progress()
 # **"A VQ-VAE is a denoising autoencoder, a masked autoencoder is a MASK-VAE"** (掩码自编码器 MASK-VAE、去噪自编码器 VQ-VAE). An erratum: these are four different models. A VQ-VAE is an autoencoder with a quantised code; a denoising autoencoder learns from spoilt inputs; a masked autoencoder (MAE) learns to fill in what was covered and has nothing variational; a VAE pays for its code in nats. Notebook 18 builds the two others and compares them all.
 
 # %% [markdown] tags=["lecture"]
-# **What this toy cannot show.** Our tokenizer sees each frame by itself. The paper's sees the frames before as well, and by its own measure that matters: a Frechet video distance of 81 against 114 for a tokenizer of single frames (lower is better). On one core and frames of 32 pixels, convolutions gave more for each minute, so the checkpoint has them; the paper's kind is the configuration `gpu`.
+# **What this toy cannot show.** Our tokenizer sees each frame by itself. The paper's sees the frames before as well, and by its own measure that matters: a Frechet video distance of 81 against 114 for a tokenizer of single frames (lower is better). The checkpoint has convolutions, which see one frame; the paper's kind is the configuration `gpu`. Which of the two gives more for a minute of one core, at 32 pixels, we have not measured.
 
 # %% [markdown] tags=["lecture"]
 # And a token is not yet an action, nor a prediction. What was pressed between two frames is the question of notebook 14; what comes next, of notebook 15.
