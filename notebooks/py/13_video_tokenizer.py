@@ -68,7 +68,8 @@ show.strip(film, every=3, title=test_films.captions[1])
 #
 # 1. Nothing forces the network to use all of its 512 codes. If we train it with no precautions at all, how many will be in use?
 # 2. A token stands at the place of a patch. If you exchange one token for another and draw the frame again, what changes: the 16 pixels of its patch, or more?
-#
+
+# %% [markdown] tags=["lecture"]
 # Put your first answer into the next cell. It comes back in *Break it*.
 
 # %% tags=["lecture"]
@@ -155,7 +156,8 @@ show.strips({"the film": film, "plain patches": to_uint8(plain(to_model(film)))}
 # One operation a cell, on eight frames of the Playground.
 #
 # ### Encoder: patches, and one look around
-#
+
+# %% [markdown] tags=["lecture"]
 # Each patch is laid flat, 48 numbers, at its place on a grid of 8 by 8. One convolution looks at the eight neighbours. After that each place thinks about what it saw, by itself: `Residual` adds what it found to what was there, and `PlaceNorm` brings the 64 numbers of a place to one scale without asking any other place.
 
 # %% tags=["lecture"]
@@ -306,6 +308,11 @@ for own, other in zip(mine.parameters(), theirs.parameters(), strict=True):
 drawn, index, z, e = mine(frames)
 output = theirs(frames[None])  # one film of eight frames
 assert torch.allclose(drawn, output.frames[0], atol=1e-5) and torch.equal(index, output.index[0])
+
+# %% [markdown] tags=["lecture"]
+# The same frames and the same tokens. And the three terms of the loss, on the same batch:
+
+# %% tags=["lecture", "nbval-check-output"]
 losses = theirs.loss({"frames": frames[None]}, 0, None)
 reconstruction, _, commitment = three_terms(frames, drawn, z, e)
 assert torch.allclose(reconstruction, losses["reconstruction"], rtol=1e-5)
@@ -315,7 +322,10 @@ print("agree to 1e-5;", sum(p.numel() for p in mine.parameters()), "parameters")
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Back to life
 #
-# One thing the library adds. It counts for how many steps each code has been idle, and a code that was idle for 50 training steps is put on a vector of the batch. Which one is drawn at random, but not evenly: most vectors are of the empty room, which has its code already. The chance of a vector grows with the square of its distance to its code. A fresh codebook counts as dead from the start, so the first batch fills it.
+# One thing the library adds. It counts for how many steps each code has been idle, and a code that was idle for 50 training steps is put on a vector of the batch.
+
+# %% [markdown] tags=["lecture"]
+# Which one is drawn at random, but not evenly: most vectors are of the empty room, which has its code already. The chance of a vector grows with the square of its distance to its code. A fresh codebook counts as dead from the start, so the first batch fills it.
 
 # %% tags=["lecture"]
 def revive(codes, idle, z, generator, after=50):
@@ -566,8 +576,12 @@ for name, run in runs.items():
 show.table(rows)
 
 # %% [markdown] tags=["lecture"]
-# The reconstruction falls in all of them, and in the first hundred steps the curves can hardly be told apart. The middle figure tells. Without revival one code is left, and a network with one code draws the same frame whatever it sees: the mean frame. With revival hundreds are in use, and the jumps every 50 steps are the moments at which the dead come back. Leaving out the commitment does less harm in so short a time: the distance of vectors and codes is larger, the share in use recovers more slowly.
-#
+# The reconstruction falls in all of them, and in the first hundred steps the curves can hardly be told apart. The middle figure tells. Without revival one code is left, and a network with one code draws the same frame whatever it sees: the mean frame.
+
+# %% [markdown] tags=["lecture"]
+# With revival hundreds are in use, and the jumps every 50 steps are the moments at which the dead come back. Leaving out the commitment does less harm in so short a time: the distance of vectors and codes is larger, the share in use recovers more slowly.
+
+# %% [markdown] tags=["lecture"]
 # The last row is the other failure. All codes are in use, the decibels are good, and fewer tokens stay as they are from frame to frame. After 200 steps the difference is small. In a run of 8,000 steps, which is not repeated here, it had grown: an encoder of this kind was a decibel better than the shipped one, and only a quarter of its tokens stayed, against the 60 % above. Which of the two would you rather predict?
 
 # %% [markdown] tags=["lecture"]
@@ -772,7 +786,10 @@ progress()
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Which claim survives?
 #
-# **"The video tokenizer is trained as a VQ-VAE and gives discrete tokens"** (采用 VQ-VAE 训练方式, 离散 Tokens). It stands, and we have built it: three terms of loss, 64 whole numbers a frame. Two things were needed that the slide leaves out: a gradient that passes through the choice, and care that the vocabulary does not die.
+# **"The video tokenizer is trained as a VQ-VAE and gives discrete tokens"** (采用 VQ-VAE 训练方式, 离散 Tokens). It stands, and we have built it: three terms of loss, 64 whole numbers a frame.
+
+# %% [markdown] tags=["lecture"]
+# Two things were needed that the slide leaves out: a gradient that passes through the choice, and care that the vocabulary does not die.
 
 # %% [markdown] tags=["lecture"]
 # **"A VQ-VAE is a denoising autoencoder, a masked autoencoder is a MASK-VAE"** (掩码自编码器 MASK-VAE、去噪自编码器 VQ-VAE). An erratum: these are four different models. A VQ-VAE is an autoencoder with a quantised code; a denoising autoencoder learns from spoilt inputs; a masked autoencoder (MAE) learns to fill in what was covered and has nothing variational; a VAE pays for its code in nats. Notebook 18 builds the two others and compares them all.
@@ -787,5 +804,7 @@ progress()
 # **Larger.** `python -m course_lib train tokenizer --size gpu` trains a space-time tokenizer on `rich` at 64 by 64 pixels; `python -m course_lib params tokenizer --size paper` counts Genie's.
 #
 # **References.** Bruce et al., *Genie: Generative Interactive Environments*, 2024, arXiv 2402.15391, section 2 and the appendix. van den Oord et al., *Neural Discrete Representation Learning*, 2017, arXiv 1711.00937, section 3. Mentzer et al., *Finite Scalar Quantization: VQ-VAE Made Simple*, 2023, arXiv 2309.15505, section 3. Bengio et al., *Estimating or Propagating Gradients Through Stochastic Neurons*, 2013, arXiv 1308.3432.
-#
+
+# %% [markdown]
 # Claims examined here: C35, C36
+

@@ -64,7 +64,8 @@ show.strip(film[:24], every=2, title="one test film, every second frame")
 # 1. What will the signs come to stand for: the key that was pressed, the way the agent moved, the way the bodies moved, or something else?
 # 2. By how many decibels is the next frame drawn better with the sign that belongs to it than with the sign of another film? (Decibels as in notebook 02: 3 dB more are half the squared error.)
 # 3. Suppose that gain is large. Does it follow that sign number 5 always means the same?
-#
+
+# %% [markdown] tags=["lecture"]
 # Put your second answer into the next cell.
 
 # %% tags=["lecture"]
@@ -243,7 +244,8 @@ print(index[0].tolist(), "at most", np.log2(8), "bits a step")
 # Gradients pass the choice "straight through", and codes that nobody chooses are put where the answers are; both are notebook 13's, and its quantiser serves here.
 #
 # ### Decoder: a frame and a code
-#
+
+# %% [markdown] tags=["lecture"]
 # How does a code get into a picture? By **feature-wise modulation** (Perez et al. 2018): the code sets a scale and a shift for each channel, the same at all places. Between two convolutions,
 #
 # $$h \leftarrow \big(1 + s(a)\big) \cdot \mathrm{Norm}(h) + b(a),$$
@@ -330,7 +332,8 @@ print("agree to 1e-5;", sum(p.numel() for p in mine.parameters()), "parameters")
 # (The first step of a piece is not counted in the loss: its past is not in it. And the error is divided by 0.01, an ordinary variance of a pixel, so that $\beta$ means the same for every film set.)
 #
 # ### The paper's own size
-#
+
+# %% [markdown]
 # The paper's latent action model is made of space-time transformers on patches of 16 pixels: encoder and decoder of 20 layers, width 1024, 16 heads; 8 codes of 32 numbers; 300 million parameters. Its tables do not say how wide the feed-forward layer is. We count two readings on the device `meta`.
 
 # %% tags=["nbval-check-output"]
@@ -408,7 +411,10 @@ show.strips({f"code {k}": hold_code(shipped, film, 6, k, steps=8) for k in used}
 # Can you name them? Some rows go left, some right, some rise. The bodies go on by themselves in every row, as well as the decoder knows how: what the past says already, the code need not say. After some steps the drawings decay; this decoder never learned to live on its own frames, and drawing is not its office. Notebook 15 trains the model that does.
 
 # %% [markdown] tags=["lecture"]
-# Now we open the envelope with the keys. How often does each code go with each key? We count the steps whose key had a **visible** effect: each other key would have drawn another frame. (The simulator can tell: it is stepped again from the same state with the other three keys. A jump that is pressed in the air changes nothing, and nobody who sees the film can know of it.)
+# Now we open the envelope with the keys. How often does each code go with each key? We count the steps whose key had a **visible** effect: each other key would have drawn another frame.
+
+# %% [markdown] tags=["lecture"]
+# (The simulator can tell: it is stepped again from the same state with the other three keys. A jump that is pressed in the air changes nothing, and nobody who sees the film can know of it.)
 
 # %% tags=["lecture"]
 from course_lib.exam.actions import visible_steps
@@ -482,7 +488,10 @@ axes[0].legend()
 plt.show()
 
 # %% [markdown] tags=["lecture"]
-# The errors fall side by side for most of the way. The perplexity is 1 in the one: a single code answers every step, it carries no information, and no decoder could use it. And a second diagnostic, for the case where several codes are in use and the decoder still does not listen: draw with the codes of **another film**. If nothing gets worse, the action is ignored.
+# The errors fall side by side for most of the way. The perplexity is 1 in the one: a single code answers every step, it carries no information, and no decoder could use it.
+
+# %% [markdown] tags=["lecture"]
+# And a second diagnostic, for the case where several codes are in use and the decoder still does not listen: draw with the codes of **another film**. If nothing gets worse, the action is ignored.
 
 # %% tags=["lecture"]
 from course_lib.exam.latent import psnr_by_film
@@ -498,7 +507,10 @@ for name, model in (("codes left alone", runs["codes left alone"].model), ("live
 show.table(rows)
 
 # %% [markdown] tags=["lecture"]
-# The cures, all of them in the model that you built: directions instead of distances, so that no code can be out of reach; dead codes put where the answers are; pixels that move counted more, so that an action is worth something to the decoder. Others met the same failure: one small Genie masks all frames but the first, so that the decoder *has* to ask, and adds a price on codes that do not vary.
+# The cures, all of them in the model that you built: directions instead of distances, so that no code can be out of reach; dead codes put where the answers are; pixels that move counted more, so that an action is worth something to the decoder.
+
+# %% [markdown] tags=["lecture"]
+# Others met the same failure: one small Genie masks all frames but the first, so that the decoder *has* to ask, and adds a price on codes that do not vary.
 
 # %% tags=["lecture"]
 assert rows[0]["perplexity"] < 1.05 and abs(rows[0]["gain in dB"]) < 1e-6, "one code, and nothing to be gained from it"
@@ -544,7 +556,10 @@ assert trap[1]["given the place"] > 0.5 * trap[0]["NMI with the key"], "and ther
 # Is that only mischief? No: it is what a network may well learn by itself. Cut frames into patches of 8 pixels, give each patch its position, as a transformer needs it, and let the encoder look at patches. A step of 1.8 pixels is another picture at every place of the patch grid, so each place may get names of its own, and the loss has no reason to object.
 
 # %% [markdown] tags=["lecture"]
-# A pilot of this course met exactly that, with space-time transformers as encoder and decoder, trained for 2,400 steps on the agent alone. Inferred codes gained 4.8 dB over random ones. Their mutual information with the agent's motion was 0.04 nats of 1.05 over all films, and 0.70 given the agent's column modulo the patch. (It was measured once and is not run here. The cell below trains such a model, if you have ten minutes; after so few steps it may use its codes or not yet.)
+# A pilot of this course met exactly that, with space-time transformers as encoder and decoder, trained for 2,400 steps on the agent alone. Inferred codes gained 4.8 dB over random ones. Their mutual information with the agent's motion was 0.04 nats of 1.05 over all films, and 0.70 given the agent's column modulo the patch.
+
+# %% [markdown] tags=["lecture"]
+# (It was measured once and is not run here. The cell below trains such a model, if you have ten minutes; after so few steps it may use its codes or not yet.)
 
 # %% tags=["optional"]
 steps = 0
@@ -558,7 +573,10 @@ if steps:
     print("given the place", nmi_given(i, k, every, where, 8))
 
 # %% [markdown] tags=["lecture"]
-# The cure is what the encoder **shares between places**. Ours slides the same small windows over the whole frame, overlapping, and forgets where it was. What it says about a step to the right cannot depend on the patch grid, because there is none. Whether the paper's encoder gets there too, with random shifts, overlapping patches or longer training, is a good project.
+# The cure is what the encoder **shares between places**. Ours slides the same small windows over the whole frame, overlapping, and forgets where it was. What it says about a step to the right cannot depend on the patch grid, because there is none.
+
+# %% [markdown] tags=["lecture"]
+# Whether the paper's encoder gets there too, with random shifts, overlapping patches or longer training, is a good project.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Measure
@@ -673,7 +691,7 @@ progress()
 # **"The decoder predicts frame t + 1 from the frames so far and the actions"** (预测 t+1 帧). It stands, as built here. That it *uses* the action is not given: it has to be measured, and there are failures in which it does not.
 
 # %% [markdown] tags=["lecture"]
-# **"Without action labels it learns which part can be controlled"** (没有动作标签, 从视频中学习可控部分). Partly, at this size. Three things move in these films, one of them obeys the keys, and nobody told the network which. Its codes tell the key, far beyond the controls. How near they come to the course's bars of 0.6 and 85 % stands above; where they miss, *Look* shows one reason: a code says what happened, and a key that is held against a wall makes nothing happen. Another is time: the shipped model trained for a quarter of an hour on a small part of one busy core.
+# **"Without action labels it learns which part can be controlled"** (没有动作标签, 从视频中学习可控部分). Partly, at this size. Three things move in these films, one of them obeys the keys, and nobody told the network which. Its codes tell the key, far beyond the controls. How near they come to the course's bars of 0.6 and 85 % stands above; where they miss, *Look* shows one reason: a code says what happened, and a key that is held against a wall makes nothing happen. Another is time: the shipped model has learned for 2,000 steps only, a few minutes of one core.
 
 # %% [markdown] tags=["lecture"]
 # **"It infers latent actions that are consistent in the generated environment"** (一致的潜在动作). Not by itself. A gain in decibels does not show it: codes that were renamed at every place have the same gain and next to no meaning. With an encoder that forgets the place, the codes mean the same wherever it happens, as far as the table above says so.
@@ -682,11 +700,16 @@ progress()
 # **"Unlike Genie, Sora was not trained to find latent actions"** (Sora 没有接受过从视频中引导潜在动作的训练). It stands as far as the report goes, which leaves out what the model is made of.
 
 # %% [markdown] tags=["lecture"]
-# **What this toy cannot show.** Whether codes find the player in films in which everything moves, the camera too. And nothing here makes a code an *action* rather than anything else that the past does not tell: a die that is thrown in the film would be encoded as well. The paper compares pixels and tokens as the encoder's input (pixels give more control, $\Delta$PSNR 1.91 against 1.33, at about the same quality); we built pixels only and have not measured tokens.
+# **What this toy cannot show.** Whether codes find the player in films in which everything moves, the camera too. And nothing here makes a code an *action* rather than anything else that the past does not tell: a die that is thrown in the film would be encoded as well.
+
+# %% [markdown] tags=["lecture"]
+# The paper compares pixels and tokens as the encoder's input (pixels give more control, $\Delta$PSNR 1.91 against 1.33, at about the same quality); we built pixels only and have not measured tokens.
 
 # %% [markdown]
 # **Larger.** `python -m course_lib train lam --size gpu` trains space-time transformers on `rich` at 64 by 64 pixels; nobody has run it yet, and the second failure is what to look for first. `python -m course_lib exam lam` asks the questions above on 100 films; `python -m course_lib params lam --size paper` counts the paper's size.
 #
 # **References.** Bruce et al., *Genie: Generative Interactive Environments*, 2024, arXiv 2402.15391, section 2 (latent action model), section 3 ($\Delta_t$PSNR), appendix (sizes, pixels against tokens). van den Oord et al., *Neural Discrete Representation Learning*, 2017, arXiv 1711.00937. Perez et al., *FiLM: Visual Reasoning with a General Conditioning Layer*, 2018, arXiv 1709.07871.
-#
+
+# %% [markdown]
 # Claims examined here: C37, C38, C39, C40, C41
+

@@ -24,7 +24,7 @@ from course_lib.training.data import CARRACING, FilmData
 from course_lib.training.registry import Data, Phase, Recipe
 from course_lib.worlds.films import Films, load_films
 from course_lib.worlds.frames import to_model
-from course_lib.worlds.race_films import load_races
+from course_lib.worlds.race_films import RaceFilms, load_races
 
 
 class VMCData(FilmData):
@@ -56,13 +56,17 @@ class VMCTrain(TrainConfig):
 def load(config: RunConfig, given: Any) -> Data:
     """Films as arrays frames (N, T, H, W, 3), actions and rewards (N, T - 1). given: ``Films`` to use instead.
 
-    count is films of the Playground, or episodes of CarRacing, which are cut into five films each.
+    count is films of the Playground, or episodes of CarRacing, which are cut into five films each; for a car, given are
+    ``RaceFilms``.
     Raises TypeError for anything else that is given, ValueError for films that are held out.
     """
-    if given is None and config.data.films == CARRACING:
-        races = load_races(config.data.count)
+    if config.data.films == CARRACING:
+        races = load_races(config.data.count) if given is None else given
+        if not isinstance(races, RaceFilms):
+            raise TypeError(f"a car learns from races (RaceFilms), not {type(races).__name__}")
         arrays = {"frames": races.frames, "actions": races.actions, "rewards": races.rewards}
-        return Data(arrays, f"{len(races)} films of CarRacing-v3 from {config.data.count} episodes, train", races.hash)
+        episodes = f"{config.data.count} episodes" if given is None else "the caller"
+        return Data(arrays, f"{len(races)} films of CarRacing-v3 from {episodes}, train", races.hash)
     if given is None:
         given = load_films(config.data.films, split="train", count=config.data.count, size=config.model.v.frame_size)
     if not isinstance(given, Films):
