@@ -50,12 +50,12 @@ def test_frame_by_frame_equals_the_whole_film(action: str) -> None:
 
 def test_what_is_hidden_has_the_rate_that_was_asked_for() -> None:
     model, chance = small(clean=0.0, least=0.5, tokens=64), torch.Generator().manual_seed(0)
-    mask = model.hide((400, 6, 64), chance).mask.float()
+    mask = model.hide((400, 6, 64), chance).float()
     assert mask[:, 0].sum() == 0, "the first frame is always seen"
     rates = mask[:, 1:].mean(dim=2)
     assert abs(float(rates.mean()) - 0.75) < 0.01, "evenly between a half and one"
     assert abs(float(rates.std()) - math.sqrt(1 / 48 + 0.25 * 0.75 / 64)) < 0.02
-    alone = small(clean=1.0, tokens=64).hide((400, 6, 64), chance).mask.any(dim=2).sum(dim=1)
+    alone = small(clean=1.0, tokens=64).hide((400, 6, 64), chance).any(dim=2).sum(dim=1)
     assert (alone <= 1).all() and alone.float().mean() > 0.95, "one frame alone"
 
 

@@ -41,6 +41,18 @@ class Counterfactuals:
     visible: np.ndarray
 
 
+def pressed(films: Films, film: int, time: int, key: int) -> np.ndarray:
+    """What would have been drawn, had this key been pressed after frame ``time`` of a film, uint8 (H, W, 3).
+
+    The film is replayed from its seed, because a copied simulation diverges.
+    """
+    simulation = begin(films.name, int(films.seeds[film]))
+    for action in films.actions[film, :time]:
+        simulation.step(int(action))
+    simulation.step(key)
+    return draw_film(simulation.scene, simulation.state()[None], films.frames.shape[-2])[0]
+
+
 def counterfactuals(films: Films, times: tuple[int, ...] = TIMES) -> Counterfactuals:
     """Replay each film up to each time, once for each key, and press it.
 
@@ -53,11 +65,7 @@ def counterfactuals(films: Films, times: tuple[int, ...] = TIMES) -> Counterfact
     size = films.frames.shape[-2]
     frames = np.empty((len(films), len(times), KEYS, size, size, 3), np.uint8)
     for (n, k, key), _ in np.ndenumerate(frames[..., 0, 0, 0]):
-        simulation = begin(films.name, int(films.seeds[n]))
-        for action in films.actions[n, : times[k]]:
-            simulation.step(int(action))
-        simulation.step(key)
-        frames[n, k, key] = draw_film(simulation.scene, simulation.state()[None], size)[0]
+        frames[n, k, key] = pressed(films, n, times[k], key)
     flat = frames.reshape(*frames.shape[:3], -1)
     visible = (flat[:, :, :, None] != flat[:, :, None]).any(axis=-1)  # (N, K, 4, 4)
     return Counterfactuals(times, frames, visible)
@@ -70,16 +78,10 @@ def visible_steps(films: Films) -> np.ndarray:
     no key, nobody who sees the film can know that it was pressed. Returns bool (N, T - 1). About a tenth of a second a
     film, because each step is replayed from the film's seed.
     """
-    size = films.frames.shape[-2]
     alone = np.ones(films.actions.shape, bool)
     for (n, t), key in np.ndenumerate(films.actions):
         for other in set(range(KEYS)) - {int(key)}:
-            simulation = begin(films.name, int(films.seeds[n]))
-            for action in films.actions[n, :t]:
-                simulation.step(int(action))
-            simulation.step(other)
-            drawn = draw_film(simulation.scene, simulation.state()[None], size)[0]
-            if np.array_equal(drawn, films.frames[n, t + 1]):
+            if np.array_equal(pressed(films, n, t, other), films.frames[n, t + 1]):
                 alone[n, t] = False
                 break
     return alone

@@ -149,6 +149,16 @@ def _vae(size: str, films: str) -> Entrant:
     )
 
 
+def _learned(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What the provenance of a part that learned from several film sets says of the entrant."""
+    return {
+        "trained_on": [f"{films}/train" for films in facts["configuration"]["data"]["films"]],
+        "hashes": frozenset({facts["data"]["sha256"]}),
+        "checkpoint": facts["sha256"][:12],
+        "minutes": facts["minutes"],
+    }
+
+
 def _tokenizer() -> Entrant:
     from course_lib.exam.tokens import tokens
     from course_lib.training.checkpoints import load_checkpoint, provenance
@@ -157,10 +167,7 @@ def _tokenizer() -> Entrant:
     return Entrant(
         name="tokenizer",
         model=None,
-        trained_on=[f"{films}/train" for films in facts["configuration"]["data"]["films"]],
-        hashes=frozenset({facts["data"]["sha256"]}),
-        checkpoint=facts["sha256"][:12],
-        minutes=facts["minutes"],
+        **_learned(facts),
         questions=["tokens"],
         bars={"tokenizer_psnr_db": 30.0, "codes_alive": 0.5},
         extra={"tokens": lambda entrant, room: tokens(entrant, room, part=load_checkpoint("tokenizer"))},
@@ -175,10 +182,7 @@ def _reader() -> Entrant:
     return Entrant(
         name="reader",
         model=None,
-        trained_on=[f"{films}/train" for films in facts["configuration"]["data"]["films"]],
-        hashes=frozenset({facts["data"]["sha256"]}),
-        checkpoint=facts["sha256"][:12],
-        minutes=facts["minutes"],
+        **_learned(facts),
         questions=["floor"],
         extra={"floor": floor},
     )
@@ -239,10 +243,7 @@ def _lam() -> Entrant:
     return Entrant(
         name="lam",
         model=None,
-        trained_on=[f"{films}/train" for films in facts["configuration"]["data"]["films"]],
-        hashes=frozenset({facts["data"]["sha256"]}),
-        checkpoint=facts["sha256"][:12],
-        minutes=facts["minutes"],
+        **_learned(facts),
         questions=["latent_actions"],
         bars={"action_nmi": 0.6, "action_accuracy": 0.85},
         extra={"latent_actions": partial(latent_actions, part=load_checkpoint("lam"))},

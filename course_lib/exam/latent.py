@@ -22,6 +22,7 @@ from course_lib.exam.entrants import Entrant
 from course_lib.exam.prediction import psnr_of
 from course_lib.exam.room import CHUNK, Room
 from course_lib.exam.rows import Row, mean_and_interval
+from course_lib.models.base import fresh
 from course_lib.models.latent_action import LatentActionModel
 from course_lib.worlds import spec
 from course_lib.worlds.films import Films
@@ -32,9 +33,7 @@ KEYS = len(spec.ACTIONS)
 
 def untrained_twin(model: LatentActionModel, seed: int = 0) -> LatentActionModel:
     """The same network with fresh weights."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return LatentActionModel(model.config).eval()
+    return fresh(LatentActionModel, model.config, seed).eval()
 
 
 @torch.no_grad()

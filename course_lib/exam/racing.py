@@ -24,19 +24,21 @@ RACES = 100
 
 def random_driver(seed: int) -> float:
     """The return of a race in which every decision is drawn evenly: steering -1 to 1, gas and brake 0 to 1."""
-    race, chance = Race(seed), np.random.default_rng([seed, 11])
-    while not race.over:
-        race.step(chance.uniform([-1.0, 0.0, 0.0], [1.0, 1.0, 1.0]))
-    race.close()
-    return race.total
+    chance = np.random.default_rng([seed, 11])
+    return _raced(seed, lambda race: chance.uniform([-1.0, 0.0, 0.0], [1.0, 1.0, 1.0]))
 
 
 def wandering_driver(seed: int) -> float:
     """The return of a race of the driver from whose films V and M learned."""
-    race, driver, chance = Race(seed), WanderingDriver(), np.random.default_rng([seed, 12])
+    driver, chance = WanderingDriver(), np.random.default_rng([seed, 12])
     driver.reset(chance)
+    return _raced(seed, lambda race: driver(race.picture(), chance))
+
+
+def _raced(seed: int, decide: Callable[[Race], np.ndarray]) -> float:
+    race = Race(seed)
     while not race.over:
-        race.step(driver(race.picture(), chance))
+        race.step(decide(race))
     race.close()
     return race.total
 

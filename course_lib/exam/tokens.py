@@ -21,6 +21,7 @@ from course_lib.exam.entrants import Entrant
 from course_lib.exam.reconstruction import Coder, mean_frame_coder, psnr_by_film
 from course_lib.exam.room import Room
 from course_lib.exam.rows import Row, mean_and_interval
+from course_lib.models.base import fresh
 from course_lib.models.tokenizer import VideoTokenizer
 from course_lib.nets.patches import patchify, unpatchify
 from course_lib.nets.quantise import nearest, usage
@@ -36,10 +37,8 @@ def tokenizer_coder(tokenizer: VideoTokenizer) -> Coder:
 
 
 def untrained_twin(tokenizer: VideoTokenizer, seed: int = 0) -> VideoTokenizer:
-    """The same network with fresh weights, and a codebook on random vectors of its own encoder's size."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return VideoTokenizer(tokenizer.config).eval()
+    """The same network with fresh weights."""
+    return fresh(VideoTokenizer, tokenizer.config, seed).eval()
 
 
 def rounded_pca_coder(train_frames: np.ndarray, bits: int, *, each: int = 8, seed: int = 0) -> Coder:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -23,3 +24,15 @@ class ModelConfig(Strict):
 PositiveInt = Annotated[int, Field(strict=True, ge=1)]
 Sizes = Annotated[tuple[PositiveInt, ...], Field(strict=False, min_length=1)]
 """A row of whole numbers, each at least 1, written as a list: ``[32, 64, 128]``."""
+
+C = TypeVar("C")
+N = TypeVar("N")
+
+
+def fresh(make: Callable[[C], N], config: C, seed: int) -> N:
+    """A network as ``make`` builds it, its weights drawn from the seed; the global random state stays as it was."""
+    import torch  # here, so that reading a configuration does not load torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return make(config)

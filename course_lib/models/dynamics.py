@@ -21,7 +21,7 @@ whole (``clean``), because a small model in a short training otherwise seldom se
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F
@@ -47,13 +47,6 @@ class DynamicsConfig(ModelConfig):
     action: Annotated[Literal["added", "prepended"], Field(description="how an action enters")] = "added"
     least: Annotated[float, Field(ge=0.0, lt=1.0, description="the smallest share that is hidden in training")] = 0.5
     clean: Annotated[float, Field(ge=0.0, le=1.0, description="share of the films whose past is shown whole")] = 0.5
-
-
-class Hidden(NamedTuple):
-    """Which tokens are hidden from the model, and which of those it is asked for. Both (B, T, N) of booleans."""
-
-    mask: Tensor
-    asked: Tensor
 
 
 def cosine_share(step: int, steps: int) -> float:
@@ -105,19 +98,19 @@ class Dynamics(nn.Module):
 
     def forward(self, index: Tensor, actions: Tensor, mask: Tensor | None = None) -> Tensor:
         """Logits for every token of a film. index: (B, T, N), actions: (B, T - 1), mask: (B, T, N) of hidden tokens."""
-        return self.read(self.stack(self.embed(index, self._with_beginning(actions), mask)))
+        return self.read(self.stack(self.embed(index, self.with_beginning(actions), mask)))
 
-    def _with_beginning(self, actions: Tensor) -> Tensor:
-        """(B, T - 1) -> (B, T): nothing led to the first frame."""
+    def with_beginning(self, actions: Tensor) -> Tensor:
+        """The action that led to each frame, (B, T - 1) -> (B, T): nothing led to the first."""
         return F.pad(actions.long(), (1, 0), value=self.config.actions)
 
     # ------------------------------------------------------------------------------------------------------ learning
 
-    def hide(self, shape: tuple[int, int, int], generator: torch.Generator) -> Hidden:
-        """Draw what is hidden in films of tokens (B, T, N); the first frame is never.
+    def hide(self, shape: tuple[int, int, int], generator: torch.Generator) -> Tensor:
+        """Draw what is hidden, and asked for, in films of tokens: booleans (B, T, N). The first frame never is.
 
         Every frame has a rate drawn evenly between ``least`` and 1, each of its tokens is hidden with that chance. In a
-        share ``clean`` of the films one frame alone is hidden, and all that comes after it does not count.
+        share ``clean`` of the films one frame alone is hidden.
         """
         b, t, n = shape
         rate = self.config.least + (1.0 - self.config.least) * chance.uniform((b, t, 1), generator)
@@ -126,18 +119,16 @@ class Dynamics(nn.Module):
         moment = 1 + (chance.uniform((b, 1, 1), generator) * (t - 1)).long()  # the frame that is hidden alone
         alone = chance.uniform((b, 1, 1), generator) < self.config.clean
         frame = torch.arange(t, device=mask.device)[None, :, None]
-        here = torch.where(alone, frame == moment, True)
-        mask = mask & here
-        return Hidden(mask, mask)
+        return mask & torch.where(alone, frame == moment, True)
 
     def loss(self, index: Tensor, actions: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
         """Cross-entropy of the hidden tokens in nats, and the share of them that is guessed.
 
         index: (B, T, N), actions: (B, T - 1).
         """
-        hidden = self.hide(tuple(index.shape), generator)
-        logits = self(index, actions, hidden.mask)[hidden.asked]  # (M, K)
-        wanted = index[hidden.asked]
+        mask = self.hide(tuple(index.shape), generator)
+        logits = self(index, actions, mask)[mask]  # (M, K)
+        wanted = index[mask]
         right = (logits.argmax(dim=-1) == wanted).float().mean()
         return {"loss": F.cross_entropy(logits, wanted), "right": right}
 
@@ -145,7 +136,7 @@ class Dynamics(nn.Module):
 
     def remember(self, index: Tensor, actions: Tensor) -> Memory:
         """The memory of a film so far. index: (B, S, N), actions: (B, S - 1); S below ``frames``."""
-        return self.stack.extend(self.embed(index, self._with_beginning(actions)))[1]
+        return self.stack.extend(self.embed(index, self.with_beginning(actions)))[1]
 
     def add(self, memory: Memory, index: Tensor, action: Tensor) -> Memory:
         """The memory with one frame more. index: (B, N), action: (B,)."""
@@ -177,17 +168,12 @@ class Dynamics(nn.Module):
             if generator is None:
                 drawn = logits.argmax(dim=-1)
             else:
-                drawn = (logits / temperature + _gumbel(logits.shape, generator)).argmax(dim=-1)
+                drawn = (logits / temperature + chance.gumbel(logits.shape, generator)).argmax(dim=-1)
             index = torch.where(mask, drawn, index)
             sure = logits.log_softmax(dim=-1).gather(-1, index[..., None])[..., 0]  # (B, N)
             if generator is not None:
-                sure = sure + temperature * (1.0 - step / steps) * _gumbel(sure.shape, generator)
+                sure = sure + temperature * (1.0 - step / steps) * chance.gumbel(sure.shape, generator)
             sure = sure.masked_fill(~mask, torch.inf)  # what is known stays known
             left = min(int(cosine_share(step, steps) * count), count - step)  # at least one more is known each time
             mask = torch.zeros_like(mask).scatter(1, sure.argsort(dim=1)[:, : max(left, 0)], True)
         return index
-
-
-def _gumbel(shape: torch.Size, generator: torch.Generator) -> Tensor:
-    even = chance.uniform(shape, generator).clamp(1e-20, 1.0 - 1e-7)
-    return -torch.log(-torch.log(even))

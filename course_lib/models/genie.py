@@ -26,7 +26,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from course_lib.contract import Actions, Capabilities, LatentTable, State
-from course_lib.models.base import ModelConfig
+from course_lib.models.base import ModelConfig, fresh
 from course_lib.models.dynamics import Dynamics, DynamicsConfig
 from course_lib.models.latent_action import LatentActionConfig, LatentActionModel
 from course_lib.models.tokenizer import TokenizerConfig, VideoTokenizer
@@ -92,9 +92,7 @@ class Genie(nn.Module):
 
     def untrained(self, seed: int = 1) -> Genie:
         """The same tokens, actions and table, and a dynamics that has learned nothing."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            twin = Genie(self.config)
+        twin = fresh(Genie, self.config, seed)
         twin.tokenizer.load_state_dict(self.tokenizer.state_dict())
         twin.lam.load_state_dict(self.lam.state_dict())
         twin.dynamics.table.copy_(self.dynamics.table)
@@ -108,7 +106,7 @@ class Genie(nn.Module):
         """Look at films: their last frames as tokens. Nothing is drawn."""
         self.capabilities.check(observations, actions)
         index = self.tokenizer.tokens(observations)  # (B, T, N)
-        led = self.dynamics._with_beginning(self._none(index) if actions is None else actions)  # (B, T)
+        led = self.dynamics.with_beginning(self._none(index) if actions is None else actions)  # (B, T)
         return self._last(Seen(index, led))
 
     def predict(

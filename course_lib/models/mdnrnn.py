@@ -102,9 +102,7 @@ def draw(mixture: Mixture, generator: torch.Generator, temperature: float = 1.0)
     if not temperature > 0:
         raise ValueError(f"a temperature is above 0, not {temperature}; the likeliest future needs no generator")
     logits = mixture.log_weights / temperature
-    # Gumbel's way to draw from a softmax: the largest of logit + noise. No probability has to be computed.
-    even = chance.uniform(logits.shape, generator, dtype=logits.dtype).clamp(1e-20, 1.0 - 1e-7)
-    which = (logits - torch.log(-torch.log(even))).argmax(dim=-1, keepdim=True)
+    which = (logits + chance.gumbel(logits.shape, generator, dtype=logits.dtype)).argmax(dim=-1, keepdim=True)
     mean = mixture.means.gather(-1, which)[..., 0]
     sigma = mixture.log_sigmas.gather(-1, which)[..., 0].exp() * math.sqrt(temperature)
     return mean + sigma * chance.normal(mean.shape, generator, dtype=mean.dtype)

@@ -21,7 +21,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from course_lib.contract import Actions, Capabilities, State
-from course_lib.models.base import ModelConfig
+from course_lib.models.base import ModelConfig, fresh
 from course_lib.models.mdnrnn import MDNRNN, MDNRNNConfig, Memory, draw, likeliest, log_likelihood
 from course_lib.models.vae import VAE, VAEConfig, reparameterise
 
@@ -111,9 +111,7 @@ class VMC(nn.Module):
 
     def untrained(self, seed: int = 1) -> VMC:
         """The same agent with an M that has learned nothing, and the same eyes: the control for what M learned."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            twin = VMC(self.config)
+        twin = fresh(VMC, self.config, seed)
         twin.v.load_state_dict(self.v.state_dict())
         twin.c.load_state_dict(self.c.state_dict())
         return twin.eval()

@@ -29,6 +29,15 @@ def uniform(shape: Sequence[int], generator: torch.Generator, *, dtype: torch.dt
     return _own_rows(shape, lambda whole: torch.rand(whole, generator=generator, device=generator.device, dtype=dtype))
 
 
+def gumbel(shape: Sequence[int], generator: torch.Generator, *, dtype: torch.dtype | None = None) -> Tensor:
+    """Independent standard Gumbel noise, shape (B, ...): the largest of logits + noise is a draw from their softmax.
+
+    No probability has to be computed for that (Gumbel 1954).
+    """
+    even = uniform(shape, generator, dtype=dtype).clamp(1e-20, 1.0 - 1e-7)
+    return -torch.log(-torch.log(even))
+
+
 def integers(high: int, shape: Sequence[int], generator: torch.Generator) -> Tensor:
     """Independent whole numbers 0 to high - 1, int64 (B, ...), on the generator's device."""
     return _own_rows(shape, lambda whole: torch.randint(high, whole, generator=generator, device=generator.device))

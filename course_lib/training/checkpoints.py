@@ -24,6 +24,7 @@ from safetensors.torch import save as pack
 from torch import Tensor, nn
 
 from course_lib.files import atomic_file
+from course_lib.models.base import fresh
 from course_lib.training.registry import Recipe, get_recipe
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -184,9 +185,7 @@ def _listed(facts: dict[str, Any], record: Path, way_out: str) -> list[dict[str,
 
 def build(recipe: Recipe, config: Any, seed: int = 0) -> nn.Module:
     """A fresh model whose first weights are drawn from the seed; the global random state stays as it was."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return recipe.build(config)
+    return fresh(recipe.build, config, seed)
 
 
 def _read(path: Path, facts: dict[str, Any], way_out: str) -> dict[str, Tensor]:

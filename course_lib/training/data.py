@@ -38,6 +38,22 @@ class FilmData(Strict):
         return name
 
 
+class FilmSets(Strict):
+    """Training films of several sets of the Playground."""
+
+    films: Annotated[
+        dict[str, Annotated[int, Field(ge=1, le=100_000)]],
+        Field(min_length=1, description="film sets of the Playground, each with its number of films"),
+    ]
+
+    @field_validator("films")
+    @classmethod
+    def _may_be_learned_from(cls, films: dict[str, int]) -> dict[str, int]:
+        for name in films:
+            check_trainable(name, "train")  # an unknown set, or one that is kept for questions about generalisation
+        return films
+
+
 def film_frames(config: FilmData, size: int, given: Any = None) -> Data:
     """Single frames to learn from, uint8 (M, size, size, 3) under the name "frames".
 

@@ -8,34 +8,22 @@ from typing import Annotated, Any
 
 import numpy as np
 import torch
-from pydantic import Field, field_validator
+from pydantic import Field
 from torch import Tensor
 
-from course_lib.models.base import Strict
 from course_lib.models.reader import Reader, ReaderConfig
 from course_lib.training.config import RunConfig, TrainConfig
+from course_lib.training.data import FilmSets
 from course_lib.training.registry import Data, Recipe
 from course_lib.worlds.films import Films, load_films
 from course_lib.worlds.frames import to_model
-from course_lib.worlds.scenes import check_trainable
 
 
-class MixedFilmData(Strict):
+class MixedFilmData(FilmSets):
     """Training films of several sets. A reader of one set only would be a reader of that set's background."""
 
-    films: Annotated[
-        dict[str, Annotated[int, Field(ge=1, le=100_000)]],
-        Field(min_length=1, description="film sets of the Playground, each with its number of films"),
-    ]
     every: Annotated[int, Field(ge=1, le=32, description="of a film, each how many-th frame is used")] = 4
     batch: Annotated[int, Field(ge=1, le=65_536, description="frames in each step")] = 64
-
-    @field_validator("films")
-    @classmethod
-    def _may_be_learned_from(cls, films: dict[str, int]) -> dict[str, int]:
-        for name in films:
-            check_trainable(name, "train")  # an unknown set, or one that is kept for questions about generalisation
-        return films
 
 
 def load(config: RunConfig, given: Any) -> Data:

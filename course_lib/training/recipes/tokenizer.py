@@ -8,34 +8,22 @@ from typing import Annotated, Any
 
 import numpy as np
 import torch
-from pydantic import Field, field_validator
+from pydantic import Field
 from torch import Tensor
 
-from course_lib.models.base import Strict
 from course_lib.models.tokenizer import TokenizerConfig, VideoTokenizer
 from course_lib.training.config import RunConfig, TrainConfig
+from course_lib.training.data import FilmSets
 from course_lib.training.registry import Data, Recipe
 from course_lib.worlds.films import Films, load_films
 from course_lib.worlds.frames import to_model
-from course_lib.worlds.scenes import check_trainable
 
 
-class PiecesData(Strict):
+class PiecesData(FilmSets):
     """Pieces of training films."""
 
-    films: Annotated[
-        dict[str, Annotated[int, Field(ge=1, le=100_000)]],
-        Field(min_length=1, description="film sets of the Playground, each with its number of films"),
-    ]
     length: Annotated[int, Field(ge=1, le=32, description="frames of a piece; 1 for single frames")] = 1
     batch: Annotated[int, Field(ge=1, le=65_536, description="pieces in each step")] = 32
-
-    @field_validator("films")
-    @classmethod
-    def _may_be_learned_from(cls, films: dict[str, int]) -> dict[str, int]:
-        for name in films:
-            check_trainable(name, "train")  # an unknown set, or one that is kept for questions about generalisation
-        return films
 
 
 def load(config: RunConfig, given: Any) -> Data:

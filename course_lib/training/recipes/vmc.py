@@ -143,8 +143,10 @@ def finish(
                      f"returns {row['mean']:.2f} on average, {row['best']:.2f} at best")  # fmt: skip
 
         world = world_of(name, model, starts, train)
-        known = _as_known_by(world.model, data, some, train.seed) if train.directions else None
-        directions = directions_of(known, train.directions) if known is not None else None
+        directions = None
+        if train.directions:
+            known = starts if world.model is model else _as_known_by(world.model, data, some, train.seed)
+            directions = directions_of(known, train.directions)
         found = train_controller(model, world, settings, directions=directions, on_generation=told,
                                  keep=folder / f"evolution-{name.replace(' ', '-')}.json")  # fmt: skip
         model.c.weights[index] = as_weights(model, found.mean, directions)
