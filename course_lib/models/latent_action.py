@@ -99,8 +99,8 @@ class ConvolutionalEncoder(nn.Module):
     """The last frames, the next one and its difference; convolutions; a mean over the places where something changed.
 
     (B, T, 3, H, W) -> (B, T - 1, D). The mean over *all* places would be nearly the same for every step: what moves is
-    a hundredth of a frame. Each place has a weight that is learned (attention with one query, "attention pooling"), so
-    that the encoder can look at one of several things that move. At first all weights are equal.
+    a hundredth of a frame. In each channel every place has a weight that is learned ("attention pooling", attention
+    with one query), so that the encoder can look at one of several things that move. At first all weights are equal.
     """
 
     def __init__(self, config: LatentActionConfig) -> None:
@@ -110,7 +110,7 @@ class ConvolutionalEncoder(nn.Module):
         self.layers = nn.Sequential(
             *[nn.Sequential(nn.SiLU(), nn.Conv2d(width, width, 3, padding=1)) for _ in range(config.layers)]
         )
-        self.attend = nn.Conv2d(width, 1, 1)
+        self.attend = nn.Conv2d(width, width, 1)
         nn.init.zeros_(self.attend.weight)
         nn.init.zeros_(self.attend.bias)
         self.end = nn.Sequential(nn.Linear(width, 2 * width), nn.SiLU(), nn.Linear(2 * width, config.latent))
@@ -121,7 +121,7 @@ class ConvolutionalEncoder(nn.Module):
         x = torch.cat([with_past(before, self.context), after, after - before], dim=2)  # (B, T - 1, 3 (c + 2), H, W)
         x = self.layers(self.begin(x.flatten(0, 1)))  # (B * (T - 1), width, H / 2, W / 2)
         here = F.max_pool2d(moved(before, after).flatten(0, 1), 2)  # (B * (T - 1), 1, H / 2, W / 2), 0 or 1
-        weights = (self.attend(x) + 1e4 * (here - 1.0)).flatten(2).softmax(dim=-1)  # (B * (T - 1), 1, H / 2 * W / 2)
+        weights = (self.attend(x) + 1e4 * (here - 1.0)).flatten(2).softmax(dim=-1)  # (B * (T - 1), width, H * W / 4)
         x = (weights * F.silu(x).flatten(2)).sum(dim=-1)  # the place is forgotten: (B * (T - 1), width)
         return self.end(x).unflatten(0, before.shape[:2])  # (B, T - 1, D)
 
