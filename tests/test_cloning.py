@@ -112,7 +112,7 @@ def test_a_clone_learns_what_it_is_told_and_ignores_what_nobody_named(expert: Re
     which = np.repeat(np.arange(3), 128).reshape(3, 128)  # which of three films it is: where the platforms are
     learned = clone(films, which, config, steps=150, batch=32)
     assert torch.equal(state, torch.random.get_rng_state()), "the global random state stays as it was"
-    assert np.mean(learned.losses[-20:]) < 0.5 * np.mean(learned.losses[:20])
+    assert np.mean(learned.losses[-20:]) < 0.7 * np.mean(learned.losses[:20])
     again = clone(films, which, config, steps=150, batch=32)
     assert again.losses == learned.losses, "the same seed, the same clone"
     half = keys.copy()

@@ -85,7 +85,7 @@ def label_tables(clones: Clones, labels: int, games: int, *, length: int | None 
     return key_table(np.stack(tables))
 
 
-def labels_alone(clones: Clones, labels: int, *, steps: int = 500) -> Policy:
+def labels_alone(clones: Clones, labels: int, *, steps: int = 250) -> Policy:
     """The same network, taught by the labelled steps and nothing else: what the films are worth is beyond this."""
     named = np.full(clones.words.shape, -1)
     chosen = draw_labels(named.shape, labels, np.random.default_rng([labels, 0]))
@@ -97,8 +97,8 @@ def cloned_returns(clones: Clones, *, split: str = "test", episodes: int = EPISO
     """Normalised returns in the same episodes, (episodes,) each, by player.
 
     "keys": the oracle clone; "words 200": cloned from films, with 200 labels; "codes 200": the same policy and labels,
-    read code by code, as in the paper; "labels 200": the labels alone; "untrained": the cloning policy before it saw
-    a film, with the 200 labels.
+    read code by code, as in the paper; "labels alone": a network that saw nothing but 200 labelled steps; "untrained":
+    the cloning policy before it saw a film, with the 200 labels.
     """
     codes = clones.codes
     players = {"keys": Player(clones.by_key, np.eye(KEYS))}
@@ -106,7 +106,7 @@ def cloned_returns(clones: Clones, *, split: str = "test", episodes: int = EPISO
         players[f"words {labels}"] = Player(clones.by_word, label_tables(clones, labels, episodes))
         single = label_tables(clones, labels, episodes, length=1)
         players[f"codes {labels}"] = Player(clones.by_word, single, codes=codes)
-        players[f"labels {labels}"] = Player(labels_alone(clones, labels), np.eye(KEYS))
+    players["labels alone"] = Player(labels_alone(clones, LABELS[-1]), np.eye(KEYS))
     bare = fresh(Policy, clones.by_word.config, 1).eval()
     players["untrained"] = Player(bare, players[f"words {LABELS[-1]}"].table)
     return {name: np.asarray(normalised_return(play_together(player, episodes=episodes, split=split).returns))
@@ -134,7 +134,7 @@ def cloning(entrant: Entrant, room: Room, *, part: LatentActionModel, clones: Cl
     for labels in LABELS:
         mine = found[f"words {labels}"]
         low, high = paired_ratio_interval(mine, best, generator=room.rng(7))
-        asked = {"single_codes": f"codes {labels}", "labels_alone": f"labels {labels}", "untrained": "untrained"}
+        asked = {"single_codes": f"codes {labels}", "labels_alone": "labels alone", "untrained": "untrained"}
         yield entrant.row(
             room, where, f"clone_return_{labels}", unit="", value=means[f"words {labels}"] / means["keys"],
             low=low, high=high, n=len(mine),

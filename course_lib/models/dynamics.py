@@ -43,6 +43,7 @@ class DynamicsConfig(ModelConfig):
     width: PositiveInt = 128
     layers: PositiveInt = 4
     heads: PositiveInt = 4
+    head_size: Annotated[int | None, Field(ge=1, description="channels of a key; null for width / heads")] = None
     hidden: Annotated[float, Field(gt=0.0, description="inside the feed-forward, in widths")] = 4.0
     action: Annotated[Literal["added", "prepended"], Field(description="how an action enters")] = "added"
     least: Annotated[float, Field(ge=0.0, lt=1.0, description="the smallest share that is hidden in training")] = 0.5
@@ -78,6 +79,7 @@ class Dynamics(nn.Module):
         self.stack = SpaceTimeTransformer(
             config.width, config.layers, config.heads, frames=config.frames,
             places=config.tokens + (config.action == "prepended"), hidden=round(config.hidden * config.width),
+            head_size=config.head_size,
         )  # fmt: skip
         self.out = nn.Linear(config.width, config.codes)
 
@@ -110,16 +112,15 @@ class Dynamics(nn.Module):
         """Draw what is hidden, and asked for, in films of tokens: booleans (B, T, N). The first frame never is.
 
         Every frame has a rate drawn evenly between ``least`` and 1, each of its tokens is hidden with that chance. In a
-        share ``clean`` of the films one frame alone is hidden.
+        share ``clean`` of the films the last frame alone is hidden: so it is in play.
         """
         b, t, n = shape
         rate = self.config.least + (1.0 - self.config.least) * chance.uniform((b, t, 1), generator)
         mask = chance.uniform(shape, generator) < rate
         mask[:, 0] = False
-        moment = 1 + (chance.uniform((b, 1, 1), generator) * (t - 1)).long()  # the frame that is hidden alone
         alone = chance.uniform((b, 1, 1), generator) < self.config.clean
-        frame = torch.arange(t, device=mask.device)[None, :, None]
-        return mask & torch.where(alone, frame == moment, True)
+        last = torch.arange(t, device=mask.device)[None, :, None] == t - 1
+        return mask & (last | ~alone)
 
     def loss(self, index: Tensor, actions: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
         """Cross-entropy of the hidden tokens in nats, and the share of them that is guessed.

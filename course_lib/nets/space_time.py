@@ -123,7 +123,7 @@ class SpaceTimeBlock(nn.Module):
     width: D. heads: of both attentions. hidden: channels inside the feed-forward layer, None for 4 * width.
     between: channels inside a second feed-forward layer, after the spatial attention; None, as in Genie, for none.
     temporal: "causal" looks back; "both" looks at later frames too; "none" leaves temporal attention out.
-    qk_norm: see ``attention.py``.
+    qk_norm, head_size: see ``attention.py``.
     """
 
     def __init__(
@@ -135,18 +135,21 @@ class SpaceTimeBlock(nn.Module):
         between: int | None = None,
         temporal: Temporal = "causal",
         qk_norm: bool = True,
+        head_size: int | None = None,
     ) -> None:
         super().__init__()
         if temporal not in ("causal", "both", "none"):
             raise ValueError(f"temporal is 'causal', 'both' or 'none', not {temporal!r}")
         self.norm_space, self.norm_mlp = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.space = AttentionInFrames(width, heads, qk_norm=qk_norm)
+        self.space = AttentionInFrames(width, heads, qk_norm=qk_norm, head_size=head_size)
         self.norm_between = None if between is None else nn.LayerNorm(width)
         self.between = None if between is None else MLP(width, between)
         self.norm_time = self.time = None
         if temporal != "none":
             self.norm_time = nn.LayerNorm(width)
-            self.time = AttentionAlongTime(width, heads, causal=temporal == "causal", qk_norm=qk_norm)
+            self.time = AttentionAlongTime(
+                width, heads, causal=temporal == "causal", qk_norm=qk_norm, head_size=head_size
+            )
         self.mlp = MLP(width, hidden)
 
     def forward(self, x: Tensor, window: int | None = None) -> Tensor:
@@ -170,9 +173,9 @@ class SpaceTimeBlock(nn.Module):
 class SpaceTimeTransformer(nn.Module):
     """A stack of blocks that first tells each token its place and its frame. (B, T, N, D) -> (B, T, N, D).
 
-    width, heads, hidden, between, temporal, qk_norm: of each block. layers: how many blocks. frames: the most that
-    learned positions are made for. places: N; or (rows, columns), which sincos needs. positions: "learned", or "sincos"
-    for fixed waves, which go on beyond ``frames``.
+    width, heads, hidden, between, temporal, qk_norm, head_size: of each block. layers: how many blocks. frames: the
+    most that learned positions are made for. places: N; or (rows, columns), which sincos needs. positions: "learned",
+    or "sincos" for fixed waves, which go on beyond ``frames``.
     What makes tokens of pixels or codes, and reads the answers off, belongs to the model around it. A last LayerNorm
     brings all answers to one scale.
     """
@@ -190,6 +193,7 @@ class SpaceTimeTransformer(nn.Module):
         between: int | None = None,
         temporal: Temporal = "causal",
         qk_norm: bool = True,
+        head_size: int | None = None,
     ) -> None:
         super().__init__()
         self.width, self.frames, self.positions = width, frames, positions
@@ -207,7 +211,7 @@ class SpaceTimeTransformer(nn.Module):
             self.register_buffer("moment", sincos(frames, width), persistent=False)
         else:
             raise ValueError(f"positions are 'learned' or 'sincos', not {positions!r}")
-        kind = {"hidden": hidden, "between": between, "temporal": temporal, "qk_norm": qk_norm}
+        kind = {"hidden": hidden, "between": between, "temporal": temporal, "qk_norm": qk_norm, "head_size": head_size}
         self.blocks = nn.ModuleList(SpaceTimeBlock(width, heads, **kind) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
 

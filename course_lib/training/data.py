@@ -49,8 +49,13 @@ class FilmSets(Strict):
     @field_validator("films")
     @classmethod
     def _may_be_learned_from(cls, films: dict[str, int]) -> dict[str, int]:
+        return cls.may_be_learned_from(films)
+
+    @staticmethod
+    def may_be_learned_from(films: dict[str, int]) -> dict[str, int]:
+        """The same films. Raises ValueError for an unknown set, or one kept for questions about generalisation."""
         for name in films:
-            check_trainable(name, "train")  # an unknown set, or one that is kept for questions about generalisation
+            check_trainable(name, "train")
         return films
 
 

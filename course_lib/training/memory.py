@@ -20,7 +20,7 @@ from course_lib.training.config import ConfigError, RunConfig
 from course_lib.training.registry import Recipe
 
 GIB = 2**30
-SMALL = (2, 4)  # batches that even a laptop can measure
+SMALL = (1, 2)  # batches that even a laptop can measure
 
 
 class NotEnoughMemory(ConfigError):
@@ -43,7 +43,7 @@ class Estimate:
 
 
 def estimate(recipe: Recipe, config: RunConfig, given: Any) -> Estimate:
-    """What a step of this configuration needs, found on the CPU with batches of two and four examples.
+    """What a step of this configuration needs, found on the CPU with batches of one and two examples.
 
     given: a little data to draw them from, as in ``train(..., data=given)``. Precision is the configuration's. The
     phase that needs most counts.
@@ -54,15 +54,21 @@ def estimate(recipe: Recipe, config: RunConfig, given: Any) -> Estimate:
     buffers = sum(b.numel() * b.element_size() for b in model.buffers())
     most = 0
     for phase in recipe.phases(model, config):
+        # a phase that draws its own batches counts them in data.film_batch or train.film_batch where there is one
+        group = next((g for g in (config.train, config.data) if hasattr(g, "film_batch") and phase.batches), None)
+        full = config.data.batch if group is None else group.film_batch
         saved = []
         for batch in SMALL:
-            small = config.model_copy(update={"data": config.data.model_copy(update={"batch": batch})})
+            small = config.model_copy(update={
+                name: part.model_copy(update={key: batch for key in ("batch", "film_batch") if hasattr(part, key)})
+                for name, part in (("data", config.data), ("train", config.train))
+            })  # fmt: skip
             draws = torch.Generator().manual_seed(0)
             own = phase.batches
             example = next(recipe.batches(data, small, draws) if own is None else own(model, data, small, draws))
             saved.append(_saved(model, phase.loss, example, config.train.precision))
         each = (saved[1] - saved[0]) / (SMALL[1] - SMALL[0])
-        most = max(most, round(saved[0] + each * (config.data.batch - SMALL[0])))
+        most = max(most, round(saved[0] + each * (full - SMALL[0])))
     return Estimate(parameters + buffers, parameters, 2 * parameters, most)
 
 

@@ -85,11 +85,17 @@ def seen_as_tokens(model: Genie, films: np.ndarray, chunk: int = 16) -> tuple[Te
 def as_tokens(
     model: nn.Module, data: Data, config: RunConfig, generator: torch.Generator
 ) -> Iterator[dict[str, Tensor]]:
-    """Endless batches of pieces of films as the two first parts see them: tokens (B, L, N), actions (B, L - 1)."""
+    """Endless batches of pieces of films as the two first parts see them: tokens (B, L, N), actions (B, L - 1).
+
+    Two batches of three are as long as the dynamics can look back; the third is shorter, because play begins with one
+    frame.
+    """
     tokens, actions = seen_as_tokens(model, data.arrays["frames"])
-    length = min(config.train.film_length, config.model.dynamics.frames)
-    moment = torch.arange(length)
+    longest = min(config.train.film_length, config.model.dynamics.frames)
     while True:
+        short = torch.rand((), generator=generator) < 1 / 3
+        length = int(torch.randint(2, longest + 1, (), generator=generator)) if short else longest
+        moment = torch.arange(length)
         film = torch.randint(len(tokens), (config.train.film_batch, 1), generator=generator)
         begin = torch.randint(tokens.shape[1] - length + 1, (config.train.film_batch, 1), generator=generator)
         yield {"tokens": tokens[film, begin + moment].long(), "actions": actions[film, begin + moment[:-1]].long()}
@@ -138,6 +144,5 @@ recipe = Recipe(
     phases=phases,
     finish=finish,
     parts={"tokenizer": lambda m: m.tokenizer, "lam": lambda m: m.lam, "dynamics": lambda m: m.dynamics},
-    ship=(),
     published=10_700_000_000,  # Genie, abstract and appendix: 200 M, 300 M and 10.1 B, together "11B"
 )

@@ -1,4 +1,7 @@
-"""How the video tokenizer is trained: on short pieces of films, drawn at random from several film sets."""
+"""How the video tokenizer is trained: on short pieces of films, drawn at random from several film sets.
+
+The sets are the Playground's, or CoinRun's recording (``coinrun``, for itself alone).
+"""
 
 from __future__ import annotations
 
@@ -8,19 +11,32 @@ from typing import Annotated, Any
 
 import numpy as np
 import torch
-from pydantic import Field
+from pydantic import Field, field_validator
 from torch import Tensor
 
 from course_lib.models.tokenizer import TokenizerConfig, VideoTokenizer
 from course_lib.training.config import RunConfig, TrainConfig
 from course_lib.training.data import FilmSets
 from course_lib.training.registry import Data, Recipe
+from course_lib.worlds.coinrun import load_coinrun
 from course_lib.worlds.films import Films, load_films
 from course_lib.worlds.frames import to_model
+
+COINRUN = "coinrun"  # the one set here that is not the Playground's
+COINRUN_FRAMES = 16  # its episodes, of up to 48 frames, are cut into films of so many (Genie, appendix F)
 
 
 class PiecesData(FilmSets):
     """Pieces of training films."""
+
+    @field_validator("films")
+    @classmethod
+    def _may_be_learned_from(cls, films: dict[str, int]) -> dict[str, int]:
+        if COINRUN not in films:
+            return FilmSets.may_be_learned_from(films)
+        if len(films) > 1:
+            raise ValueError("coinrun's films have another size than the Playground's: let it stand alone")
+        return films
 
     length: Annotated[int, Field(ge=1, le=32, description="frames of a piece; 1 for single frames")] = 1
     batch: Annotated[int, Field(ge=1, le=65_536, description="pieces in each step")] = 32
@@ -48,12 +64,24 @@ def load(config: RunConfig, given: Any) -> Data:
         sets = [given.for_training()]
         if sets[0].size != size:
             raise ValueError(f"films of {size} pixels are learned from here, these have {sets[0].size}")
+    elif COINRUN in config.data.films:
+        return _coinrun(config.data.films[COINRUN], size, config.data.length)
     else:
         sets = [load_films(name, split="train", count=count, size=size) for name, count in config.data.films.items()]
     text = ", ".join(f"{len(films)} of {films.name!r}" for films in sets)
     digest = hashlib.sha256("".join(films.hash for films in sets).encode()).hexdigest()
     frames = np.concatenate([films.frames for films in sets])
     return Data({"frames": frames}, f"films of the Playground, train, {size} pixels: {text}", digest)
+
+
+def _coinrun(count: int, size: int, length: int) -> Data:
+    """The first films of CoinRun's training levels. Raises ValueError for another size than the recording's."""
+    recording = load_coinrun("train")
+    if recording.frames.shape[1] != size:
+        raise ValueError(f"CoinRun was recorded at {recording.frames.shape[1]} pixels, frame_size is {size}")
+    frames = recording.films(max(COINRUN_FRAMES, length))[0][:count]
+    return Data({"frames": frames}, f"{len(frames)} films of CoinRun, train levels, {size} pixels",
+                recording.fingerprint())  # fmt: skip
 
 
 def batches(data: Data, config: RunConfig, generator: torch.Generator) -> Iterator[dict[str, Tensor]]:
