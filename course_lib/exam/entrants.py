@@ -250,6 +250,41 @@ def _lam() -> Entrant:
     )
 
 
+def _genie() -> Entrant:
+    from functools import partial
+
+    from course_lib.exam.cloning import cloning
+    from course_lib.exam.latent import latent_actions
+    from course_lib.exam.playing import playing
+    from course_lib.exam.tokens import tokens
+    from course_lib.training.checkpoints import load_checkpoint, provenance
+
+    facts = {name: provenance(name) for name in ("tokenizer", "lam")}  # the genie has these two in it
+    learned = {name: _learned(fact) for name, fact in (facts | {"genie": provenance("genie", part="dynamics")}).items()}
+    model = load_checkpoint("genie")
+    return Entrant(
+        name="genie",
+        model=model,
+        trained_on=sorted({films for part in learned.values() for films in part["trained_on"]}),
+        hashes=frozenset().union(*(part["hashes"] for part in learned.values())),
+        checkpoint=learned["genie"]["checkpoint"],
+        minutes=sum(part["minutes"] for part in learned.values()),
+        untrained=model.untrained(),
+        questions=["prediction", "control", "probing", "surprise", "tokens", "latent_actions", "playing", "cloning"],
+        extra={
+            "tokens": partial(tokens, part=model.tokenizer),
+            "latent_actions": partial(latent_actions, part=model.lam),
+            "playing": playing,
+            "cloning": partial(cloning, part=model.lam),
+        },
+        bars={"tokenizer_psnr_db": 30.0, "codes_alive": 0.5, "action_nmi": 0.6, "action_accuracy": 0.85,
+              "delta4_psnr_db": 2.0, "latent_delta4_psnr_db": 2.0, "play_fps": 15.0, "clone_return_200": 0.9,
+              "time_exponent": 1.15},
+        films="goal",
+        probes="goal",
+    )  # fmt: skip
+
+
 ENTRANTS: dict[str, Callable[[], Entrant]] = {
     "reader": _reader,
     "perfect": _perfect,
@@ -260,6 +295,7 @@ ENTRANTS: dict[str, Callable[[], Entrant]] = {
     "vmc": _vmc,
     "vmc-carracing": _vmc_carracing,
     "lam": _lam,
+    "genie": _genie,
     "vae": lambda: _vae("cpu", "simple"),
     "tokenizer": _tokenizer,
     "vae-rich": lambda: _vae("cpu-rich", "rich"),

@@ -21,6 +21,7 @@ whole (``clean``), because a small model in a short training otherwise seldom se
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Annotated, Literal
 
 import torch
@@ -151,9 +152,11 @@ class Dynamics(nn.Module):
     @torch.no_grad()
     def make(
         self, memory: Memory, action: Tensor, generator: torch.Generator | None = None, *, steps: int = 8,
-        temperature: float = 1.0,
+        temperature: float = 1.0, on_step: Callable[[Tensor, Tensor], object] | None = None,
     ) -> Tensor:  # fmt: skip
         """The tokens of the next frame in ``steps`` looks, (B, N). action: (B,).
+
+        on_step: called after each look with the tokens and with the mask of those that are still hidden, (B, N) each.
 
         Without a generator each token is the likeliest one, with one it is drawn at the temperature; which guesses are
         kept is decided by their probability, with Gumbel noise that cools down where there is a generator (MaskGIT's
@@ -177,4 +180,6 @@ class Dynamics(nn.Module):
             sure = sure.masked_fill(~mask, torch.inf)  # what is known stays known
             left = min(int(cosine_share(step, steps) * count), count - step)  # at least one more is known each time
             mask = torch.zeros_like(mask).scatter(1, sure.argsort(dim=1)[:, : max(left, 0)], True)
+            if on_step is not None:
+                on_step(index, mask)
         return index

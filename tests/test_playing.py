@@ -1,0 +1,74 @@
+"""Questions about play: what their numbers must be for models whose answers are known, and what the shipped says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from course_lib.contract import NotCapable
+from course_lib.exam.actions import control
+from course_lib.exam.dream import dream
+from course_lib.exam.entrants import Entrant, get_entrant
+from course_lib.exam.playing import cost_of_frames, dream_latent, infer_latent, playing, seconds_a_frame
+from course_lib.exam.room import Room
+from course_lib.models.genie import Genie
+from course_lib.training import get_recipe, load_config
+from course_lib.training.checkpoints import build
+from course_lib.worlds.films import load_films
+from course_lib.worlds.frames import to_model
+
+TABLE = (0, 3, 1, 5)
+
+
+@pytest.fixture(scope="module")
+def model() -> Genie:
+    recipe = get_recipe("genie")
+    model = build(recipe, load_config(recipe, "tiny").model).eval()
+    model.dynamics.table.copy_(torch.tensor(TABLE))
+    return model
+
+
+def test_dreaming_under_latent_actions_is_dreaming_under_the_keys_that_the_table_gives(model: Genie) -> None:
+    films = load_films("goal", split="validation", count=3)
+    frames, keys = to_model(films.frames), torch.from_numpy(films.actions.astype(np.int64))
+    latent = torch.tensor(TABLE)[keys]
+    mine = dream_latent(model, frames, latent, seen=4, steps=3)
+    torch.testing.assert_close(mine, dream(model, frames, keys, seen=4, steps=3))
+    assert infer_latent(model, frames).shape == latent.shape
+
+
+def test_the_questions_about_play_have_their_controls(model: Genie) -> None:
+    entrant = Entrant("tiny", model, [], untrained=model.untrained(), films="goal")
+    rows = {row.question: row for row in playing(entrant, Room(count=6, split="validation"))}
+    assert set(rows) == {"latent_delta4_psnr_db", "latent_psnr_db_t4", "play_fps", "time_exponent"}
+    gain, fps, exponent = (rows[q] for q in ("latent_delta4_psnr_db", "play_fps", "time_exponent"))
+    assert {"another_films_codes", "untrained"} <= set(gain.controls) and "joint" in exponent.controls
+    assert 0 < fps.low <= fps.value <= fps.high and exponent.direction == "lower"
+
+
+def test_a_player_takes_time_and_costs_grow_with_the_frames(model: Genie) -> None:
+    taken = seconds_a_frame(model, load_films("goal", split="validation", count=1).frames[0], steps=3, repeats=2)
+    assert taken.shape == (2,) and (taken > 0).all()
+    for kind in ("space_time", "joint"):
+        assert cost_of_frames(kind)(3, 5)().shape in {(4, 3, 5, 64), (4, 15, 64)}
+
+
+def test_a_genie_without_a_table_is_not_asked_about_keys() -> None:
+    recipe = get_recipe("genie")
+    bare = build(recipe, load_config(recipe, "tiny").model).eval()
+    films = load_films("goal", split="validation", count=2)
+    with pytest.raises(NotCapable, match="without a table"):
+        dream(bare, to_model(films.frames), torch.from_numpy(films.actions.astype(np.int64)), seen=4, steps=1)
+
+
+def test_the_shipped_genie_is_steered_and_played() -> None:
+    entrant, room = get_entrant("genie"), Room(count=20)
+    steered = {row.question: row for row in control(entrant, room)}
+    chosen, delta = steered["action_choice_accuracy"], steered["delta4_psnr_db"]
+    assert chosen.low > 0.5 + 0.1, "it does not ignore the action"
+    assert delta.low > max(0.3, *delta.controls.values())
+    rows = {row.question: row for row in playing(entrant, room)}
+    gain, drawn = rows["latent_delta4_psnr_db"], rows["latent_psnr_db_t4"]
+    assert gain.low > max(0.5, *gain.controls.values()) and drawn.value > drawn.controls["copy_last"]
+    print([(row.question, row.value, row.low, row.high) for row in (*steered.values(), *rows.values())])
