@@ -7,6 +7,7 @@ Whatever is shown stays small when it is stored in a notebook.
 from course_lib.show.canvas import FilmPlayer, canvas
 from course_lib.show.films import gif, side_by_side
 from course_lib.show.live import live
+from course_lib.show.paint import painter
 from course_lib.show.pictures import grid, strip, strips
 from course_lib.show.style import use_style
 from course_lib.show.tables import table
@@ -19,6 +20,7 @@ __all__ = [
     "gif",
     "grid",
     "live",
+    "painter",
     "probe",
     "side_by_side",
     "strip",
