@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
-from course_lib.exam.cloning import LABELS, Clones, cloning, label_tables
+from course_lib.exam.cloning import LABELS, Clones, cloning, label_tables, measured_returns
 from course_lib.exam.coinrun import action_gap, by_level, halve, pieces
 from course_lib.exam.entrants import Entrant
 from course_lib.exam.room import ExamError, Room
@@ -28,6 +30,7 @@ from course_lib.models.cloning import (
 )
 from course_lib.models.latent_action import LatentActionConfig, LatentActionModel
 from course_lib.show import probe
+from course_lib.training.checkpoints import provenance
 from course_lib.views.cloning import key_chances, what_it_presses, with_bars
 from course_lib.worlds import atari, spec
 from course_lib.worlds.coinrun import load_coinrun
@@ -110,10 +113,10 @@ def test_a_clone_learns_what_it_is_told_and_ignores_what_nobody_named(expert: Re
     config = PolicyConfig(width=16, hidden=32)
     state = torch.random.get_rng_state()
     which = np.repeat(np.arange(3), 128).reshape(3, 128)  # which of three films it is: where the platforms are
-    learned = clone(films, which, config, steps=150, batch=32)
+    learned = clone(films, which, config, steps=400, batch=32)  # falls to below a fiftieth, whatever the seed
     assert torch.equal(state, torch.random.get_rng_state()), "the global random state stays as it was"
-    assert np.mean(learned.losses[-20:]) < 0.7 * np.mean(learned.losses[:20])
-    again = clone(films, which, config, steps=150, batch=32)
+    assert np.mean(learned.losses[-20:]) < 0.5 * np.mean(learned.losses[:20])
+    again = clone(films, which, config, steps=400, batch=32)
     assert again.losses == learned.losses, "the same seed, the same clone"
     half = keys.copy()
     half[:, 64:] = -1
@@ -194,10 +197,8 @@ def test_every_game_has_its_own_labels_and_the_same_ones_at_every_length(clones:
 def test_the_exam_gives_four_rows_with_their_controls(
     lam: LatentActionModel, clones: Clones, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    scores = {"keys": 1.0, "untrained": -0.1} | {
-        f"{what} {labels}": value
-        for labels in LABELS
-        for what, value in (("words", 0.9), ("codes", 0.7), ("labels", 0))
+    scores = {"keys": 1.0, "untrained": -0.1, "labels alone": 0.0} | {
+        f"{what} {labels}": value for labels in LABELS for what, value in (("words", 0.9), ("codes", 0.7))
     }
     found = {name: value + np.linspace(-0.1, 0.1, 20) for name, value in scores.items()}
     monkeypatch.setattr("course_lib.exam.cloning.cloned_returns", lambda given, split: found)
@@ -207,6 +208,22 @@ def test_the_exam_gives_four_rows_with_their_controls(
     assert rows[3].value == pytest.approx(0.9) and rows[3].bar == 0.9 and rows[3].n == 20
     assert set(rows[3].controls) == {"random", "single_codes", "labels_alone", "untrained"}
     assert all(row.controls for row in rows) and rows[0].split == "goal/validation"
+
+
+def test_the_stored_returns_hold_every_player_and_a_damaged_file_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, checkpoint = measured_returns()
+    assert {"keys", "labels alone", "untrained"} | {f"words {k}" for k in LABELS} <= set(found)
+    assert checkpoint == provenance("lam")["sha256"][:12], "measured with another latent action model"
+    for name, text in (("broken", "{"), ("few", '{"checkpoint": "x", "returns": {"keys": [1.0]}}')):
+        (tmp_path / name).write_text(text)
+        monkeypatch.setattr("course_lib.exam.cloning.CLONED", tmp_path / name)
+        with pytest.raises(ExamError, match="tools.measure_cloning"):
+            measured_returns()
+    monkeypatch.setattr("course_lib.exam.cloning.CLONED", tmp_path / "none")
+    with pytest.raises(ExamError, match="there is no"):
+        measured_returns()
 
 
 def test_nobody_is_asked_who_may_have_seen_the_episodes(lam: LatentActionModel) -> None:

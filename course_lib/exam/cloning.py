@@ -9,8 +9,10 @@ not in it.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -38,6 +40,7 @@ from course_lib.worlds import spec
 from course_lib.worlds.oracle import normalised_return
 
 LABELS = (50, 100, 200)
+CLONED = Path(__file__).resolve().parents[2] / "data" / "playground" / "cloned.json"
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,26 @@ def cloned_returns(clones: Clones, *, split: str = "test", episodes: int = EPISO
     players["untrained"] = Player(bare, players[f"words {LABELS[-1]}"].table)
     return {name: np.asarray(normalised_return(play_together(player, episodes=episodes, split=split).returns))
             for name, player in players.items()}  # fmt: skip
+
+
+def measured_returns() -> tuple[dict[str, np.ndarray], str]:
+    """What tools/measure_cloning.py measured: ``cloned_returns`` at full length, and the latent action model's hash.
+
+    Raises ExamError when the file is missing or damaged.
+    """
+    way_out = "get it back from git, or run: python -m tools.measure_cloning"
+    try:
+        facts = json.loads(CLONED.read_text(encoding="utf-8"))
+        found = {name: np.asarray(values, float) for name, values in facts["returns"].items()}
+        whole = {len(values) for values in found.values()} == {EPISODES} and "keys" in found
+        checkpoint = str(facts["checkpoint"])
+    except FileNotFoundError:
+        raise ExamError(f"there is no {CLONED}; {way_out}") from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ExamError(f"{CLONED} cannot be read as returns of clones ({error!r}); {way_out}") from None
+    if not whole:
+        raise ExamError(f"{CLONED} does not hold {EPISODES} returns for each player; {way_out}")
+    return found, checkpoint
 
 
 def cloning(entrant: Entrant, room: Room, *, part: LatentActionModel, clones: Clones | None = None) -> Iterator[Row]:
