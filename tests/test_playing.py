@@ -10,7 +10,7 @@ from course_lib.contract import NotCapable
 from course_lib.exam.actions import control
 from course_lib.exam.dream import dream
 from course_lib.exam.entrants import Entrant, get_entrant
-from course_lib.exam.playing import cost_of_frames, dream_latent, infer_latent, playing, seconds_a_frame
+from course_lib.exam.playing import cost, cost_of_frames, dream_latent, infer_latent, playing, seconds_a_frame
 from course_lib.exam.room import Room
 from course_lib.models.genie import Genie
 from course_lib.training import get_recipe, load_config
@@ -40,7 +40,8 @@ def test_dreaming_under_latent_actions_is_dreaming_under_the_keys_that_the_table
 
 def test_the_questions_about_play_have_their_controls(model: Genie) -> None:
     entrant = Entrant("tiny", model, [], untrained=model.untrained(), films="goal")
-    rows = {row.question: row for row in playing(entrant, Room(count=6, split="validation"))}
+    room = Room(count=6, split="validation")
+    rows = {row.question: row for row in (*playing(entrant, room), *cost(entrant, room))}
     assert set(rows) == {"latent_delta4_psnr_db", "latent_psnr_db_t4", "play_fps", "time_exponent"}
     gain, fps, exponent = (rows[q] for q in ("latent_delta4_psnr_db", "play_fps", "time_exponent"))
     assert {"another_films_codes", "untrained"} <= set(gain.controls) and "joint" in exponent.controls

@@ -255,7 +255,7 @@ def _genie() -> Entrant:
 
     from course_lib.exam.cloning import cloning
     from course_lib.exam.latent import latent_actions
-    from course_lib.exam.playing import playing
+    from course_lib.exam.playing import cost, playing
     from course_lib.exam.tokens import tokens
     from course_lib.training.checkpoints import load_checkpoint, provenance
 
@@ -270,11 +270,13 @@ def _genie() -> Entrant:
         checkpoint=learned["genie"]["checkpoint"],
         minutes=sum(part["minutes"] for part in learned.values()),
         untrained=model.untrained(),
-        questions=["prediction", "control", "probing", "surprise", "tokens", "latent_actions", "playing", "cloning"],
+        questions=[*("prediction", "control", "probing", "surprise"),
+                   *("tokens", "latent_actions", "playing", "cost", "cloning")],
         extra={
             "tokens": partial(tokens, part=model.tokenizer),
             "latent_actions": partial(latent_actions, part=model.lam),
             "playing": playing,
+            "cost": cost,
             "cloning": partial(cloning, part=model.lam),
         },
         bars={"tokenizer_psnr_db": 30.0, "codes_alive": 0.5, "action_nmi": 0.6, "action_accuracy": 0.85,

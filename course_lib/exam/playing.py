@@ -60,6 +60,13 @@ def infer_latent(model: Genie, frames: Tensor) -> Tensor:
     return torch.cat([model.lam.infer(part) for part in frames.split(CHUNK)])
 
 
+def with_looks(model: Genie, looks: int, temperature: float = 1.0) -> Genie:
+    """The same weights, with another number of looks at each frame and another temperature."""
+    other = Genie(model.config.model_copy(update={"steps": looks, "temperature": temperature}))
+    other.load_state_dict(model.state_dict())
+    return other.eval()
+
+
 def seconds_a_frame(model: Genie, film: np.ndarray, *, steps: int = 40, repeats: int = 8) -> np.ndarray:
     """Mean seconds of a step of play, drawing and all, in each of some stretches, (repeats,). film: uint8 (T, H, W, 3).
 
@@ -89,7 +96,7 @@ def cost_of_frames(kind: str, width: int = TOKENS, films: int = 4) -> Callable[[
 
 
 def playing(entrant: Entrant, room: Room) -> Iterator[Row]:
-    """Rows latent_delta4_psnr_db, latent_psnr_db_t4, play_fps and time_exponent."""
+    """Rows latent_delta4_psnr_db, latent_psnr_db_t4 and play_fps."""
     films, model = room.films_for(entrant), entrant.model
     frames, _ = as_input(films)
     real = frames[:, SEEN + AHEAD - 1 : SEEN + AHEAD]
@@ -117,13 +124,16 @@ def playing(entrant: Entrant, room: Room) -> Iterator[Row]:
     )  # fmt: skip
 
     taken = seconds_a_frame(model, films.frames[0])
-    with_one_look = seconds_a_frame(_with_steps(model, 1), films.frames[0], repeats=5)
+    with_one_look = seconds_a_frame(with_looks(model, 1), films.frames[0], repeats=5)
     yield entrant.row(
         room, films, "play_fps", unit="1/s", **mean_and_interval(1.0 / taken, seed=room.seed),
         controls={"one_look_a_frame": float((1.0 / with_one_look).mean())},
         note=f"{model.config.steps} looks a frame, {torch.get_num_threads()} threads; n counts stretches of 40 frames",
     )  # fmt: skip
 
+
+def cost(entrant: Entrant, room: Room) -> Iterator[Row]:
+    """Row time_exponent: of the block that the world is made of, with that of joint attention beside it."""
     kinds = ("space_time", "joint")
     seconds = {kind: seconds_by_frames(cost_of_frames(kind), FRAMES, TOKENS, repeats=7) for kind in kinds}
     joint = exponent_row(FRAMES, seconds["joint"], seed=room.seed)["value"]
@@ -133,10 +143,3 @@ def playing(entrant: Entrant, room: Room) -> Iterator[Row]:
         note=f"a block of width {TOKENS}, {FRAMES[0]} to {FRAMES[-1]} frames; at {FRAMES[-1]} joint attention takes "
         f"{ratio:.1f} times as long; n counts repeats", **exponent_row(FRAMES, seconds["space_time"], seed=room.seed),
     )  # fmt: skip
-
-
-def _with_steps(model: Genie, steps: int) -> Genie:
-    """The same weights, with another number of looks a frame."""
-    other = Genie(model.config.model_copy(update={"steps": steps}))
-    other.load_state_dict(model.state_dict())
-    return other.eval()
