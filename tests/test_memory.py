@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,15 @@ def test_saved_activations_grow_with_the_batch_as_autograd_saves_them() -> None:
         x = torch.zeros(rows, 10)
         saved = memory._saved(model, "loss", {"x": x}, "no")
         assert saved == 4 * rows * (10 + 7) + 4 * rows * 10  # the batch itself is counted as well
+
+
+def test_nothing_of_the_measured_pass_is_held_afterwards() -> None:
+    model = torch.nn.Sequential(torch.nn.Linear(10, 7), torch.nn.Sigmoid(), torch.nn.Linear(7, 1))
+    model.loss = lambda batch, step, generator: {"loss": model(batch["x"]).sum()}  # type: ignore[assignment]
+    seen: list[weakref.ref] = []
+    model[1].register_forward_hook(lambda module, given, output: seen.append(weakref.ref(output)))  # saved by itself
+    assert memory._saved(model, "loss", {"x": torch.zeros(5, 10)}, "no") > 0
+    assert len(seen) == 1 and seen[0]() is None
 
 
 def test_without_a_gpu_or_with_a_small_one_it_is_refused_at_once(
