@@ -53,7 +53,7 @@ from course_lib.worlds.frames import to_model
 show.use_style()
 
 # %% [markdown]
-# The film set is `simple`: the agent and two bodies. Genie will be trained on it, for a reason: three things move, and only one of them obeys. Whoever finds the actions in such films has found out which part can be controlled.
+# The film set is `simple`: the agent and two bodies. Tokenizer and latent actions learn from it, for a reason: three things move, and only one of them obeys. Whoever finds the actions in such films has found out which part can be controlled.
 
 # %% tags=["lecture"]
 train_films = load_films("simple", split="train", count=1000)
