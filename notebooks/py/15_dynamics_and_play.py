@@ -156,7 +156,8 @@ print(tuple(x.shape), "->", tuple(index.shape), tuple(latent.shape))
 
 # %% [markdown] tags=["lecture"]
 # A frame of 3,072 numbers has become 64 whole numbers below 512; what was done between two frames, one below 8. From here on nobody looks at pixels.
-#
+
+# %% [markdown] tags=["lecture"]
 # ### A sign for "hidden"
 #
 # In training some tokens are hidden, and the model says which they were. A hidden token needs a sign of its own: number 512, one more than the vocabulary has.
@@ -363,7 +364,9 @@ assert agree >= 3, "looking finds the keys"
 # Four real frames, then twelve dreamed, under the latent actions that were found in the film; below, under those of another film.
 
 # %% tags=["lecture"]
+from course_lib.contract import imagine
 from course_lib.exam.playing import dream_latent, infer_latent
+from course_lib.exam.prediction import psnr_of
 from course_lib.worlds.frames import to_uint8
 
 frames = to_model(test_films.frames)
@@ -477,7 +480,10 @@ show.table(rows)
 # The three curves of the loss would hardly tell them apart, and the third model is as good as deaf. After 250 steps an action that is added to every token is heard; one token among 65, from which attention has to learn to fetch it, is not yet, and a quiet one least of all.
 
 # %% [markdown] tags=["lecture"]
-# It is not for ever: in a pilot the prepended action was worth 11 nats after twice as many steps. So here prepending is no cure, rather the other way round; jasmine, an open Genie, reports that on CoinRun it was essential. Which is right depends on model, films and patience, and the diagnostic costs a minute. The cures that worked here: vectors that are loud from the start, an action that reaches every token by itself, and a frame that is hidden nearly whole, so that its neighbours cannot tell a token what the action should have told it.
+# So here prepending is no cure, rather the other way round; jasmine, an open Genie, reports that on CoinRun it was essential. Which is right depends on model, films and patience (give the prepended one twice the steps), and the diagnostic costs a minute.
+
+# %% [markdown] tags=["lecture"]
+# The cures that worked here: vectors that are loud from the start, an action that reaches every token by itself, and a frame that is hidden nearly whole, so that its neighbours cannot tell a token what the action should have told it.
 
 # %% tags=["lecture"]
 worth = {row["action"]: row["worth"] for row in rows}
@@ -490,9 +496,7 @@ assert worth["prepended, quiet"] < 0.5 * worth["added"], "and here it is not, or
 # Now your first question. The same dreams under the film's own latent actions, with 1 to 12 looks a frame, the likeliest tokens or drawn ones. Decibels four frames after the last real one; and how many frames a second that is for a single player on this machine.
 
 # %% tags=["lecture"]
-from course_lib.contract import imagine
 from course_lib.exam.playing import seconds_a_frame, with_looks
-from course_lib.exam.prediction import psnr_of
 
 quality = []
 for looks, temperature in ((1, None), (6, None), (12, None), (6, 0.5), (6, 1.0), (6, 2.0)):
@@ -534,6 +538,9 @@ entrant, room = get_entrant("genie"), Room(count=16)
 answers = Report([*control(entrant, room), *playing(entrant, room)])
 columns = {"question": "question", "value": "value (95 % interval)", "controls": "controls", "bar": "bar"}
 show.table(answers.table(), columns)
+
+# %% [markdown] tags=["lecture"]
+# Dreams under wrong actions are the control of every row, and a network that has learned nothing is the other. Your second answer, and what else the exam says about its rows:
 
 # %% tags=["lecture"]
 said = {row.question: row for row in answers.rows}

@@ -119,7 +119,7 @@ for agent, star in games:
 print(f"{solved} of 30 games are won, after 15 films and 2 labels")
 
 # %% [markdown] tags=["lecture"]
-# Many thousand decisions come from films; only the dictionary costs labels, and it is small. That is the whole chapter.
+# It wins exactly where it has watched somebody win, and stands still elsewhere. Many thousand decisions come from films; only the dictionary costs labels, and it is small. That is the whole chapter.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### On ice, what happens is not what was pressed
@@ -335,6 +335,9 @@ broken = {"labels alone": library.Player(alone, np.eye(4)),
           "names of other films": library.Player(wrong, dictionary),
           "single codes": library.Player(live["words"], by_code, codes=8)}  # fmt: skip
 
+# %% [markdown] tags=["lecture"]
+# All three play the thirty episodes of above.
+
 # %% tags=["lecture"]
 for name, player in broken.items():
     score[name] = normalised_return(library.play_together(player, episodes=30).returns).mean()
@@ -395,6 +398,9 @@ plt.gca().set(xlabel="labelled steps", ylabel="score / oracle clone's", ylim=(-0
 plt.legend()
 plt.show()
 
+# %% [markdown] tags=["lecture"]
+# Your first two answers, with the claims as assertions that would stop the notebook if they were false:
+
 # %% tags=["lecture"]
 words_200, codes_200, alone_200 = (found[name] for name in ("words 200", "codes 200", "labels alone"))
 low, high = paired_ratio_interval(words_200, found["keys"], generator=np.random.default_rng(0))
@@ -416,6 +422,9 @@ from course_lib.worlds.coinrun import load_coinrun
 learned_from, held_out = (pieces(load_coinrun(split), 8) for split in ("train", "test"))
 show.strip(held_out.frames[5], title="a held-out level")
 
+# %% [markdown] tags=["lecture"]
+# Nothing is changed for it: the same network, the same eight codes, frames alone.
+
 # %% tags=["lecture"]
 config = load_config("lam", "cpu", {"data.length": 6, "train.steps": 700})
 coin = train("lam", config, data=learned_from.frames).model.eval()
@@ -432,6 +441,9 @@ show.table([{"question": row["question"], "value": bracket(row)} | row["controls
 
 # %% [markdown] tags=["lecture"]
 # The buttons are another matter. The codes tell a little about jumping and next to nothing about left and right. In CoinRun the picture scrolls: whichever way the figure runs, it is the *world* that moves, and by how much depends on its speed. Half a minute with three bits went to what changes most pixels. A gap in decibels is no control: notebook 14's lesson, on real films.
+
+# %% [markdown] tags=["lecture"]
+# The same by eye: a film of a held-out level, every next frame drawn with its own code, and with other ones.
 
 # %% tags=["lecture"]
 from course_lib.views.latent import redraw
