@@ -425,6 +425,19 @@ pace = show.canvas(EnvPlayer(DreamEnv(load_checkpoint("vmc"), first), seed=3))
 pace"""
 
 
+GENIE = """\
+from course_lib import show
+from course_lib.models.play import DreamPlayer
+from course_lib.training import load_checkpoint
+from course_lib.worlds.env import PlaygroundEnv
+from course_lib.worlds.play import EnvPlayer
+
+real = EnvPlayer(PlaygroundEnv(split="test"), seed=3)
+dream = DreamPlayer(load_checkpoint("genie"), real.reset()[None])
+pace = show.canvas({"dream": dream, "Playground": real}, fps=30)
+pace"""
+
+
 def measure_pace(lab: Lab, folder: Path, seconds: float = 5.0, game: str = PLAYGROUND) -> dict[str, float]:
     """Play a game at 32 pixels as fast as a canvas goes: see ``PlayedCanvas.measure``. game: a cell that shows it."""
     path = folder / "pace.ipynb"
