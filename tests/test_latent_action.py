@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from sklearn.metrics import normalized_mutual_info_score
 from torch import Tensor
 
+from course_lib.exam import encoders
 from course_lib.exam.actions import counterfactuals, visible_steps
+from course_lib.exam.encoders import shifted
 from course_lib.exam.entrants import Entrant
 from course_lib.exam.latent import (
     accuracy_by_film,
@@ -23,8 +27,9 @@ from course_lib.exam.latent import (
     psnr_by_film,
     untrained_twin,
 )
-from course_lib.exam.room import Room
+from course_lib.exam.room import ExamError, Room
 from course_lib.models.latent_action import LatentActionConfig, LatentActionModel, with_past
+from course_lib.models.tokenizer import VideoTokenizer
 from course_lib.nets.quantise import usage
 from course_lib.training import get_recipe, load_config, train
 from course_lib.worlds.films import load_films
@@ -146,11 +151,11 @@ def test_what_does_not_fit_is_named() -> None:
 
 def test_the_papers_tables_and_the_published_count_are_shown_side_by_side() -> None:
     counts = {}
-    for hidden in (1, 4):
+    for hidden in (0.5, 4):
         with torch.device("meta"):
             big = get_recipe("lam").build(load_config("lam", "paper", {"model.hidden": hidden}).model)
         counts[hidden] = sum(p.numel() for p in big.parameters()) / 1e6
-    assert counts[1] == pytest.approx(421, abs=3) and counts[4] == pytest.approx(673, abs=3)
+    assert counts[0.5] == pytest.approx(380, abs=3) and counts[4] == pytest.approx(673, abs=3)
     assert get_recipe("lam").published == 300_000_000, "neither reading of the tables gives it"
 
 
@@ -226,3 +231,49 @@ def test_learning_at_tiny_size_codes_beat_those_of_another_film_and_know_the_key
     assert float((own - other).mean()) > 1.0
     counts = count_pairs(index, test.actions.astype(int), np.ones_like(test.actions, bool), 8)
     assert float(nmi_of_counts(counts.sum(axis=0))) > 0.1
+
+
+# --- what the encoder looks at --------------------------------------------------------------------------------------
+def test_an_encoder_of_tokens_looks_at_nothing_but_tokens() -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        tokenizer = VideoTokenizer(load_config("tokenizer", "tiny").model).eval()
+        asked = LatentActionModel(LatentActionConfig(**SMALL), tokenizer).eval()
+    x = films()
+    with torch.no_grad():
+        other = x + 1e-5 * torch.rand(x.shape, generator=seeded(3))
+        assert torch.equal(tokenizer.tokens(x), tokenizer.tokens(other)), "a change that no token tells"
+        assert not torch.equal(model().eval().encode(x), model().eval().encode(other)), "and pixels do"
+        assert torch.equal(asked.encode(x), asked.encode(other))
+        assert asked.infer(x).shape == (2, 4) and asked.predict(x[:, :-1], asked.infer(x)).shape == (2, 4, 3, 32, 32)
+    assert not any(key.startswith("_tokenizer") or "tokenizer" in key for key in asked.state_dict())
+    with pytest.raises(ValueError, match="convolutions alone"):
+        LatentActionModel(LatentActionConfig(encoder="space_time", **SMALL), tokenizer)
+
+
+def test_shifted_films_keep_their_pixels_and_their_motion() -> None:
+    frames = load_films("agent", split="validation", count=6).frames
+    moved = shifted(frames, np.random.default_rng(0), most=3)
+    assert moved.shape == frames.shape and moved.dtype == np.uint8 and not np.array_equal(moved, frames)
+    np.testing.assert_array_equal(shifted(frames, np.random.default_rng(0), most=0), frames)
+    for film, other in zip(frames, moved, strict=True):
+        middle = other[:, 3:-3, 3:-3]
+        places = [(i, j) for i in range(7) for j in range(7)
+                  if np.array_equal(film[:, i : i + 26, j : j + 26], middle)]  # fmt: skip
+        assert places, "each film is moved as a whole, the same in every frame"
+
+
+def test_encoders_are_measured_kept_and_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    found = encoders.measured_encoders()
+    assert list(found) == list(encoders.KINDS)
+    for row in found.values():
+        assert row["nmi"]["low"] <= row["nmi"]["value"] <= row["nmi"]["high"] <= 1.0 and row["steps"] > 0
+    with pytest.raises(ExamError, match="no encoder .eyes.*patches"):
+        encoders.train_kind("eyes", load_films("agent", split="train", count=2), 1)
+    monkeypatch.setattr(encoders, "KEPT", tmp_path / "encoders.json")
+    with pytest.raises(ExamError, match="python -m tools.measure_encoders"):
+        encoders.measured_encoders()
+    for text in ("{", "[]", '{"patches": {}}'):
+        encoders.KEPT.write_text(text)
+        with pytest.raises(ExamError, match="measure_encoders"):
+            encoders.measured_encoders()

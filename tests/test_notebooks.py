@@ -6,6 +6,7 @@ Running the notebooks is nbval's part: pytest collects `notebooks/*.ipynb` direc
 
 from __future__ import annotations
 
+import ast
 import base64
 import re
 import shutil
@@ -101,6 +102,28 @@ def test_code_cells_are_short(pair: machine.Pair) -> None:
         if code_lines(cell.source) > LONGEST_CODE_CELL
     ]
     assert not long
+
+
+SHOWN_BY_BEING_LAST = ("strip", "strips", "grid", "gif", "side_by_side", "table", "canvas", "explore", "painter")
+
+
+def not_shown(source: str) -> list[str]:
+    """Calls of course_lib.show whose value is thrown away, because something stands after them in the cell."""
+    body = ast.parse(source).body
+    calls = [n.value for n in body[:-1] if isinstance(n, ast.Expr) and isinstance(n.value, ast.Call)]
+    names = [ast.unparse(call.func) for call in calls]
+    return [name for name in names if name.removeprefix("show.") in SHOWN_BY_BEING_LAST]
+
+
+def test_a_picture_that_is_thrown_away_is_found() -> None:
+    assert not_shown("show.strips(x)\nassert y") == ["show.strips"]
+    assert not_shown("a = 1\nshow.strips(x)") == [] and not_shown("display(show.grid(x))\nassert y") == []
+
+
+@each_pair
+def test_whatever_is_to_be_shown_stands_last_in_its_cell(pair: machine.Pair) -> None:
+    lost = {index: not_shown(cell.source) for index, cell in code_cells(machine.read_twin(pair.twin))}
+    assert not {index: names for index, names in lost.items() if names}
 
 
 @each_pair

@@ -31,6 +31,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from course_lib.models.base import ModelConfig, PositiveInt
+from course_lib.models.tokenizer import VideoTokenizer
 from course_lib.nets.patches import patchify, unpatchify
 from course_lib.nets.quantise import Quantised, VectorQuantiser
 from course_lib.nets.space_time import SpaceTimeTransformer
@@ -55,7 +56,7 @@ class LatentActionConfig(ModelConfig):
     decoder_heads: Annotated[int, Field(ge=1, description="for space_time")] = 4
     context: Annotated[int, Field(ge=1, le=8, description="frames before the next that convolutions see")] = 2
     patch: Annotated[int, Field(ge=1, le=16, description="pixels on a side of a token, for space_time")] = 8
-    hidden: Annotated[int, Field(ge=1, description="width of the feed-forward, in widths, for space_time")] = 4
+    hidden: Annotated[float, Field(gt=0.0, description="inside the feed-forward, in widths, for space_time")] = 4.0
     beta: Annotated[float, Field(ge=0.0, description="weight of the commitment")] = 0.25
     cosine: Annotated[bool, Field(description="compare codes by angle alone")] = True
     reset_after: Annotated[int, Field(ge=0, description="steps until an unused code is revived; 0 for never")] = 50
@@ -103,10 +104,10 @@ class ConvolutionalEncoder(nn.Module):
     with one query), so that the encoder can look at one of several things that move. At first all weights are equal.
     """
 
-    def __init__(self, config: LatentActionConfig) -> None:
+    def __init__(self, config: LatentActionConfig, channels: int = 3, stride: int = 2) -> None:
         super().__init__()
-        self.context, width = config.context, config.width
-        self.begin = nn.Conv2d(3 * (config.context + 2), width, 5, stride=2, padding=2)
+        self.context, self.stride, width = config.context, stride, config.width
+        self.begin = nn.Conv2d(channels * (config.context + 2), width, 5, stride=stride, padding=2)
         self.layers = nn.Sequential(
             *[nn.Sequential(nn.SiLU(), nn.Conv2d(width, width, 3, padding=1)) for _ in range(config.layers)]
         )
@@ -120,7 +121,7 @@ class ConvolutionalEncoder(nn.Module):
         before, after = frames[:, :-1], frames[:, 1:]
         x = torch.cat([with_past(before, self.context), after, after - before], dim=2)  # (B, T - 1, 3 (c + 2), H, W)
         x = self.layers(self.begin(x.flatten(0, 1)))  # (B * (T - 1), width, H / 2, W / 2)
-        here = F.max_pool2d(moved(before, after).flatten(0, 1), 2)  # (B * (T - 1), 1, H / 2, W / 2), 0 or 1
+        here = F.max_pool2d(moved(before, after).flatten(0, 1), self.stride)  # (B * (T - 1), 1, H / 2, W / 2), 0 or 1
         weights = (self.attend(x) + 1e4 * (here - 1.0)).flatten(2).softmax(dim=-1)  # (B * (T - 1), width, H * W / 4)
         x = (weights * F.silu(x).flatten(2)).sum(dim=-1)  # the place is forgotten: (B * (T - 1), width)
         return self.end(x).unflatten(0, before.shape[:2])  # (B, T - 1, D)
@@ -168,7 +169,7 @@ class ConvolutionalDecoder(nn.Module):
 def _stack(config: LatentActionConfig, width: int, layers: int, heads: int) -> SpaceTimeTransformer:
     side = config.frame_size // config.patch
     return SpaceTimeTransformer(width, layers, heads, frames=spec.FILM_FRAMES, places=(side, side),
-                                positions="sincos", hidden=config.hidden * width)  # fmt: skip
+                                positions="sincos", hidden=round(config.hidden * width))  # fmt: skip
 
 
 class SpaceTimeEncoder(nn.Module):
@@ -218,12 +219,22 @@ class LatentActionModel(nn.Module):
         model = LatentActionModel(LatentActionConfig())
         index = model.infer(frames)                 # (B, T, 3, 32, 32) in [0, 1] -> int64 (B, T - 1)
         after = model.predict(frames[:, :-1], index)  # -> (B, T - 1, 3, 32, 32)
+
+    tokenizer: where it is given, the encoder looks at the codes of its tokens, (B, T, D, h, w), in the place of pixels
+    (the ablation of the paper's section 3.4; there the decoder draws tokens as well, here it draws pixels). It is
+    frozen and no part of this model's weights. Raises ValueError where the encoder is not made of convolutions.
     """
 
-    def __init__(self, config: LatentActionConfig) -> None:
+    def __init__(self, config: LatentActionConfig, tokenizer: VideoTokenizer | None = None) -> None:
         super().__init__()
         self.config = config
-        self.encoder = (ConvolutionalEncoder if config.encoder == "convolutions" else SpaceTimeEncoder)(config)
+        self._tokenizer = [tokenizer]  # in a list, so that torch does not take it for a part
+        if tokenizer is None:
+            self.encoder = (ConvolutionalEncoder if config.encoder == "convolutions" else SpaceTimeEncoder)(config)
+        elif config.encoder == "convolutions":
+            self.encoder = ConvolutionalEncoder(config, tokenizer.config.latent, stride=1)
+        else:
+            raise ValueError(f"tokens are looked at by convolutions alone, not by {config.encoder}")
         self.quantiser = VectorQuantiser(
             config.codes, config.latent, cosine=config.cosine, reset_after=config.reset_after, spread=config.spread
         )
@@ -239,7 +250,16 @@ class LatentActionModel(nn.Module):
             raise ValueError(f"float films (B, T, 3, {size}, {size}) wanted, got {frames.dtype} {tuple(frames.shape)}")
         if frames.shape[1] < 2:
             raise ValueError("an action lies between two frames; these films have only one")
-        return self.encoder(frames).float()
+        return self.encoder(self._seen(frames)).float()
+
+    def _seen(self, frames: Tensor) -> Tensor:
+        (tokenizer,) = self._tokenizer
+        if tokenizer is None:
+            return frames
+        with torch.no_grad():
+            codes = tokenizer.quantiser.look_up(tokenizer.tokens(frames))  # (B, T, N, D)
+        side = tokenizer.config.frame_size // tokenizer.config.patch
+        return codes.transpose(2, 3).unflatten(3, (side, side))  # (B, T, D, h, w)
 
     def quantise(self, x: Tensor, generator: torch.Generator | None = None) -> Quantised:
         """The codes for what the encoder said. (B, T - 1, D)."""

@@ -788,11 +788,11 @@ print(count, "C:", car.c.weights[0].numel())
 facts = {part: provenance("vmc", size="cpu-carracing", part=part) for part in ("v", "m", "c")}
 made, lived = facts["c"]["configuration"], facts["c"]["controllers"]
 t = made["train"]
+print(f"hours: V and M {facts['m']['minutes'] / 60:.1f}, C {lived['real']['minutes'] / 60:.1f} on one core")
 show.table([{"what": "episodes of film", "paper": 10_000, "here": made["data"]["count"]},
             {"what": "candidates in a generation", "paper": 64, "here": t["population"]},
             {"what": "races of each candidate", "paper": 16, "here": t["lives"]},
             {"what": "generations", "paper": 1_800, "here": t["generations"]}])  # fmt: skip
-print(f"hours: V and M {facts['m']['minutes'] / 60:.1f}, C {lived['real']['minutes'] / 60:.1f} on one core")
 
 # %% [markdown]
 # Three things make so few races go so far, and all three are departures. An action is held for four steps of the environment. A race of the evolution is over when nothing has been gained for two seconds. And C is looked for along $z$ and the 16 directions in which $h$ varies most: it is a linear map of all 288 numbers as before, but evolution moves 147 numbers instead of 867. (In a pilot with all 867 the mean return after 14 generations of 64 candidates was about 10 in half a race; with 147 numbers and 32 candidates it was about 70.)

@@ -309,7 +309,7 @@ print(f"live:    {len(history.rows)} steps, {history.minutes:.1f} minutes, the a
 print(f"shipped: {about['steps']} steps, {about['minutes']:.0f} minutes, {about['configuration']['data']['films']}")
 
 # %% [markdown]
-# (Why not the films of `simple`, with two bodies flying about, from which tokenizer and latent actions were learned? In them two tokens of five change with every frame, where it is one of seven in the agent's own films. In pilots this size, trained as long as a coffee break lasts, guessed 7 % of the changed tokens there and 29 % here.)
+# (Why not the films of `simple`, with two bodies flying about, from which tokenizer and latent actions were learned? In them far more tokens change with every frame, and what a small model guesses of these, trained for as long as a coffee break lasts, makes no game.)
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Look

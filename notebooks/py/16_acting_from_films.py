@@ -434,6 +434,8 @@ coin = train("lam", config, data=learned_from.frames).model.eval()
 
 # %% tags=["lecture"]
 gaps = action_gap(coin, held_out)
+gap = next(row for row in gaps if row["question"] == "gap in dB")
+assert gap["low"] > max(0.0, *gap["controls"].values()), "the next frame needs its own code"
 show.table([{"question": row["question"], "value": bracket(row)} | row["controls"] for row in gaps])
 
 # %% [markdown] tags=["lecture"]
@@ -454,8 +456,6 @@ other = (own + 3) % 8
 shown = {"film": held_out.frames[5], "its codes": redraw(coin, held_out.frames[5], own),
          "other codes": redraw(coin, held_out.frames[5], other)}  # fmt: skip
 show.strips(shown)
-gap = next(row for row in gaps if row["question"] == "gap in dB")
-assert gap["low"] > max(0.0, *gap["controls"].values()), "the next frame needs its own code"
 
 # %% [markdown]
 # The paper's size for CoinRun (appendix F: 10 million frames, 8 and 12 layers of width 512) is a recipe here, `python -m course_lib train genie --size gpu-coinrun`; nobody has run it yet. Cloning is not asked in CoinRun: the recording has no expert, and the game is no part of the course's environment. For films of Atari, if you have `ale-py`:
@@ -486,7 +486,7 @@ show.table(rows)
 # Between the smallest and the largest reading lies a factor of three, so "11 billion" does not follow from the tables. **One** reading rounds to all three published numbers: a feed-forward of two widths, keys of $d$ / heads, and a single set of attention weights that serves both within a frame and along time. It has a price. The paper gives 128 as the size of a key in the dynamics model, 36 heads of it are 4,608 channels and not 5,120; and that the two attentions share their weights is written nowhere.
 
 # %% [markdown] tags=["lecture"]
-# With two attentions, as the paper draws its block, half a width of feed-forward comes nearest; then tokenizer and dynamics fit within a tenth, and the latent action model is a quarter too large. The course's own `paper` sizes have two attentions, as drawn (half a width for tokenizer and dynamics, one for the latent action model; the gaps stand as they are). The other way round, how much *may* a block weigh?
+# With two attentions, as the paper draws its block, half a width of feed-forward comes nearest; then tokenizer and dynamics fit within a tenth, and the latent action model is a quarter too large. The course's own `paper` sizes are that reading; the gaps stand as they are. The other way round, how much *may* a block weigh?
 
 # %% tags=["lecture", "nbval-check-output"]
 from course_lib.training.sizes import weights_per_block

@@ -1,0 +1,104 @@
+"""Question: what must an encoder of latent actions look at, for its codes to mean the same everywhere?
+
+Several latent action models learn from the same films, the agent alone. They differ in what the encoder looks at, and
+one in who draws. Two things are asked of each, on other films: how many decibels the next frame gains from its codes,
+and what the codes tell about the key, once as they are and once given the agent's column on a grid of 8 pixels. Codes
+that gain much and tell the key only *given the place* are the trap: they are used, and nobody can play with them.
+
+The paper's own ablation, pixels or tokens (Genie, arXiv 2402.15391, section 3.4, table 2), is among them.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from course_lib.exam.actions import visible_steps
+from course_lib.exam.latent import codes_of_films, count_pairs, nmi_given, nmi_interval, places, psnr_by_film
+from course_lib.exam.room import ExamError
+from course_lib.exam.rows import mean_and_interval
+from course_lib.models.latent_action import LatentActionModel
+from course_lib.training import load_checkpoint, load_config, train
+from course_lib.worlds.films import Films
+
+KEPT = Path(__file__).resolve().parents[2] / "data" / "playground" / "encoders.json"
+GRID = 8  # pixels: the patches of the space-time encoder, and the grid of the question
+SEED = 0
+
+_PATCHES = {"model.encoder": "space_time", "model.width": 64, "train.learning_rate": 1e-3}
+_BOTH = {**_PATCHES, "model.decoder": "space_time", "model.decoder_width": 64}
+KINDS: dict[str, dict] = {  # what differs from the size cpu; a kind whose name ends so is trained four times as long
+    "convolutions on pixels": {},
+    "convolutions on tokens": {},
+    "patches": _BOTH,
+    "patches, convolutions draw": _PATCHES,
+    "patches, films shifted": _BOTH,
+    "patches, 4 x as long": _BOTH,
+    "patches, films shifted, 4 x as long": _BOTH,
+}
+
+
+def shifted(frames: np.ndarray, rng: np.random.Generator, most: int = GRID - 1) -> np.ndarray:
+    """Each film moved as a whole by up to ``most`` pixels to every side; edges are repeated. uint8 (N, T, H, W, 3).
+
+    No place on a grid of patches is then anything special.
+    """
+    height, width = frames.shape[2:4]
+    out = np.empty_like(frames)
+    for film, (down, right) in enumerate(rng.integers(-most, most + 1, size=(len(frames), 2))):
+        rows, columns = (np.clip(np.arange(n) - k, 0, n - 1) for n, k in ((height, down), (width, right)))
+        out[film] = frames[film][:, rows[:, None], columns]
+    return out
+
+
+def train_kind(kind: str, films: Films, steps: int, *, progress: str = "none") -> tuple[LatentActionModel, int, float]:
+    """A latent action model of this kind, trained on these films; the steps and minutes it took.
+
+    Raises ExamError for a kind that does not exist.
+    """
+    if kind not in KINDS:
+        raise ExamError(f"there is no encoder {kind!r}; there are: {', '.join(KINDS)}")
+    steps = 4 * steps if kind.endswith("4 x as long") else steps
+    config = load_config("lam", "cpu", {"data.length": 6, "train.steps": steps, **KINDS[kind]})
+    model = None
+    if kind == "convolutions on tokens":
+        model = LatentActionModel(config.model, load_checkpoint("tokenizer").eval())
+    data = shifted(films.for_training().frames, np.random.default_rng(SEED)) if "shifted" in kind else films
+    history = train("lam", config, data=data, model=model, progress=progress)
+    return history.model.eval(), steps, history.minutes
+
+
+def ask_encoder(model: LatentActionModel, films: Films) -> dict:
+    """Gain in dB over another film's codes, NMI with the key as it is, and given the place; on steps with a visible
+    effect. Each with value, low, high and n, but the last, which is one number, as is its control (shuffled codes)."""
+    first, codes = model.config.context - 1, model.config.codes
+    index, keys = codes_of_films(model, films.frames), films.actions.astype(np.int64)
+    asked, cell = visible_steps(films)[:, first:], places(films, GRID)[:, first:]
+    own, other = (psnr_by_film(model, films.frames, np.roll(index, k, axis=0), first) for k in (0, 1))
+    here, pressed = index[:, first:], keys[:, first:]
+    return {
+        "gain": mean_and_interval(own - other, seed=SEED),
+        "nmi": nmi_interval(count_pairs(here, pressed, asked, codes), np.random.default_rng(SEED)),
+        "given_place": nmi_given(here, pressed, asked, cell, codes),
+        "given_place_shuffled": nmi_given(np.roll(here, 1, axis=0), pressed, asked, cell, codes),
+    }
+
+
+def measured_encoders() -> dict[str, dict]:
+    """What tools/measure_encoders.py measured: kind -> what ``ask_encoder`` says, with ``steps`` and ``minutes``.
+
+    Raises ExamError when the file is missing or damaged.
+    """
+    way_out = "get it back from git, or run: python -m tools.measure_encoders"
+    try:
+        found = json.loads(KEPT.read_text(encoding="utf-8"))
+        whole = all({"gain", "nmi", "given_place", "steps", "minutes"} <= set(found[kind]) for kind in KINDS)
+    except FileNotFoundError:
+        raise ExamError(f"there is no {KEPT}; {way_out}") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ExamError(f"{KEPT} cannot be read as measurements of encoders ({error!r}); {way_out}") from None
+    if not whole:
+        raise ExamError(f"{KEPT} does not hold all that is asked of each encoder; {way_out}")
+    return {kind: found[kind] for kind in KINDS}
