@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +133,15 @@ def test_a_second_ctrl_c_stops_at_once(tmp_path: Path) -> None:
     assert read_state(tmp_path / FILE).facts["step"] == 4  # the last regular save; step 6 was not waited for
 
 
-def test_without_a_folder_ctrl_c_is_what_it_was() -> None:
+@pytest.fixture
+def pythons_own_ctrl_c() -> Iterator[None]:
+    """Ctrl-C as Python begins with it; a process that was started in the background may have been told to ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_without_a_folder_ctrl_c_is_what_it_was(pythons_own_ctrl_c: None) -> None:
     reached: list[int] = []
 
     def on_step(done: int, parts: dict[str, float]) -> None:

@@ -15,6 +15,7 @@ from course_lib.views.playing import (
     HIDDEN,
     dark_place,
     each_code_held,
+    follow,
     making,
     table_by_eye,
     try_step,
@@ -47,6 +48,16 @@ def each_code_held_once(model: Genie, film: np.ndarray, frame: int, code: int, l
     other = Genie(model.config.model_copy(update={"steps": looks})).eval()
     other.load_state_dict(model.state_dict())
     return each_code_held(other, film, frame, steps=1)[code, 1]
+
+
+def test_a_plan_of_one_code_is_that_code_held_and_a_later_action_changes_no_earlier_frame(model, films):
+    film = films.frames[0]
+    held = each_code_held(model, film, 4, steps=3)
+    np.testing.assert_array_equal(follow(model, film, 4, [2, 2, 2]), held[2])
+    one, other = follow(model, film, 4, [1, 5, 0]), follow(model, film, 4, [1, 5, 7])
+    np.testing.assert_array_equal(one[:3], other[:3])
+    with pytest.raises(IndexError, match="latent action 8 does not exist"):
+        follow(model, film, 4, [0, 8])
 
 
 def test_trying_a_step_can_be_probed_at_its_extremes(model, films):

@@ -113,7 +113,7 @@ def playing(entrant: Entrant, room: Room) -> Iterator[Row]:
     yield entrant.row(
         room, films, f"latent_delta{AHEAD}_psnr_db", unit="dB", **mean_and_interval(own - other, seed=room.seed),
         controls={"another_films_codes": float((again - other).mean()), "untrained": float((bare[0] - bare[1]).mean())},
-        note="inferred latent actions against those of another film, as in the paper",
+        note="inferred latent actions against those of another film; the paper's are random ones",
     )  # fmt: skip
     still = psnr_of(frames[:, SEEN - 1 : SEEN], real)[:, 0]
     yield entrant.row(

@@ -66,7 +66,7 @@ register(
             "The angle goes from 0 to a quarter of a turn while step goes from 0 to steps; its cosine from 1 to 0.",
             "int(math.cos(math.pi / 2 * step / steps) * tokens): int rounds down.",
         ),
-        explanation="In 8 looks at 64 tokens the first look fixes two tokens and the last one thirteen. At first the "
+        explanation="In 8 looks at 64 tokens the first look fixes two tokens and the last one twelve. At first the "
         "tokens are guessed each by itself, and two guesses that are made apart may not fit together.",
     )
 )

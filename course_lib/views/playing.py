@@ -6,6 +6,8 @@ figure, a widget's callback and a test.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -71,6 +73,18 @@ def each_code_held(model: Genie, film: np.ndarray, frame: int, steps: int = 8) -
     plan = torch.arange(codes)[:, None].expand(-1, steps)  # (codes, steps)
     drawn = [model.decode(s) for s in imagine(model, state, plan)]
     return np.stack([to_uint8(x) for x in drawn], axis=1)
+
+
+@torch.no_grad()
+def follow(model: Genie, film: np.ndarray, frame: int, plan: Sequence[int]) -> NDArray[np.uint8]:
+    """The film goes on under a plan of latent actions. uint8 (len(plan) + 1, H, W, 3), the film's frame first.
+
+    Raises IndexError for a frame or a latent action that does not exist.
+    """
+    for code in plan:
+        _check(model, film, frame, code)
+    states = imagine(model, _seen(model, film, frame), torch.tensor([list(plan)]))
+    return to_uint8(torch.cat([model.decode(state) for state in states]))
 
 
 def dark_place(frames: np.ndarray) -> NDArray[np.float64]:
