@@ -19,6 +19,7 @@ import nbformat
 import pytest
 from nbformat import NotebookNode
 
+from course_lib import show
 from tests.imports import ROOT
 from tools import notebooks as machine
 
@@ -104,7 +105,7 @@ def test_code_cells_are_short(pair: machine.Pair) -> None:
     assert not long
 
 
-SHOWN_BY_BEING_LAST = ("strip", "strips", "grid", "gif", "side_by_side", "table", "canvas", "explore", "painter")
+SHOWN_BY_BEING_LAST = set(show.__all__) - {"FilmPlayer", "live", "probe", "use_style"}
 
 
 def not_shown(source: str) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from course_lib.exam.playing import with_looks
 from course_lib.models.genie import Genie
 from course_lib.show import probe
 from course_lib.training import get_recipe, load_config
@@ -45,9 +46,7 @@ def test_a_frame_is_made_patch_by_patch_and_ends_whole(model, films):
 
 
 def each_code_held_once(model: Genie, film: np.ndarray, frame: int, code: int, looks: int) -> np.ndarray:
-    other = Genie(model.config.model_copy(update={"steps": looks})).eval()
-    other.load_state_dict(model.state_dict())
-    return each_code_held(other, film, frame, steps=1)[code, 1]
+    return each_code_held(with_looks(model, looks), film, frame, steps=1)[code, 1]
 
 
 def test_a_plan_of_one_code_is_that_code_held_and_a_later_action_changes_no_earlier_frame(model, films):

@@ -9,15 +9,14 @@ not in it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from course_lib.exam.entrants import Entrant
 from course_lib.exam.intervals import paired_ratio_interval
+from course_lib.exam.kept import FOLDER, read_kept
 from course_lib.exam.returns import EPISODES
 from course_lib.exam.room import ExamError, Room
 from course_lib.exam.rows import Row, mean_and_interval
@@ -40,7 +39,7 @@ from course_lib.worlds import spec
 from course_lib.worlds.oracle import normalised_return
 
 LABELS = (50, 100, 200)
-CLONED = Path(__file__).resolve().parents[2] / "data" / "playground" / "cloned.json"
+CLONED = FOLDER / "cloned.json"
 
 
 @dataclass(frozen=True)
@@ -121,19 +120,14 @@ def measured_returns() -> tuple[dict[str, np.ndarray], str]:
 
     Raises ExamError when the file is missing or damaged.
     """
-    way_out = "get it back from git, or run: python -m tools.measure_cloning"
-    try:
-        facts = json.loads(CLONED.read_text(encoding="utf-8"))
+
+    def parse(facts: dict) -> tuple[dict[str, np.ndarray], str]:
         found = {name: np.asarray(values, float) for name, values in facts["returns"].items()}
-        whole = {len(values) for values in found.values()} == {EPISODES} and "keys" in found
-        checkpoint = str(facts["checkpoint"])
-    except FileNotFoundError:
-        raise ExamError(f"there is no {CLONED}; {way_out}") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ExamError(f"{CLONED} cannot be read as returns of clones ({error!r}); {way_out}") from None
-    if not whole:
-        raise ExamError(f"{CLONED} does not hold {EPISODES} returns for each player; {way_out}")
-    return found, checkpoint
+        if {len(values) for values in found.values()} != {EPISODES} or "keys" not in found:
+            raise ValueError(f"{EPISODES} returns for each player wanted")
+        return found, str(facts["checkpoint"])
+
+    return read_kept(CLONED, parse, "tools.measure_cloning")
 
 
 def cloning(entrant: Entrant, room: Room, *, part: LatentActionModel, clones: Clones | None = None) -> Iterator[Row]:

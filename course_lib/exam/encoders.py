@@ -10,12 +10,13 @@ The paper's own ablation, pixels or tokens (Genie, arXiv 2402.15391, section 3.4
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
 from course_lib.exam.actions import visible_steps
+from course_lib.exam.kept import FOLDER, read_kept
 from course_lib.exam.latent import codes_of_films, count_pairs, nmi_given, nmi_interval, places, psnr_by_film
 from course_lib.exam.room import ExamError
 from course_lib.exam.rows import mean_and_interval
@@ -23,20 +24,36 @@ from course_lib.models.latent_action import LatentActionModel
 from course_lib.training import load_checkpoint, load_config, train
 from course_lib.worlds.films import Films
 
-KEPT = Path(__file__).resolve().parents[2] / "data" / "playground" / "encoders.json"
+KEPT = FOLDER / "encoders.json"
 GRID = 8  # pixels: the patches of the space-time encoder, and the grid of the question
 SEED = 0
 
 _PATCHES = {"model.encoder": "space_time", "model.width": 64, "train.learning_rate": 1e-3}
 _BOTH = {**_PATCHES, "model.decoder": "space_time", "model.decoder_width": 64}
-KINDS: dict[str, dict] = {  # what differs from the size cpu; a kind whose name ends so is trained four times as long
-    "convolutions on pixels": {},
-    "convolutions on tokens": {},
-    "patches": _BOTH,
-    "patches, convolutions draw": _PATCHES,
-    "patches, films shifted": _BOTH,
-    "patches, 4 x as long": _BOTH,
-    "patches, films shifted, 4 x as long": _BOTH,
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What differs from the size cpu.
+
+    changes: of the configuration. tokens: the encoder looks at them in the place of pixels. shift: every film is moved
+    as a whole by some pixels. times: so many times the ordinary number of steps.
+    """
+
+    changes: Mapping[str, object]
+    tokens: bool = False
+    shift: bool = False
+    times: int = 1
+
+
+KINDS = {
+    "convolutions on pixels": Kind({}),
+    "convolutions on tokens": Kind({}, tokens=True),
+    "patches": Kind(_BOTH),
+    "patches, convolutions draw": Kind(_PATCHES),
+    "patches, films shifted": Kind(_BOTH, shift=True),
+    "patches, 4 x as long": Kind(_BOTH, times=4),
+    "patches, films shifted, 4 x as long": Kind(_BOTH, shift=True, times=4),
 }
 
 
@@ -60,12 +77,11 @@ def train_kind(kind: str, films: Films, steps: int, *, progress: str = "none") -
     """
     if kind not in KINDS:
         raise ExamError(f"there is no encoder {kind!r}; there are: {', '.join(KINDS)}")
-    steps = 4 * steps if kind.endswith("4 x as long") else steps
-    config = load_config("lam", "cpu", {"data.length": 6, "train.steps": steps, **KINDS[kind]})
-    model = None
-    if kind == "convolutions on tokens":
-        model = LatentActionModel(config.model, load_checkpoint("tokenizer").eval())
-    data = shifted(films.for_training().frames, np.random.default_rng(SEED)) if "shifted" in kind else films
+    asked = KINDS[kind]
+    steps *= asked.times
+    config = load_config("lam", "cpu", {"data.length": 6, "train.steps": steps, **asked.changes})
+    model = LatentActionModel(config.model, load_checkpoint("tokenizer").eval()) if asked.tokens else None
+    data = shifted(films.for_training().frames, np.random.default_rng(SEED)) if asked.shift else films
     history = train("lam", config, data=data, model=model, progress=progress)
     return history.model.eval(), steps, history.minutes
 
@@ -91,14 +107,11 @@ def measured_encoders() -> dict[str, dict]:
 
     Raises ExamError when the file is missing or damaged.
     """
-    way_out = "get it back from git, or run: python -m tools.measure_encoders"
-    try:
-        found = json.loads(KEPT.read_text(encoding="utf-8"))
-        whole = all({"gain", "nmi", "given_place", "steps", "minutes"} <= set(found[kind]) for kind in KINDS)
-    except FileNotFoundError:
-        raise ExamError(f"there is no {KEPT}; {way_out}") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ExamError(f"{KEPT} cannot be read as measurements of encoders ({error!r}); {way_out}") from None
-    if not whole:
-        raise ExamError(f"{KEPT} does not hold all that is asked of each encoder; {way_out}")
-    return {kind: found[kind] for kind in KINDS}
+
+    def parse(found: dict) -> dict[str, dict]:
+        for kind in KINDS:
+            if lacking := {"gain", "nmi", "given_place", "given_place_shuffled", "steps", "minutes"} - set(found[kind]):
+                raise ValueError(f"{kind} lacks {sorted(lacking)}")
+        return {kind: found[kind] for kind in KINDS}
+
+    return read_kept(KEPT, parse, "tools.measure_encoders")

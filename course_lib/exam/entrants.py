@@ -270,8 +270,8 @@ def _genie() -> Entrant:
         checkpoint=learned["genie"]["checkpoint"],
         minutes=sum(part["minutes"] for part in learned.values()),
         untrained=model.untrained(),
-        questions=[*("prediction", "control", "probing", "surprise"),
-                   *("tokens", "latent_actions", "playing", "cost", "cloning")],
+        questions=["prediction", "control", "probing", "surprise", "tokens", "latent_actions", "playing", "cost",
+                   "cloning"],
         extra={
             "tokens": partial(tokens, part=model.tokenizer),
             "latent_actions": partial(latent_actions, part=model.lam),

@@ -119,10 +119,10 @@ class ConvolutionalEncoder(nn.Module):
     def forward(self, frames: Tensor) -> Tensor:
         """See the class."""
         before, after = frames[:, :-1], frames[:, 1:]
-        x = torch.cat([with_past(before, self.context), after, after - before], dim=2)  # (B, T - 1, 3 (c + 2), H, W)
-        x = self.layers(self.begin(x.flatten(0, 1)))  # (B * (T - 1), width, H / 2, W / 2)
-        here = F.max_pool2d(moved(before, after).flatten(0, 1), self.stride)  # (B * (T - 1), 1, H / 2, W / 2), 0 or 1
-        weights = (self.attend(x) + 1e4 * (here - 1.0)).flatten(2).softmax(dim=-1)  # (B * (T - 1), width, H * W / 4)
+        x = torch.cat([with_past(before, self.context), after, after - before], dim=2)  # (B, T - 1, C (c + 2), H, W)
+        x = self.layers(self.begin(x.flatten(0, 1)))  # (B * (T - 1), width, h, w), h = H / stride
+        here = F.max_pool2d(moved(before, after).flatten(0, 1), self.stride)  # (B * (T - 1), 1, h, w), 0 or 1
+        weights = (self.attend(x) + 1e4 * (here - 1.0)).flatten(2).softmax(dim=-1)  # (B * (T - 1), width, h * w)
         x = (weights * F.silu(x).flatten(2)).sum(dim=-1)  # the place is forgotten: (B * (T - 1), width)
         return self.end(x).unflatten(0, before.shape[:2])  # (B, T - 1, D)
 

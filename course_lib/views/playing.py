@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from course_lib.contract import imagine
-from course_lib.models.genie import Genie
+from course_lib.contract import State, imagine
+from course_lib.models.genie import Genie, Seen
 from course_lib.worlds.frames import to_model, to_uint8
 
 GAP = 2  # white pixels between pictures
@@ -30,10 +30,15 @@ def _check(model: Genie, film: np.ndarray, frame: int, code: int = 0) -> None:
 
 
 @torch.no_grad()
-def _seen(model: Genie, film: np.ndarray, frame: int):  # noqa: ANN202 - the model's own state
+def _seen(model: Genie, film: np.ndarray, frame: int) -> Seen:
     """The model's state after a frame of a film, with the latent actions that it finds in the film."""
     x = to_model(film[: frame + 1])[None]  # (1, S, 3, H, W)
     return model.encode(x, model.lam.infer(x) if frame else None)
+
+
+def _drawn(model: Genie, state: State, plan: Tensor) -> NDArray[np.uint8]:
+    """A state and what follows from it under a plan, (B, S), as pictures: (B, S + 1, H, W, 3)."""
+    return np.stack([to_uint8(model.decode(s)) for s in imagine(model, state, plan)], axis=1)
 
 
 @torch.no_grad()
@@ -71,8 +76,7 @@ def each_code_held(model: Genie, film: np.ndarray, frame: int, steps: int = 8) -
     codes = model.config.lam.codes
     state = _seen(model, film, frame).repeat(codes)
     plan = torch.arange(codes)[:, None].expand(-1, steps)  # (codes, steps)
-    drawn = [model.decode(s) for s in imagine(model, state, plan)]
-    return np.stack([to_uint8(x) for x in drawn], axis=1)
+    return _drawn(model, state, plan)
 
 
 @torch.no_grad()
@@ -83,8 +87,7 @@ def follow(model: Genie, film: np.ndarray, frame: int, plan: Sequence[int]) -> N
     """
     for code in plan:
         _check(model, film, frame, code)
-    states = imagine(model, _seen(model, film, frame), torch.tensor([list(plan)]))
-    return to_uint8(torch.cat([model.decode(state) for state in states]))
+    return _drawn(model, _seen(model, film, frame), torch.tensor([list(plan)]))[0]
 
 
 def dark_place(frames: np.ndarray) -> NDArray[np.float64]:
