@@ -26,7 +26,13 @@ Sizes = Annotated[tuple[PositiveInt, ...], Field(strict=False, min_length=1)]
 """A row of whole numbers, each at least 1, written as a list: ``[32, 64, 128]``."""
 
 C = TypeVar("C")
+M = TypeVar("M")
 N = TypeVar("N")
+
+
+def untrained_twin(model: M, seed: int = 0) -> M:
+    """The same network with fresh weights throughout, for a control. model: keeps its configuration in ``config``."""
+    return fresh(type(model), model.config, seed).eval()
 
 
 def fresh(make: Callable[[C], N], config: C, seed: int) -> N:
