@@ -14,7 +14,7 @@ from course_lib.exam.playing import cost, cost_of_frames, dream_latent, infer_la
 from course_lib.exam.room import Room
 from course_lib.models.genie import Genie
 from course_lib.training import get_recipe, load_config
-from course_lib.training.checkpoints import build
+from course_lib.training.recipe import build
 from course_lib.worlds.films import load_films
 from course_lib.worlds.frames import to_model
 

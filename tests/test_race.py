@@ -14,7 +14,7 @@ from course_lib.planning.controller import as_weights, directions_of
 from course_lib.planning.lives import live
 from course_lib.planning.racing import FIRST_TRACK, RaceWorld, race_returns
 from course_lib.training import get_recipe, load_checkpoint, load_config, provenance
-from course_lib.training.checkpoints import build
+from course_lib.training.recipe import build
 from course_lib.views.acting import race_film
 from course_lib.worlds import carracing
 from course_lib.worlds.carracing import carracing_returns

@@ -9,12 +9,13 @@ import pytest
 
 from tests.imports import ROOT, imported_modules, python_files
 
-GROUND = {"worlds", "nets", "files"}
+GROUND = {"worlds", "nets", "files", "lookup"}
 LATER = {"training", "planning", "exam"}
 MAY_IMPORT: dict[str, set[str]] = {
+    "lookup": set(),
     "files": set(),
     "contract": set(),
-    "worlds": {"files"},
+    "worlds": {"files", "lookup"},
     "nets": set(),
     "show": set(),
     "models": {"contract", *GROUND},
