@@ -886,7 +886,7 @@ show.table(rows)
 def own_loss(name: str) -> float:
     mu, _ = latents(agent, tests[name].frames)
     rewards = torch.from_numpy(tests[name].rewards)
-    told = pupils[name]._as_vector(torch.from_numpy(tests[name].actions).long())
+    told = pupils[name].as_vector(torch.from_numpy(tests[name].actions).long())
     return pupils[name].m.losses(mu, told, rewards, torch.zeros_like(rewards))["nll"].item()
 
 
