@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from course_lib.contract import Actions, Capabilities, LatentTable, State
 from course_lib.models.base import ModelConfig, fresh
 from course_lib.models.dynamics import Dynamics, DynamicsConfig
-from course_lib.models.latent_action import LatentActionConfig, LatentActionModel
+from course_lib.models.lam import LatentActionConfig, LatentActionModel
 from course_lib.models.tokenizer import TokenizerConfig, VideoTokenizer
 from course_lib.worlds.scenes import check_trainable
 
@@ -41,7 +41,7 @@ class GenieConfig(ModelConfig):
     tokenizer: TokenizerConfig = TokenizerConfig()
     lam: LatentActionConfig = LatentActionConfig()
     dynamics: DynamicsConfig = DynamicsConfig()
-    steps: Annotated[int, Field(ge=1, le=1024, description="looks at a frame until it is made")] = 8
+    steps: Annotated[int, Field(ge=1, le=1024, description="decoding steps of a frame")] = 8
     temperature: Annotated[float, Field(gt=0.0, le=1e6, description="of a draw")] = 1.0
     table_from: Annotated[str, Field(description="films with known actions that the table of codes was read off")] = ""
 
@@ -124,7 +124,7 @@ class Genie(nn.Module):
         self, state: Seen, action: Tensor | None = None, *, generator: torch.Generator | None = None,
         steps: int | None = None, temperature: float | None = None,
     ) -> Seen:  # fmt: skip
-        """One frame further, in a few looks; the likeliest tokens without a generator."""
+        """One frame further, in a few decoding steps; the likeliest tokens without a generator."""
         self.capabilities.actions.check(action, (len(state),))
         memory = self.dynamics.remember(state.tokens, state.actions[:, 1:])
         made = self.dynamics.make(memory, action, generator, steps=steps or self.config.steps,
@@ -153,8 +153,8 @@ class Genie(nn.Module):
         for t in range(1, index.shape[1]):
             first = max(0, t - self.config.dynamics.frames + 1)
             memory = self.dynamics.remember(index[:, first:t], actions[:, first : t - 1])
-            said = self.dynamics.guess(memory, actions[:, t - 1], index[:, t], hidden).log_softmax(dim=-1)
-            result[:, t] = -said.gather(-1, index[:, t, :, None])[..., 0].sum(dim=-1)
+            logits = self.dynamics.guess(memory, actions[:, t - 1], index[:, t], hidden).log_softmax(dim=-1)
+            result[:, t] = -logits.gather(-1, index[:, t, :, None])[..., 0].sum(dim=-1)
         return result
 
     def _none(self, index: Tensor) -> Tensor:

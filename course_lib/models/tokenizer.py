@@ -37,6 +37,7 @@ from course_lib.nets.patches import patchify, unpatchify
 from course_lib.nets.quantise import FSQ, Quantised, VectorQuantiser
 from course_lib.nets.space_time import SpaceTimeTransformer
 from course_lib.worlds import spec
+from course_lib.worlds.frames import psnr
 
 
 class TokenizerConfig(ModelConfig):
@@ -141,13 +142,13 @@ def _norm(config: TokenizerConfig, width: int) -> nn.Module:
 class Residual(nn.Module):
     """A small step of convolutions added to what is there: x + Conv(SiLU(Conv(SiLU(Norm(x))))). (B, C, h, w).
 
-    looks: whether a place looks at its eight neighbours, or at itself alone.
+    neighbours: whether a place looks at its eight neighbours, or at itself alone.
     """
 
-    def __init__(self, config: TokenizerConfig, width: int, *, looks: bool = True) -> None:
+    def __init__(self, config: TokenizerConfig, width: int, *, neighbours: bool = True) -> None:
         super().__init__()
         self.norm = _norm(config, width)
-        self.look = nn.Conv2d(width, width, 3, padding=1) if looks else nn.Conv2d(width, width, 1)
+        self.look = nn.Conv2d(width, width, 3, padding=1) if neighbours else nn.Conv2d(width, width, 1)
         self.mix = nn.Conv2d(width, width, 1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -163,7 +164,8 @@ class ConvolutionalEncoder(nn.Module):
         self.patches = nn.PixelUnshuffle(config.patch)
         self.begin = nn.Conv2d(3 * config.patch**2, config.width, 3, padding=1)
         looking = config.layers if config.looking is None else config.looking
-        self.layers = nn.Sequential(*[Residual(config, config.width, looks=n < looking) for n in range(config.layers)])
+        layers = [Residual(config, config.width, neighbours=n < looking) for n in range(config.layers)]
+        self.layers = nn.Sequential(*layers)
         self.norm = _norm(config, config.width)
         self.end = nn.Conv2d(config.width, config.latent, 1)
 
@@ -288,13 +290,12 @@ class VideoTokenizer(nn.Module):
         error = (output.frames - x).square()  # (B, T, 3, H, W)
         reconstruction = error.mean() / self.config.variance
         with torch.no_grad():
-            psnr = -10.0 * error.mean(dim=(2, 3, 4)).clamp_min(1e-12).log10().mean()
             chosen = torch.bincount(output.index.flatten(), minlength=self.quantiser.codes)
             in_use = (chosen > 0).float().mean()
         return {
             "loss": reconstruction + output.codebook + self.config.beta * output.commitment,
             "reconstruction": reconstruction,
             "commitment": output.commitment,
-            "psnr": psnr,
+            "psnr": psnr(output.frames.detach(), x).mean(),
             "in_use": in_use,
         }

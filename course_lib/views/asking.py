@@ -15,10 +15,9 @@ from numpy.typing import ArrayLike
 
 from course_lib import show
 from course_lib.contract import WorldModel
-from course_lib.exam.actions import counterfactuals, next_frames
-from course_lib.exam.dream import translate
-from course_lib.exam.intervals import bootstrap_interval
-from course_lib.exam.room import as_input
+from course_lib.exam.measures.counterfactuals import counterfactuals, next_frames
+from course_lib.exam.measures.intervals import bootstrap_interval
+from course_lib.exam.measures.rollout import as_input, translate
 from course_lib.show.figure import CourseFigure
 from course_lib.show.style import COLOURS, STYLE
 from course_lib.worlds import spec
@@ -48,8 +47,8 @@ def keys_beside(models: Mapping[str, WorldModel], films: Films, film: int, time:
     rows = {"the Playground": np.concatenate([asked.frames[0, time : time + 1], made.frames[0, 0]])}
     frames, actions = as_input(asked)
     for name, model in models.items():
-        told = translate(model, actions[:, :time])
-        seen = to_uint8(model.decode(model.encode(frames[:, : time + 1], told if time else None)))
+        pressed = translate(model, actions[:, :time])
+        seen = to_uint8(model.decode(model.encode(frames[:, : time + 1], pressed if time else None)))
         drawn = to_uint8(next_frames(model, frames, actions, time, None)[0])  # (4, H, W, 3)
         rows[name] = np.concatenate([seen, drawn])
     pressed = int(asked.actions[0, time])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from course_lib.models.latent_action import LatentActionConfig, LatentActionModel
+from course_lib.models.lam import LatentActionConfig, LatentActionModel
 from course_lib.training.data import StepsData, check_pieces, film_pieces, random_pieces
 from course_lib.training.recipe import Recipe, TrainConfig
 
