@@ -13,10 +13,10 @@ GROUND = {"worlds", "nets", "files", "lookup"}
 LATER = {"training", "planning", "measures", "studies", "exam"}
 MAY_IMPORT: dict[str, set[str]] = {
     "lookup": set(),
-    "files": set(),
+    "files": {"lookup"},
     "contract": set(),
     "worlds": {"files", "lookup"},
-    "nets": set(),
+    "nets": {"lookup"},
     "show": set(),
     "models": {"contract", *GROUND},
     "planning": {"contract", "models", *GROUND},

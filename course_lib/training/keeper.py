@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,7 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from accelerate.utils import DistributedType
+from pydantic import ValidationError
 
 from course_lib.files import remove_parts
 from course_lib.training.history import History
@@ -34,6 +36,12 @@ def discard(folder: Path) -> None:
     """Remove the state of a run from its folder: for when its weights are stored."""
     (folder / FILE).unlink(missing_ok=True)
     remove_parts(folder / FILE)
+
+
+def _outline(phase: Phase) -> list[Any]:
+    """What of a phase must be the same for a run to go on. Groups order the optimiser's state, so they count too."""
+    groups = phase.groups()
+    return [phase.name, phase.steps, *([[len(group.parameters) for group in groups]] if len(groups) > 1 else [])]
 
 
 class Keeper:
@@ -124,13 +132,21 @@ class Keeper:
             "size": config.size,
             "configuration": config.model_dump(mode="json", include={"model", "data", "train"}),
             "data": self.history.data.sha256,
-            "phases": [[phase.name, phase.steps] for phase in self.phases],
+            "phases": [_outline(phase) for phase in self.phases],
             "device": self.accelerator.device.type,
         }
 
+    def _grown(self, then: Any) -> Any:
+        """A saved configuration with the keys that have come since, whose defaults are how it was without them."""
+        try:
+            grown = type(self.history.config).model_validate_json(json.dumps(then))
+        except (ValidationError, TypeError, ValueError):
+            return then  # the comparison says what does not fit
+        return grown.model_dump(mode="json", include={"model", "data", "train"})
+
     def _take_up(self, state: State) -> None:
         facts, names = state.facts, [phase.name for phase in self.phases]
-        check_fits(self.path, facts, self._facts())
+        check_fits(self.path, {**facts, "configuration": self._grown(facts.get("configuration"))}, self._facts())
         fill(self.path, self.history.model, state.group("model"))
         try:
             for name, generator in self.chance.items():

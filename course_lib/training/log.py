@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-from course_lib.files import atomic_file, remove_parts
+from course_lib.files import CannotWrite, atomic_file, remove_parts
 
 
 class Log:
@@ -18,7 +18,7 @@ class Log:
     rows: all rows of the run, which grow as it goes on. What stands in them already, after a resume, is written at
     once, in place of an older file. A disk that is full later costs nothing but the file's being behind: it is said
     once, and the file is written whole from the rows as soon as there is room.
-    Raises OSError where the file cannot be begun.
+    Raises CannotWrite where the file cannot be begun.
     """
 
     def __init__(self, path: Path | None, every: int, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -28,7 +28,10 @@ class Log:
         self._said = False
         if path is not None:
             remove_parts(path)
-            self._write_whole()
+            try:
+                self._write_whole()
+            except OSError as error:
+                raise CannotWrite(f"the log {path} cannot be begun ({error})") from None
 
     def write(self) -> None:
         """Write the newest row, where its step is one of those that are logged."""
