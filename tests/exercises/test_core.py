@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from course_lib.exercises import core, reader
+from course_lib.exercises import core, notebook
 from course_lib.exercises.checking import attempt
 from course_lib.exercises.core import Exercise, UnknownExercise, Wrong, find, register
 from course_lib.exercises.store import Record, folder
@@ -47,8 +47,8 @@ DOUBLE = Exercise(
 @pytest.fixture(autouse=True)
 def clean_register(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(core, "_exercises", dict(core._exercises))
-    monkeypatch.setattr(reader, "_record", Record())
-    monkeypatch.setattr(reader, "_hints_shown", {})
+    monkeypatch.setattr(notebook, "_record", Record())
+    monkeypatch.setattr(notebook, "_hints_shown", {})
     register(DOUBLE)
     yield
 
@@ -57,18 +57,18 @@ def clean_register(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def test_blank_answers_with_the_reference(capsys: pytest.CaptureFixture[str]) -> None:
-    @reader.exercise("testing.double")
+    @notebook.exercise("testing.double")
     def double(x: float) -> float:
         """Twice x."""
         ...
 
-    said = capsys.readouterr().out
+    shown = capsys.readouterr().out
     assert double is _double
-    assert "Not attempted" in said and "●●○○○" in said and "3 minutes" in said
+    assert "Not attempted" in shown and "●●○○○" in shown and "3 minutes" in shown
 
 
 def test_correct_keeps_the_learners_function(capsys: pytest.CaptureFixture[str]) -> None:
-    @reader.exercise("testing.double")
+    @notebook.exercise("testing.double")
     def double(x: float) -> float:
         return x + x
 
@@ -77,25 +77,25 @@ def test_correct_keeps_the_learners_function(capsys: pytest.CaptureFixture[str])
 
 
 def test_wrong_names_the_reason_and_goes_on_with_the_reference(capsys: pytest.CaptureFixture[str]) -> None:
-    @reader.exercise("testing.double")
+    @notebook.exercise("testing.double")
     def double(x: float) -> float:
         return 3 * x
 
-    said = capsys.readouterr().out
+    shown = capsys.readouterr().out
     assert double is _double
-    assert "not twice the input" in said and 'hint("testing.double")' in said and "reference is used" in said
+    assert "not twice the input" in shown and 'hint("testing.double")' in shown and "reference is used" in shown
 
 
 def test_exception_names_itself_and_its_line(capsys: pytest.CaptureFixture[str]) -> None:
-    @reader.exercise("testing.double")
+    @notebook.exercise("testing.double")
     def double(x: float) -> float:
         nothing = 0
         return x / nothing
 
-    said = capsys.readouterr().out
+    shown = capsys.readouterr().out
     assert double is _double
-    assert "ZeroDivisionError" in said and "`return x / nothing`" in said
-    line = int(said.split("in line ")[1].split(",")[0])
+    assert "ZeroDivisionError" in shown and "`return x / nothing`" in shown
+    line = int(shown.split("in line ")[1].split(",")[0])
     assert Path(__file__).read_text().splitlines()[line - 1].strip() == "return x / nothing"
 
 
@@ -227,16 +227,16 @@ def test_checking_leaves_the_random_streams_as_they_were() -> None:
 
 
 def test_unknown_id_offers_the_nearest() -> None:
-    for ask in (reader.exercise, reader.hint, reader.answer):
+    for ask in (notebook.exercise, notebook.hint, notebook.answer):
         with pytest.raises(UnknownExercise, match="Did you mean testing.double"):
             ask("testing.dubble")
 
 
 def test_forgotten_name_and_misplaced_decorator_are_explained() -> None:
     with pytest.raises(TypeError, match="needs its name"):
-        reader.exercise(_double)  # type: ignore[arg-type]
+        notebook.exercise(_double)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="above a `def`"):
-        reader.exercise("testing.double")(3)  # type: ignore[arg-type]
+        notebook.exercise("testing.double")(3)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -264,19 +264,19 @@ def test_two_exercises_cannot_share_an_id() -> None:
 
 
 def test_hints_come_in_two_steps(capsys: pytest.CaptureFixture[str]) -> None:
-    said = []
+    shown = []
     for _ in range(3):
-        reader.hint("testing.double")
-        said.append(capsys.readouterr().out)
-    assert "Think of addition" in said[0] and "x + x" not in said[0]
-    assert "x + x" in said[1] and 'answer("testing.double")' in said[1]
-    assert said[2] == said[1]
+        notebook.hint("testing.double")
+        shown.append(capsys.readouterr().out)
+    assert "Think of addition" in shown[0] and "x + x" not in shown[0]
+    assert "x + x" in shown[1] and 'answer("testing.double")' in shown[1]
+    assert shown[2] == shown[1]
 
 
 def test_answer_shows_source_and_explanation(capsys: pytest.CaptureFixture[str]) -> None:
-    reader.answer("testing.double")
-    said = capsys.readouterr().out
-    assert "return 2 * x" in said and "Twice is" in said
+    notebook.answer("testing.double")
+    shown = capsys.readouterr().out
+    assert "return 2 * x" in shown and "Twice is" in shown
 
 
 def test_box_holds_the_same_words_and_escapes_them() -> None:
@@ -288,7 +288,7 @@ def test_box_holds_the_same_words_and_escapes_them() -> None:
 
 
 def _solve(name: str = "testing.double", factor: float = 2) -> None:
-    @reader.exercise(name)
+    @notebook.exercise(name)
     def double(x):
         return factor * x
 
@@ -300,9 +300,9 @@ def test_progress_is_kept_over_sessions(
     assert Record().states() == {"testing.double": "tried"}
     _solve(factor=2)
     _solve(factor=3)  # once solved, always solved
-    monkeypatch.setattr(reader, "_record", Record())  # another session
+    monkeypatch.setattr(notebook, "_record", Record())  # another session
     capsys.readouterr()
-    reader.progress()
+    notebook.progress()
     assert "[✓] ●●○○○  3 min  Double a number" in capsys.readouterr().out
     assert [p.name for p in own_home.iterdir()] == ["progress.json"]  # no part of a file is left lying about
 
@@ -336,7 +336,7 @@ def test_home_that_cannot_be_written_is_survived_and_said_once(
     assert "cannot be kept" in capsys.readouterr().out
     _solve()
     assert "cannot be kept" not in capsys.readouterr().out
-    reader.progress()
+    notebook.progress()
     assert "[✓] ●●○○○  3 min  Double" in capsys.readouterr().out  # this session still counts
 
 
