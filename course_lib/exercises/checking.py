@@ -162,7 +162,7 @@ class Asked:
                 copies = independent(given)
                 leaves = [copies[name].requires_grad_() for name in names]
                 try:
-                    result = function(**copies)
+                    result = function(*copies.values())
                 except Exception as error:  # .numpy(), for one, refuses a tensor that takes a gradient
                     raise Wrong(f"The value is right, but no gradient can pass. {self._accident(error)}") from error
                 parts = [part for part in (result if isinstance(result, tuple | list) else [result])]

@@ -187,7 +187,9 @@ def _check_task(candidate: Asked) -> None:
             )
         if (np.diff(in_order) >= 0).all() or (np.diff(in_order) <= 0).all():
             raise Wrong("The numbers go up with the variable, so the task still means something: draw them at random.")
-    draws = [candidate(y, np.random.default_rng(seed), 16) for seed in (3, 3, 4)]
+    draws = [candidate(y, np.random.default_rng(seed)) for seed in (3, 3, 4)]
+    if len(np.unique(draws[0])) != 16:
+        raise Wrong(f"Without a word about `bands` there are 16 ranges; yours makes {len(np.unique(draws[0]))}.")
     if not np.array_equal(draws[0], draws[1]) or np.array_equal(draws[0], draws[2]):
         raise Wrong("The numbers must come from the generator that is passed in: the same seed, the same task.")
 
@@ -377,8 +379,8 @@ register(
         reference=my_intervened,
         check=_check_intervened,
         hints=(
-            "For a told key that is not taken[n]: compare error[n, told, told] with error[n, told, taken[n]].",
-            "Count only where visible[n, told, taken[n]]; a tie counts one half; divide by how many were asked.",
+            "For a key that is not taken[n]: compare error[n, key, key] with error[n, key, taken[n]].",
+            "Count only where visible[n, key, taken[n]]; a tie counts one half; divide by how many were asked.",
         ),
         explanation="On the keys that were pressed, a model may be right because it knows what the player would do. "
         "Only a key that the film did not press can tell whether the model follows the key or the film.",

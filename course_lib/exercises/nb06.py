@@ -249,8 +249,8 @@ def my_looks_ahead(layer: Callable[[Tensor], Tensor], x: Tensor) -> bool:
     x = x.detach().clone().requires_grad_()
     out = layer(x)
     for n in range(len(x) - 1):
-        (gradient,) = torch.autograd.grad(out[n].square().sum(), x, retain_graph=True, allow_unused=True)
-        if gradient is not None and gradient[n + 1 :].abs().max() > 0:
+        (gradient,) = torch.autograd.grad(out[n].square().sum(), x, retain_graph=True)
+        if gradient[n + 1 :].abs().max() > 0:
             return True
     return False
 

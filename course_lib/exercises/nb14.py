@@ -156,6 +156,9 @@ def _check_weighted_error(candidate: Asked) -> None:
         [],
         "A change of exactly 0.02 is none: more than 0.02 is asked for. There the error is {wanted}, yours is {mine}.",
     )
+    *films, _ = _random_films(0)
+    usual = "Without a word about `extra` it is 20: the error is {wanted} then, yours is {mine}."
+    compare(candidate(*films), my_weighted_error(*films), [], usual)
     check_values(
         candidate,
         my_weighted_error,
@@ -207,6 +210,8 @@ def _code_counts(seed: int) -> Inputs:
     counts = 2.0 * rng.permutation(np.arange(1, 33)).reshape(8, 4)
     counts[:, 2] += 17.0
     counts[[1, 5]] = 0.0
+    counts[6] = 0.0
+    counts[6, rng.choice([0, 1, 3])] = 1.0  # and one occurred once
     return (counts,)
 
 

@@ -313,6 +313,16 @@ class _Model:
         return logits
 
 
+def _by_logits(guess: Callable[[Tensor, Tensor], Tensor], tokens: int, steps: int) -> Tensor:
+    """The same with a mistake: the surest guesses are those with the largest logits."""
+    index, mask = torch.zeros(tokens, dtype=torch.long), torch.ones(tokens, dtype=torch.bool)
+    for step in range(1, steps + 1):
+        sure, drawn = guess(index, mask).max(dim=-1)
+        index = torch.where(mask, drawn, index)
+        mask = my_hide_again(sure[None], mask[None], my_tokens_left(step, steps, tokens))[0]
+    return index
+
+
 def _check_make(candidate: Asked) -> None:
     for seed, (tokens, steps) in enumerate(((16, 4), (12, 8), (9, 1))):
         model = _Model("fixed", seed, tokens)
@@ -332,9 +342,13 @@ def _check_make(candidate: Asked) -> None:
         for early, late in zip(changing.masks, changing.masks[1:], strict=False):
             if (late & ~early).any():
                 raise Wrong("A token that was known is hidden again, once the model is less sure of it.")
-        if not torch.equal(mine, reference):
-            raise Wrong("With a model that changes its mind the kept tokens are others: keep the surest guesses, by "
-                        "their probabilities.")  # fmt: skip
+        if torch.equal(mine, reference):
+            continue
+        if torch.equal(mine, _by_logits(_Model("changes", seed, tokens), tokens, steps)):
+            raise Wrong("You rank the guesses by their logits. How sure a guess is only its share says, after the "
+                        "softmax: logits of different places have nothing in common.")  # fmt: skip
+        raise Wrong("With a model that changes its mind the kept tokens are others: keep the surest guesses, by their "
+                    "probabilities.")  # fmt: skip
     chain = candidate(_Model("chain", 0, 8), 8, 40)
     need(
         torch.equal(chain, torch.arange(8) % 6),

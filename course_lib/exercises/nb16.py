@@ -198,6 +198,9 @@ def _check_shares(candidate: Asked) -> None:
         "{mine}.",
         rtol=1e-7,
     )  # fmt: skip
+    *labels, _ = _labels(0)
+    usual = "Without a word about `weight` it is 2: at {place} the share is {wanted} then, yours is {mine}."
+    compare(candidate(*labels), my_key_shares(*labels), [], usual)
 
 
 register(
