@@ -910,7 +910,7 @@ def my_generation(candidates: np.ndarray, returns: np.ndarray, centre: np.ndarra
 # %%
 @exercise("c.act")
 def my_act(z: torch.Tensor, h: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """(B, Z), (B, H), (A, Z + H + 1) with the bias last -> the keys, integers (B,)."""
+    """(B, Z), (B, H), (A, Z + H + 1) with the bias last -> the keys, int64 (B,)."""
     ...
 
 

@@ -1136,7 +1136,10 @@ def my_gain(errors, actions: np.ndarray) -> np.ndarray:
 # %%
 @exercise("ask.intervened")
 def my_intervened(error: np.ndarray, taken: np.ndarray, visible: np.ndarray) -> float:
-    """Accuracy under interventions. (N, 4, 4), (N,), (N, 4, 4) -> a share."""
+    """How often a frame drawn for a key that was not pressed is nearer to that key's frame than to the pressed key's.
+
+    error: (N, 4, 4); taken: (N,); visible: (N, 4, 4) -> a share of the keys whose frame differs from the pressed key's.
+    """
     ...
 
 

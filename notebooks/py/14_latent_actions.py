@@ -676,7 +676,10 @@ def my_weighted_error(
 # %%
 @exercise("lam.code_table")
 def my_code_table(counts: np.ndarray) -> np.ndarray:
-    """counts: (K, A), how often each code went with each key -> the key of each code, int (K,)."""
+    """The most frequent key of each code; of a code that never occurred, the most frequent key of all.
+
+    counts: (K, A), how often each code went with each key -> int (K,).
+    """
     ...
 
 

@@ -541,7 +541,7 @@ from course_lib.exercises import exercise, progress
 # %%
 @exercise("clone.words")
 def my_words(index: np.ndarray, codes: int) -> np.ndarray:
-    """index: int (N, S), each below codes -> (N, S - 1), this step's code weighing most."""
+    """index: int (N, S), each below codes -> int (N, S - 1), this step's code weighing most."""
     ...
 
 
