@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from course_lib import show
-from course_lib.contents import load_contents
+from course_lib.contents import load_contents, markdown_table
 from course_lib.exam.rows import Row
 from course_lib.worlds.films import load_films, make_film
 from course_lib.worlds.scenes import film_seed
@@ -35,15 +35,7 @@ def picture() -> bytes:
 
 def contents_block() -> str:
     """The table of contents with the measured minutes of the notebooks that are built."""
-    contents = load_contents()
-    lines = ["| | notebook | you build | minutes |", "|---|---|---|---|"]
-    for number, title in contents.parts.items():
-        lines.append(f"| **{number}** | **{title}** | | |")
-        for entry in (e for e in contents.notebooks if e.part == number):
-            name = f"[{entry.title}](notebooks/{entry.stem}.ipynb)" if entry.built else entry.title
-            minutes = f"{entry.seconds / 60:.1f}" if entry.built and entry.seconds else "planned"
-            lines.append(f"| {entry.number} | {name} | {entry.builds} | {minutes} |")
-    return "\n".join(lines)
+    return markdown_table(load_contents(), folder="notebooks/")
 
 
 def figures() -> dict[str, dict[str, dict]]:
