@@ -16,6 +16,8 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from course_lib.terminal import print_any_sign
+
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
@@ -278,5 +280,11 @@ def _as_text(rows: list[dict[str, str]]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Run the command line."""
+    print_any_sign()
     app(prog_name="python -m course_lib")
+
+
+if __name__ == "__main__":
+    main()

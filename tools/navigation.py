@@ -22,6 +22,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from course_lib.contents import Contents, Entry, load_contents, markdown_table
+from course_lib.terminal import print_any_sign
 from tools import notebooks as machine
 
 FOLDER = machine.FOLDER
@@ -163,4 +164,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    print_any_sign()
     sys.exit(main())

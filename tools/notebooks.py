@@ -38,6 +38,8 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
+from course_lib.terminal import print_any_sign
+
 FOLDER = Path(__file__).resolve().parent.parent / "notebooks"
 CELL_TIMEOUT = 120  # seconds; nbclient can hang on widget cells when it has no timeout, so there always is one
 PICTURE_BYTES = 150_000
@@ -532,4 +534,5 @@ def _carry_texts(chosen: list[Pair]) -> int:
 
 
 if __name__ == "__main__":
+    print_any_sign()
     sys.exit(main())
