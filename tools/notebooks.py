@@ -265,6 +265,24 @@ def output_problems(notebook: NotebookNode) -> list[str]:
     return found
 
 
+EXPORTED = ("text/html", "text/latex", "text/markdown", "image/svg+xml", "image/png", "image/jpeg")
+
+
+def lost_in_export(notebook: NotebookNode) -> list[str]:
+    """Stored pictures that a page or slides made by nbconvert would leave out: it knows no GIF, for example."""
+    found = []
+    for index, cell in enumerate(notebook.cells):
+        for output in cell.get("outputs", []):
+            kinds = set(output.get("data", {}))
+            lost = sorted(kind for kind in kinds if kind.startswith("image/"))
+            if lost and not kinds & set(EXPORTED):
+                found.append(
+                    f"{cell_name(index, cell)} stores {', '.join(lost)} alone, which is lost when the notebook is "
+                    "exported; show.gif and show.side_by_side make films that are not"
+                )
+    return found
+
+
 def size_problem(path: Path) -> list[str]:
     """The complaint about a notebook file above 3 MB, or nothing."""
     size = path.stat().st_size
@@ -371,7 +389,7 @@ def execute(notebook: NotebookNode, folder: Path, name: str, threads: str = READ
     run.seconds = time.perf_counter() - started
     run.peak_bytes = watches[0].close() if watches else 0
     if not run.problems:
-        run.problems += bare_widgets(notebook)
+        run.problems += bare_widgets(notebook) + lost_in_export(notebook)
     clean(notebook)
     run.problems += [text for text in output_problems(notebook) if not (run.problems and "stores an error" in text)]
     return run

@@ -27,7 +27,7 @@ FILMS += [("bodies", 5), ("occluded", 4), ("rich", 2), ("simple", 6)]
 
 
 def picture() -> bytes:
-    """Eight films of the Playground side by side, as one GIF."""
+    """Eight films of the Playground side by side, as one animated PNG."""
     films = [make_film(name, film_seed("validation", i)).frames for name, i in FILMS]  # each uint8 (32, 32, 32, 3)
     rows = [np.concatenate(films[k : k + 4], axis=2) for k in (0, 4)]  # (32, 32, 128, 3)
     return show.gif(np.concatenate(rows, axis=1), fps=10, scale=4).data  # (32, 64, 128, 3)
@@ -108,7 +108,7 @@ def block(name: str, text: str | None = None) -> str:
 
 def main() -> None:
     """Rewrite what is made by measuring, and say what was written."""
-    path = ROOT / "notebooks" / "pictures" / "playground.gif"
+    path = ROOT / "notebooks" / "pictures" / "playground.png"
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(picture())
     print(block("contents", contents_block()))
