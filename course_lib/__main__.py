@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from course_lib.lookup import CourseError
+from course_lib.terminal import print_any_sign
 
 if TYPE_CHECKING:
     from course_lib.training import History, Recipe, RunConfig
@@ -327,5 +328,11 @@ def _as_text(rows: list[dict[str, str]]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Run the command line."""
+    print_any_sign()
     app(prog_name="python -m course_lib")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,7 +1,6 @@
 # ---
 # jupyter:
 #   jupytext:
-#     formats: ipynb,py//py:percent
 #     text_representation:
 #       extension: .py
 #       format_name: percent
@@ -981,3 +980,9 @@ progress()
 # **References.** Ha & Schmidhuber, *World Models*, 2018, arXiv 1803.10122, sections 2.3, 3, 4 and 5 and appendix A.4. Hansen, *The CMA Evolution Strategy: A Tutorial*, 2016, arXiv 1604.00772. The reservoir: github.com/ctallec/world-models.
 #
 # Claims examined here: C12, C20
+
+# %% [markdown] slideshow={"slide_type": "skip"} tags=["navigation"]
+# - **Before this notebook:** [03 Dreaming](03_dreaming.ipynb)
+# - **After it:** [05 Asking a model](05_asking_a_model.ipynb)
+# - **All notebooks:** [contents](contents.md)
+# - **In the claims ledger:** [C12](claims.md#c12), [C20](claims.md#c20)

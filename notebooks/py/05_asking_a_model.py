@@ -1,7 +1,6 @@
 # ---
 # jupyter:
 #   jupytext:
-#     formats: ipynb,py//py:percent
 #     text_representation:
 #       extension: .py
 #       format_name: percent
@@ -1183,3 +1182,9 @@ progress()
 
 # %% [markdown]
 # Claims examined here: C16
+
+# %% [markdown] slideshow={"slide_type": "skip"} tags=["navigation"]
+# - **Before this notebook:** [04 Acting in a dream](04_acting_in_a_dream.ipynb)
+# - **After it:** [06 Attention and patches](06_attention_and_patches.ipynb)
+# - **All notebooks:** [contents](contents.md)
+# - **In the claims ledger:** [C16](claims.md#c16)

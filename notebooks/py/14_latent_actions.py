@@ -1,7 +1,6 @@
 # ---
 # jupyter:
 #   jupytext:
-#     formats: ipynb,py//py:percent
 #     text_representation:
 #       extension: .py
 #       format_name: percent
@@ -744,3 +743,8 @@ progress()
 # %% [markdown]
 # Claims examined here: C37, C38, C39, C40, C41
 
+# %% [markdown] slideshow={"slide_type": "skip"} tags=["navigation"]
+# - **Before this notebook:** [13 The video tokenizer](13_video_tokenizer.ipynb)
+# - **After it:** [15 Dynamics and play](15_dynamics_and_play.ipynb)
+# - **All notebooks:** [contents](contents.md)
+# - **In the claims ledger:** [C37](claims.md#c37), [C38](claims.md#c38), [C39](claims.md#c39), [C40](claims.md#c40), [C41](claims.md#c41)

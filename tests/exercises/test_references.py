@@ -14,14 +14,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
-
 from course_lib.exam.actions import choice_accuracy
 from course_lib.exam.cost import exponents
 from course_lib.exam.intervals import paired_ratio_interval, ratio_interval
 from course_lib.exam.latent import accuracy_by_film, nmi_of_counts
 from course_lib.exam.prediction import psnr_of
 from course_lib.exam.probes import control_task, fit_ridge
+from course_lib.models.latent_action import LatentActionModel, LatentActionOutput
+from torch import Tensor, nn
+
 from course_lib.exercises.core import all_exercises, find
 from course_lib.exercises.inputs import close, independent, seeded
 from course_lib.models import mdnrnn
@@ -30,7 +31,6 @@ from course_lib.models.cloning import key_shares as shares_of_keys
 from course_lib.models.counting import CountModel, transition_error
 from course_lib.models.dyna import learn, plan
 from course_lib.models.dynamics import Dynamics, cosine_share
-from course_lib.models.latent_action import LatentActionModel, LatentActionOutput
 from course_lib.models.mdnrnn import MDNRNN, MDNRNNConfig, Mixture, draw, mixture_mean
 from course_lib.models.tabular import action_values, value_iteration
 from course_lib.models.vae import VAE, VAEConfig, kl_to_prior, psnr, reparameterise
