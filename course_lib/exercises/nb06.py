@@ -244,7 +244,7 @@ register(
 
 
 # --- 5. find the leak ---------------------------------------------------------------------------------------------
-def my_looks_ahead(layer: Callable[[Tensor], Tensor], x: Tensor) -> bool:
+def my_leak_test(layer: Callable[[Tensor], Tensor], x: Tensor) -> bool:
     """Whether any output of layer depends on a later token. layer: (N, D) -> (N, E); x: (N, D)."""
     x = x.detach().clone().requires_grad_()
     out = layer(x)
@@ -269,7 +269,7 @@ class _Leak(nn.Module):
         return early + peek
 
 
-def _check_looks_ahead(candidate: Asked) -> None:
+def _check_leak_test(candidate: Asked) -> None:
     torch.manual_seed(0)
     x = torch.randn(6, 8, generator=seeded(1))
     cases: list[tuple[nn.Module, bool, str]] = [
@@ -297,8 +297,8 @@ register(
         title="Find the leak",
         difficulty=4,
         minutes=15,
-        reference=my_looks_ahead,
-        check=_check_looks_ahead,
+        reference=my_leak_test,
+        check=_check_leak_test,
         hints=(
             "Change the tokens after n and see whether output n changes; or take the gradient of output n.",
             "For each n: add random numbers to x[n + 1 :] in a copy; is layer(copy)[: n + 1] still layer(x)[: n + 1]?",

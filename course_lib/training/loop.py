@@ -193,7 +193,7 @@ class _Run:
                 stop = self._step(step, phase, next(batches), loss_of, optimiser)
                 self.keeper.after(index, step + 1, optimiser, last=step + 1 == phase.steps, now=stop)
                 if stop:
-                    raise Interrupted(self.keeper.told(), len(self.history.rows), self.keeper.saved)
+                    raise Interrupted(self.keeper.what_is_kept(), len(self.history.rows), self.keeper.saved)
             if self.accelerator.distributed_type == DistributedType.FSDP:
                 self._put_together(loss_of)
         finally:
@@ -271,5 +271,5 @@ class _Run:
         return (
             f"{what} became {value} at step {step} (phase {phase!r}; {listed}); the step was not taken. "
             "A lower train.learning_rate, a longer train.warmup or a smaller train.clip usually helps"
-            + (f"; {self.keeper.told()}" if self.keeper.path else "")
+            + (f"; {self.keeper.what_is_kept()}" if self.keeper.path else "")
         )
