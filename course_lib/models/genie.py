@@ -4,7 +4,7 @@ Bruce et al., Genie: Generative Interactive Environments, 2024 (arXiv 2402.15391
 file of its own:
 
     tokenizer             a frame becomes 64 whole numbers                      models/tokenizer.py
-    latent action model   two frames become one of 8 actions                    models/latent_action.py
+    latent action model   two frames become one of 8 actions                    models/lam.py
     dynamics              past tokens and an action become the next tokens      models/dynamics.py
 
 Training looks at films alone: first the tokenizer learns, then the latent action model and the dynamics, which sees the
