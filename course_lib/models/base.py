@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class Strict(BaseModel):
@@ -24,6 +24,41 @@ class ModelConfig(Strict):
 PositiveInt = Annotated[int, Field(strict=True, ge=1)]
 Sizes = Annotated[tuple[PositiveInt, ...], Field(strict=False, min_length=1)]
 """A row of whole numbers, each at least 1, written as a list: ``[32, 64, 128]``."""
+
+
+class ViTConfig(ModelConfig):
+    """The sizes of a vision transformer that encodes frames (``nets/vit.py``), the same keys in every such model.
+
+    So two models with the same values here have encoders whose weights fit each other. The default is ViT-L/16.
+    """
+
+    frame_size: Annotated[Literal[32, 64, 224], Field(description="side of a frame in pixels")] = 224
+    patch: Annotated[int, Field(ge=1, le=224, description="side of a patch in pixels")] = 16
+    width: Annotated[int, Field(ge=4, description="channels of a token")] = 1024
+    depth: Annotated[int, Field(ge=1, description="blocks")] = 24
+    heads: Annotated[int, Field(ge=1, description="attention heads of a block")] = 16
+
+    @property
+    def patches(self) -> int:
+        """Patches of a frame, N."""
+        return (self.frame_size // self.patch) ** 2
+
+    @model_validator(mode="after")
+    def _encoder_fits(self) -> ViTConfig:
+        if self.frame_size % self.patch:
+            raise ValueError(f"frames of {self.frame_size} pixels cannot be cut into patches of {self.patch}")
+        check_transformer("width", self.width, "heads", self.heads)
+        return self
+
+
+def check_transformer(width_key: str, width: int, heads_key: str, heads: int) -> None:
+    """Raises ValueError, with the keys' names, where a width does not suit fixed positions in two directions or cannot
+    be shared by so many heads."""
+    if width % 4:
+        raise ValueError(f"{width_key} is {width}: positions in two directions need a multiple of 4")
+    if width % heads:
+        raise ValueError(f"{heads_key} is {heads}: so many heads cannot share {width_key} {width} evenly")
+
 
 C = TypeVar("C")
 N = TypeVar("N")

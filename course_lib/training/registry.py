@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from course_lib.training.config import RunConfig
 
 RECIPES = {
-    name: f"course_lib.training.recipes.{name}" for name in ("genie", "lam", "reader", "tokenizer", "vae", "vmc")
+    name: f"course_lib.training.recipes.{name}" for name in ("genie", "lam", "mae", "reader", "tokenizer", "vae", "vmc")
 }
 """The name of every model that can be trained, and the module that holds its ``recipe``."""
 
