@@ -54,9 +54,10 @@ def _explained() -> Iterator[None]:
     except KeyboardInterrupt:
         _stop("stopped; nothing was saved", code=130)
     except Exception as error:
+        from course_lib.lookup import CourseError
         from course_lib.training import CheckpointError, ConfigError, Diverged, ResumeError
 
-        if isinstance(error, CheckpointError | ConfigError | Diverged | ResumeError) or _is_the_exams(error):
+        if isinstance(error, CourseError | CheckpointError | ConfigError | Diverged | ResumeError) or _is_the_exams(error):
             _stop(str(error))
         raise
 
@@ -217,31 +218,54 @@ def exam(
         typer.Option("--model", metavar="PACKAGE:NAME", help="Your own WorldModel (course_lib/contract.py)."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the rows as JSON instead of a table.")] = False,
-    ask: Annotated[list[str] | None, typer.Option(help="Only this group of questions. May be given often.")] = None,
+    ask: Annotated[
+        list[str] | None, typer.Option(help="Only this group of questions, put to all. May be given often.")
+    ] = None,
     on: Annotated[str, typer.Option(help="Film set of most questions, reserved ones too: simple-fast.")] = "simple",
-    films: Annotated[int, typer.Option(help="Films for each question.")] = 100,
+    films: Annotated[int, typer.Option(help="Films for each question, at least 5.")] = 100,
     seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
     split: Annotated[str, typer.Option(help="test, or validation while a model is being built.")] = "test",
 ) -> None:
     """Ask world models the course's questions: what they predict, obey, hold, are surprised by, and reach.
 
-    Each row has its 95 % interval and its controls. Where a question does not apply, the reason stands there.
+    Each row has its 95 % interval and its controls, and is printed as it comes. Where a question does not apply, the
+    reason stands there. A model that fails becomes a row that says so; everybody else is asked all the same, and the
+    exit status is 1.
 
     Example: python -m course_lib exam perfect random untrained --ask prediction
     """
     with _explained():
-        from course_lib.exam.entrants import entrant_names, get_entrant, own_entrant
-        from course_lib.exam.room import Room
+        from course_lib.exam.registry import candidate, check_questions, entrants, own_candidate
+        from course_lib.exam.rows import print_json, print_table
         from course_lib.exam.run import examine
+        from course_lib.exam.sitting import Sitting
 
-        names = entrant_names() if everybody else models or []
+        names = list(entrants()) if everybody else list(dict.fromkeys(models or []))
         if not names and not own:
-            _stop(f"who is asked? Name one or more of {', '.join(entrant_names())}, or give --all or --model")
+            _stop(f"who is asked? Name one or more of {', '.join(entrants())}, or give --all or --model")
+        candidates = [candidate(name) for name in names] + [own_candidate(place) for place in own or []]
+        asked = list(dict.fromkeys(ask)) if ask else None
+        check_questions(asked or [])
+        sitting = Sitting(count=films, seed=seed, split=split, films=on)
         sys.path.insert(0, "")  # a learner's own module lies where the command is given
-        entrants = [get_entrant(name) for name in names] + [own_entrant(place) for place in own or []]
-        room = Room(count=films, seed=seed, split=split, films=on)
-        report = examine(entrants, room, questions=ask, tell=lambda line: print(line, file=sys.stderr, flush=True))
-        print(report.json() if as_json else _as_text(report.table()))
+        with (print_json if as_json else print_table)(sys.stdout) as on_row:
+            report = examine(candidates, sitting, questions=asked, on_row=on_row,
+                             tell=lambda line: print(line, file=sys.stderr, flush=True))  # fmt: skip
+        if report.failed:
+            raise typer.Exit(1)
+
+
+@app.command()
+def study(
+    name: Annotated[str, typer.Argument(help="Which study. A wrong name lists them all.")],
+) -> None:
+    """Run a study that takes minutes, and keep what it finds in data/ for the exam and the notebooks to read."""
+    with _explained():
+        from course_lib.studies.store import get_study, run_study
+
+        kept = get_study(name).KEPT
+        facts = run_study(name, lambda line: print(line, file=sys.stderr, flush=True))
+        print(json.dumps(facts, indent=1) if kept is None else f"kept in {kept}")
 
 
 @app.command()

@@ -8,32 +8,33 @@ import numpy as np
 import pytest
 import torch
 
-from course_lib.exam.cloning import LABELS, Clones, cloning, label_tables, measured_returns
-from course_lib.exam.coinrun import action_gap, by_level, halve, pieces
-from course_lib.exam.entrants import Entrant
-from course_lib.exam.room import ExamError, Room
+from course_lib.exam.entrant import Entrant
+from course_lib.exam.questions import cloning
+from course_lib.exam.sitting import Sitting
+from course_lib.lookup import ExamError
 from course_lib.models.base import fresh
 from course_lib.models.cloning import (
     KEYS,
     Player,
     Policy,
     PolicyConfig,
-    clone,
     draw_labels,
-    film_expert,
     first_code,
     key_shares,
     key_table,
     name_steps,
-    play_together,
     to_words,
 )
-from course_lib.models.latent_action import LatentActionConfig, LatentActionModel
+from course_lib.models.lam import LatentActionConfig, LatentActionModel
+from course_lib.planning.games import play_together
 from course_lib.show import probe
+from course_lib.studies.cloning import LABELS, Clones, clone, label_tables, measured_returns
+from course_lib.studies.coinrun import action_gap, by_level, halve, pieces
 from course_lib.training.checkpoints import provenance
 from course_lib.views.cloning import key_chances, what_it_presses, with_bars
 from course_lib.worlds import atari, spec
 from course_lib.worlds.coinrun import load_coinrun
+from course_lib.worlds.expert import film_expert
 from course_lib.worlds.oracle import oracle_action, play
 from course_lib.worlds.recording import Recording, area_resize
 
@@ -195,19 +196,22 @@ def test_every_game_has_its_own_labels_and_the_same_ones_at_every_length(clones:
 
 
 def test_the_exam_gives_four_rows_with_their_controls(
-    lam: LatentActionModel, clones: Clones, monkeypatch: pytest.MonkeyPatch
+    lam: LatentActionModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scores = {"keys": 1.0, "untrained": -0.1, "labels alone": 0.0} | {
         f"{what} {labels}": value for labels in LABELS for what, value in (("words", 0.9), ("codes", 0.7))
     }
     found = {name: value + np.linspace(-0.1, 0.1, 20) for name, value in scores.items()}
-    monkeypatch.setattr("course_lib.exam.cloning.cloned_returns", lambda given, split: found)
-    entrant = Entrant("genie", None, ["simple/train"], bars={"clone_return_200": 0.9})
-    rows = list(cloning(entrant, Room(count=5, split="validation"), part=lam, clones=clones))
+    monkeypatch.setattr("course_lib.exam.questions.cloning.measured_returns", lambda: (found, "weights"))
+    entrant = Entrant("genie", {"lam": lam}, ["simple/train"], bars={"clone_return_200": 0.9}, checkpoint="weights")
+    rows = list(cloning.ask(entrant, Sitting(count=5)))
     assert [row.question for row in rows] == ["oracle_clone_return", *(f"clone_return_{k}" for k in LABELS)]
     assert rows[3].value == pytest.approx(0.9) and rows[3].bar == 0.9 and rows[3].n == 20
     assert set(rows[3].controls) == {"random", "single_codes", "labels_alone", "untrained"}
-    assert all(row.controls for row in rows) and rows[0].split == "goal/validation"
+    assert all(row.controls for row in rows) and rows[0].split == "goal/test"
+    other = Entrant("other", {"lam": lam}, ["simple/train"], checkpoint="others")
+    with pytest.raises(ExamError, match="made with the weights weights, and these are others.*study cloning"):
+        list(cloning.ask(other, Sitting(count=5)))
 
 
 def test_the_stored_returns_hold_every_player_and_a_damaged_file_is_named(
@@ -218,18 +222,18 @@ def test_the_stored_returns_hold_every_player_and_a_damaged_file_is_named(
     assert checkpoint == provenance("lam")["sha256"][:12], "measured with another latent action model"
     for name, text in (("broken", "{"), ("few", '{"checkpoint": "x", "returns": {"keys": [1.0]}}')):
         (tmp_path / name).write_text(text)
-        monkeypatch.setattr("course_lib.exam.cloning.CLONED", tmp_path / name)
-        with pytest.raises(ExamError, match="tools.measure_cloning"):
+        monkeypatch.setattr("course_lib.studies.cloning.KEPT", tmp_path / name)
+        with pytest.raises(ExamError, match="study cloning"):
             measured_returns()
-    monkeypatch.setattr("course_lib.exam.cloning.CLONED", tmp_path / "none")
+    monkeypatch.setattr("course_lib.studies.cloning.KEPT", tmp_path / "none")
     with pytest.raises(ExamError, match="there is no"):
         measured_returns()
 
 
 def test_nobody_is_asked_who_may_have_seen_the_episodes(lam: LatentActionModel) -> None:
     for trained_on in (None, ["goal/test"]):
-        with pytest.raises(ExamError, match="may have seen"):
-            list(cloning(Entrant("known", None, trained_on), Room(count=5), part=lam))
+        with pytest.raises(ExamError, match="trained on|may have seen"):
+            list(cloning.ask(Entrant("known", {"lam": lam}, trained_on), Sitting(count=5)))
 
 
 # --- CoinRun and Atari ------------------------------------------------------------------------------------------------

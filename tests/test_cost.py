@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from course_lib.exam.cost import bytes_kept, exponents, seconds_by_frames, time_exponent
+from course_lib.exam.measures.timing import bytes_kept, exponents, seconds_by_frames, time_exponent
 
 FRAMES = (4, 8, 16, 32, 64)
 

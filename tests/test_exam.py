@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from itertools import product
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
 import torch
 
 from course_lib.contract import Actions, Capabilities, LatentTable, NotCapable
-from course_lib.exam.actions import choice_accuracy, counterfactuals
-from course_lib.exam.dream import dream, translate
-from course_lib.exam.entrants import Entrant, EntrantError, entrant_names, get_entrant, own_entrant
-from course_lib.exam.intervals import paired_ratio_interval
-from course_lib.exam.prediction import MISSED, position_errors, psnr_of
-from course_lib.exam.room import ExamError, Room, admit, as_input
+from course_lib.exam.entrant import PARTS, Entrant, EntrantError, own_entrant
+from course_lib.exam.measures.counterfactuals import choice_accuracy, counterfactuals
+from course_lib.exam.measures.frames import MISSED, position_errors
+from course_lib.exam.measures.intervals import paired_ratio_interval
+from course_lib.exam.measures.rollout import as_input, dream, translate
+from course_lib.exam.questions.surprise import check_context_only, turned_back
+from course_lib.exam.registry import entrants, get_entrant, questions
 from course_lib.exam.rows import Report, Row, RowError
-from course_lib.exam.run import QUESTIONS, examine
-from course_lib.exam.surprise import check_context_only, turned_back
+from course_lib.exam.run import examine
+from course_lib.exam.sitting import Sitting
+from course_lib.lookup import ExamError
 from course_lib.models.extrapolate import Extrapolation
 from course_lib.models.fakes import BlindFake, RecurrentFake, TabularFake, TokenFake
 from course_lib.models.reader import Reader, ReaderConfig
 from course_lib.models.yardsticks import PerfectModel, RandomModel, UntrainedModel
 from course_lib.worlds import spec
 from course_lib.worlds.films import load_films, make_film
+from course_lib.worlds.frames import psnr
 from tests.contract_tests import check_world_model
 from tests.test_cli import cli
 
@@ -101,30 +104,33 @@ def test_the_interval_of_a_paired_ratio_holds_the_truth_as_often_as_it_says() ->
 
 
 def test_nobody_is_scored_on_films_that_it_may_have_learned_from() -> None:
-    films, copy = load_films("simple", split="test", count=5), Extrapolation()
-    admit(Entrant("honest", copy, ["simple/train"]), films)
-    admit(Entrant("untaught", copy, []), films)
+    sitting, copy = Sitting(count=5), {"model": Extrapolation()}
+    films = load_films("simple", split="test", count=5)
+    sitting.films_for(Entrant("honest", copy, ["simple/train"]))
+    sitting.films_for(Entrant("untaught", copy, []))
     for entrant, words in (
         (Entrant("silent", copy, None), "nobody knows what silent was trained on.*trained_on"),
-        (Entrant("cheat", copy, ["simple/test"]), "these very films"),
+        (Entrant("cheat", copy, ["simple/test"]), "ask it on others"),
         (Entrant("found out", copy, ["simple/train"], hashes=frozenset({films.hash})), "these very films"),
-        (Entrant("vague", copy, ["simple"]), "a set and a split"),
     ):
         with pytest.raises(ExamError, match=words):
-            admit(entrant, films)
-    with pytest.raises(ExamError, match="films to learn from"):
-        admit(Entrant("honest", copy, []), load_films("simple", split="train", count=5))
+            sitting.films_for(entrant)
+    with pytest.raises(ExamError, match="there to learn from"):
+        sitting.films_for(Entrant("honest", copy, []), split="train")
     with pytest.raises(ExamError, match="'test' or 'validation'"):
-        Room(split="train")
+        Sitting(split="train")
     with pytest.raises(ExamError, match="at least 5"):
-        Room(count=3)
+        Sitting(count=3)
 
 
-@pytest.mark.parametrize("group", sorted(QUESTIONS))
-def test_every_group_of_questions_asks_the_guard(group: str) -> None:
-    silent = replace(get_entrant("perfect"), trained_on=None)
-    with pytest.raises(ExamError, match="trained_on|may have played"):
-        examine([silent], Room(count=5), questions=[group])
+@pytest.mark.parametrize("group", questions())
+def test_every_group_of_questions_passes_the_guard(group: str) -> None:
+    nothing = MagicMock()
+    silent = Entrant("silent", {name: nothing for name in PARTS}, None)
+    if group == "cost":  # it times a block of random weights on random numbers: there are no films to have seen
+        return
+    report = examine([silent], Sitting(count=5), questions=[group])
+    assert [row.status for row in report.rows] == ["refused"] and "trained_on" in report.rows[0].note
 
 
 # ----------------------------------------------------------------------------------------------------------- who enters
@@ -140,8 +146,8 @@ class Half:
 
 def test_a_learners_own_model_enters_by_its_name() -> None:
     entrant = own_entrant("tests.test_exam:Mine")
-    assert entrant.name == "Mine" and entrant.trained_on == () and isinstance(entrant.model, Mine)
-    report = examine([entrant], Room(count=5), questions=["surprise"])
+    assert entrant.name == "Mine" and entrant.trained_on == () and isinstance(entrant.part("model"), Mine)
+    report = examine([entrant], Sitting(count=5), questions=["surprise"])
     assert report["Mine", "surprise_turned_back_accuracy"].n == 5
 
 
@@ -162,8 +168,8 @@ def test_a_model_that_cannot_enter_hears_what_is_missing(place: str, words: str)
 def test_a_wrong_name_is_answered_with_the_right_ones() -> None:
     with pytest.raises(EntrantError, match="did you mean 'perfect'.*copy-last"):
         get_entrant("perfct")
-    with pytest.raises(ExamError, match="there are: prediction"):
-        examine([get_entrant("copy-last")], Room(count=5), questions=["beauty"])
+    with pytest.raises(ExamError, match="did you mean.*are: acting"):
+        examine([get_entrant("copy-last")], Sitting(count=5), questions=["predictions"])
 
 
 # ------------------------------------------------------------------------------------------------- the three yardsticks
@@ -178,8 +184,8 @@ def test_the_yardsticks_keep_the_contract(make: type) -> None:
 @pytest.fixture(scope="module")
 def report() -> Report:
     """The whole exam of those whose marks are known."""
-    entrants = [get_entrant(name) for name in ("perfect", "random", "untrained", "copy-last", "linear")]
-    return examine(entrants, Room(count=30))
+    yardsticks = [get_entrant(name) for name in ("perfect", "random", "untrained", "copy-last", "linear")]
+    return examine(yardsticks, Sitting(count=30), failures="raise")
 
 
 def low_high(report: Report, model: str, question: str) -> tuple[float, float]:
@@ -253,7 +259,8 @@ def test_every_row_has_its_controls_and_the_untrained_network_among_them(report:
     ],
 )
 def test_what_does_not_apply_is_said_with_its_reason_and_never_scored(model: object, reasons: dict[str, str]) -> None:
-    report = examine([Entrant("fake", model, [])], Room(count=6), questions=["prediction", "control", "surprise"])
+    fake, groups = Entrant("fake", {"model": model}, []), ["prediction", "control", "surprise"]
+    report = examine([fake], Sitting(count=6), questions=groups)
     silent = {r.question: r.note for r in report.rows if r.value is None}
     assert set(silent) == set(reasons) and all(reason in silent[group] for group, reason in reasons.items())
     answered = {r.question for r in report.rows if r.value is not None}
@@ -331,8 +338,8 @@ def test_a_dream_follows_the_actions_it_is_given_and_only_sees_what_it_may() -> 
     hidden = frames.clone()
     hidden[:, 4:] = 0.0
     assert torch.equal(dream(PerfectModel(), hidden, actions, seen=4, steps=6), dreamed)
-    assert psnr_of(dreamed, frames[:, 4:10]).min() == 99.0
-    assert psnr_of(dreamed + 0.1, frames[:, 4:10]) == pytest.approx(np.full((6, 6), 20.0), abs=1e-3)
+    assert psnr(dreamed, frames[:, 4:10]).min() == 99.0
+    assert psnr(dreamed + 0.1, frames[:, 4:10]).numpy() == pytest.approx(np.full((6, 6), 20.0), abs=1e-3)
 
 
 def test_a_film_that_turned_back_shows_the_frame_before_the_last() -> None:
@@ -352,17 +359,18 @@ def test_surprise_that_knows_what_comes_later_is_no_answer() -> None:
     with pytest.raises(ExamError, match="context only"):
         check_context_only(SeesTheFuture(actions=4), frames, actions)
     with pytest.raises(ExamError, match="context only"):
-        examine([Entrant("seer", SeesTheFuture(actions=4), [])], Room(count=5), questions=["surprise"])
+        examine([Entrant("seer", {"model": SeesTheFuture(actions=4)}, [])], Sitting(count=5), questions=["surprise"],
+                failures="raise")  # fmt: skip
 
 
 def test_reserved_films_are_asked_about_and_the_yardsticks_know_them() -> None:
-    report = examine([get_entrant("perfect")], Room(count=5, films="simple-fast"), questions=["prediction"])
+    report = examine([get_entrant("perfect")], Sitting(count=5, films="simple-fast"), questions=["prediction"])
     row = report["perfect", "position_error_t10"]
     assert row.split == "simple-fast/test" and row.value == pytest.approx(row.controls["reader_floor"], abs=1e-6)
 
 
 def test_the_agent_that_dreams_is_examined_with_its_untrained_twin_and_its_controllers() -> None:
-    report = examine([get_entrant("vmc")], Room(count=60), questions=["prediction", "surprise", "acting"])
+    report = examine([get_entrant("vmc")], Sitting(count=60), questions=["prediction", "surprise", "acting"])
     ratio = report["vmc", "dream_position_error_ratio_t10"]
     assert ratio.passed and ratio.controls["untrained"] > 1.0 and ratio.controls["shuffled_actions"] > ratio.high
     turned = report["vmc", "surprise_turned_back_accuracy"]
@@ -375,8 +383,8 @@ def test_the_agent_that_dreams_is_examined_with_its_untrained_twin_and_its_contr
 
 
 def test_the_shipped_models_stand_in_the_exam_with_their_provenance() -> None:
-    assert {"reader", "vae", "vae-rich"} <= set(entrant_names())
-    report = examine([get_entrant("vae")], Room(count=20))
+    assert {"reader", "vae", "vae-rich"} <= set(entrants())
+    report = examine([get_entrant("vae")], Sitting(count=20))
     gain = report["vae", "reconstruction_gain_over_pca_db"]
     assert gain.passed and gain.controls["pca"] == 0.0 and gain.controls["untrained"] < gain.value
     assert len(gain.checkpoint) == 12 and gain.minutes > 0 and gain.split == "simple/test"
@@ -397,11 +405,12 @@ def test_the_command_prints_rows_as_json_and_says_who_is_asked_on_the_other_stre
     [
         ([], "who is asked?"),
         (["coppy-last"], "did you mean 'copy-last'"),
-        (["copy-last", "--ask", "beauty"], "there are: prediction"),
+        (["copy-last", "--ask", "predictions"], "did you mean 'prediction'"),
+        (["copy-last", "--seed", "-1"], "from 0 on"),
+        (["--model", "tests.test_exam"], "package.module:Name"),
         (["copy-last", "--split", "train"], "'test' or 'validation'"),
         (["copy-last", "--films", "2"], "at least 5"),
         (["copy-last", "--on", "simpel"], "the film sets are: agent"),
-        (["--model", "tests.test_exam:SeesTheFuture"], "nobody knows what SeesTheFuture was trained on"),
     ],
 )
 def test_what_cannot_be_examined_is_explained_without_a_traceback(words: list[str], message: str) -> None:

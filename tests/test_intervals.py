@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from course_lib.exam.intervals import bootstrap_interval, ratio_interval
+from course_lib.exam.measures.intervals import bootstrap_interval, ratio_interval
 
 
 @pytest.mark.parametrize("draw", ["normal", "exponential"])

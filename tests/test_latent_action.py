@@ -10,27 +10,26 @@ import torch
 from sklearn.metrics import normalized_mutual_info_score
 from torch import Tensor
 
-from course_lib.exam import encoders
-from course_lib.exam.actions import counterfactuals, visible_steps
-from course_lib.exam.encoders import shifted
-from course_lib.exam.entrants import Entrant
-from course_lib.exam.latent import (
+from course_lib.exam.entrant import Entrant
+from course_lib.exam.measures.counterfactuals import counterfactuals, visible_steps
+from course_lib.exam.measures.information import (
     accuracy_by_film,
-    codes_of_films,
     count_pairs,
-    latent_actions,
     majority_by_film,
     nmi_given,
     nmi_interval,
     nmi_of_counts,
-    places,
-    psnr_by_film,
-    untrained_twin,
 )
-from course_lib.exam.room import ExamError, Room
-from course_lib.models.latent_action import LatentActionConfig, LatentActionModel, with_past
+from course_lib.exam.measures.lam import codes_of_films, drawn_psnr_by_film, places
+from course_lib.exam.questions import latent_actions
+from course_lib.exam.sitting import Sitting
+from course_lib.lookup import ExamError
+from course_lib.models.base import untrained_twin
+from course_lib.models.lam import LatentActionConfig, LatentActionModel, with_past
 from course_lib.models.tokenizer import VideoTokenizer
 from course_lib.nets.quantise import usage
+from course_lib.studies import encoders
+from course_lib.studies.encoders import shifted
 from course_lib.training import get_recipe, load_config, train
 from course_lib.worlds.films import load_films
 
@@ -213,7 +212,7 @@ def test_a_table_is_fitted_on_other_films() -> None:
 
 def test_the_exam_asks_an_untrained_one_and_it_gains_nothing() -> None:
     asked = untrained_twin(LatentActionModel(load_config("lam", "tiny").model))
-    rows = list(latent_actions(Entrant("small", None, []), Room(count=5, split="validation"), part=asked))
+    rows = list(latent_actions.ask(Entrant("small", {"lam": asked}, []), Sitting(count=5, split="validation")))
     assert [r.question for r in rows] == ["action_nmi", "action_accuracy", "latent_gain_db", "action_nmi_given_place"]
     assert abs(rows[2].value) < 0.5, "nothing was learned, so a code is as good as another"
     assert all(r.controls for r in rows) and rows[0].n == 5
@@ -226,8 +225,8 @@ def test_learning_at_tiny_size_codes_beat_those_of_another_film_and_know_the_key
     history = train("lam", "tiny", progress="none")
     test = load_films("agent", split="validation", count=12)
     index = codes_of_films(history.model, test.frames)
-    own = psnr_by_film(history.model, test.frames, index, 1)
-    other = psnr_by_film(history.model, test.frames, np.roll(index, 1, axis=0), 1)
+    own = drawn_psnr_by_film(history.model, test.frames, index, 1)
+    other = drawn_psnr_by_film(history.model, test.frames, np.roll(index, 1, axis=0), 1)
     assert float((own - other).mean()) > 1.0
     counts = count_pairs(index, test.actions.astype(int), np.ones_like(test.actions, bool), 8)
     assert float(nmi_of_counts(counts.sum(axis=0))) > 0.1
@@ -271,9 +270,9 @@ def test_encoders_are_measured_kept_and_named(monkeypatch: pytest.MonkeyPatch, t
     with pytest.raises(ExamError, match="no encoder .eyes.*patches"):
         encoders.train_kind("eyes", load_films("agent", split="train", count=2), 1)
     monkeypatch.setattr(encoders, "KEPT", tmp_path / "encoders.json")
-    with pytest.raises(ExamError, match="python -m tools.measure_encoders"):
+    with pytest.raises(ExamError, match="python -m course_lib study encoders"):
         encoders.measured_encoders()
     for text in ("{", "[]", '{"patches": {}}'):
         encoders.KEPT.write_text(text)
-        with pytest.raises(ExamError, match="measure_encoders"):
+        with pytest.raises(ExamError, match="study encoders"):
             encoders.measured_encoders()

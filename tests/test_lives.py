@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from course_lib.exam.intervals import bootstrap_interval
+from course_lib.exam.measures.intervals import bootstrap_interval
 from course_lib.models.dream_env import ControllerPolicy
 from course_lib.models.vmc import VMC, Dream
 from course_lib.planning.controller import (

@@ -7,12 +7,15 @@ import pytest
 import torch
 
 from course_lib.contract import NotCapable
-from course_lib.exam.actions import control
-from course_lib.exam.dream import dream
-from course_lib.exam.entrants import Entrant, get_entrant
-from course_lib.exam.playing import cost, cost_of_frames, dream_latent, infer_latent, playing, seconds_a_frame
-from course_lib.exam.room import Room
+from course_lib.exam.entrant import Entrant
+from course_lib.exam.measures.rollout import dream
+from course_lib.exam.questions import control, cost, playing
+from course_lib.exam.questions.cost import cost_of_frames, joint_block
+from course_lib.exam.questions.playing import dream_latent, infer_latent, seconds_a_frame
+from course_lib.exam.registry import get_entrant
+from course_lib.exam.sitting import Sitting
 from course_lib.models.genie import Genie
+from course_lib.nets.space_time import SpaceTimeBlock
 from course_lib.training import get_recipe, load_config
 from course_lib.training.checkpoints import build
 from course_lib.worlds.films import load_films
@@ -39,9 +42,12 @@ def test_dreaming_under_latent_actions_is_dreaming_under_the_keys_that_the_table
 
 
 def test_the_questions_about_play_have_their_controls(model: Genie) -> None:
-    entrant = Entrant("tiny", model, [], untrained=model.untrained(), films="goal")
-    room = Room(count=6, split="validation")
-    rows = {row.question: row for row in (*playing(entrant, room), *cost(entrant, room))}
+    entrant = Entrant(
+        "tiny", {"model": model, "lam": model.lam, "block": lambda width: SpaceTimeBlock(width, 2)}, [],
+        untrained={"model": model.untrained()}, films="goal",
+    )  # fmt: skip
+    sitting = Sitting(count=6, split="validation")
+    rows = {row.question: row for row in (*playing.ask(entrant, sitting), *cost.ask(entrant, sitting))}
     assert set(rows) == {"latent_delta4_psnr_db", "latent_psnr_db_t4", "play_fps", "time_exponent"}
     gain, fps, exponent = (rows[q] for q in ("latent_delta4_psnr_db", "play_fps", "time_exponent"))
     assert {"another_films_codes", "untrained"} <= set(gain.controls) and "joint" in exponent.controls
@@ -51,8 +57,8 @@ def test_the_questions_about_play_have_their_controls(model: Genie) -> None:
 def test_a_player_takes_time_and_costs_grow_with_the_frames(model: Genie) -> None:
     taken = seconds_a_frame(model, load_films("goal", split="validation", count=1).frames[0], steps=3, repeats=2)
     assert taken.shape == (2,) and (taken > 0).all()
-    for kind in ("space_time", "joint"):
-        assert cost_of_frames(kind)(3, 5)().shape in {(4, 3, 5, 64), (4, 15, 64)}
+    assert cost_of_frames(SpaceTimeBlock(64, 2), joint=False)(3, 5)().shape == (4, 3, 5, 64)
+    assert cost_of_frames(joint_block(64), joint=True)(3, 5)().shape == (4, 15, 64)
 
 
 def test_a_genie_without_a_table_is_not_asked_about_keys() -> None:
@@ -64,12 +70,12 @@ def test_a_genie_without_a_table_is_not_asked_about_keys() -> None:
 
 
 def test_the_shipped_genie_is_steered_and_played() -> None:
-    entrant, room = get_entrant("genie"), Room(count=20)
-    steered = {row.question: row for row in control(entrant, room)}
+    entrant, sitting = get_entrant("genie"), Sitting(count=20)
+    steered = {row.question: row for row in control.ask(entrant, sitting)}
     chosen, delta = steered["action_choice_accuracy"], steered["delta4_psnr_db"]
     assert chosen.low > 0.5 + 0.1, "it does not ignore the action"
     assert delta.low > max(0.3, *delta.controls.values())
-    rows = {row.question: row for row in playing(entrant, room)}
+    rows = {row.question: row for row in playing.ask(entrant, sitting)}
     gain, drawn = rows["latent_delta4_psnr_db"], rows["latent_psnr_db_t4"]
     assert gain.low > max(0.5, *gain.controls.values()) and drawn.value > drawn.controls["copy_last"]
     print([(row.question, row.value, row.low, row.high) for row in (*steered.values(), *rows.values())])

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Ridge as TheirRidge
 
-from course_lib.exam.probes import control_task, fit_fourier, fit_probe, fit_ridge, r2, r2_interval
-from course_lib.exam.rows import mean_and_interval
+from course_lib.exam.measures.intervals import mean_and_interval
+from course_lib.exam.measures.probes import control_task, fit_fourier, fit_probe, fit_ridge, r2, r2_interval
 
 
 @pytest.mark.parametrize(("rows", "features"), [(200, 12), (40, 150)])

@@ -8,19 +8,18 @@ import numpy as np
 import pytest
 import torch
 
-from course_lib.exam.racing import random_driver
+from course_lib.lookup import ExamError
 from course_lib.models.vmc import VMC, Dream, press
 from course_lib.planning.controller import as_weights, directions_of
 from course_lib.planning.lives import live
 from course_lib.planning.racing import FIRST_TRACK, RaceWorld, race_returns
+from course_lib.studies import carracing
+from course_lib.studies.carracing import carracing_returns, random_driver
 from course_lib.training import get_recipe, load_checkpoint, load_config, provenance
 from course_lib.training.checkpoints import build
 from course_lib.views.acting import race_film
-from course_lib.worlds import carracing
-from course_lib.worlds.carracing import carracing_returns
 from course_lib.worlds.race import HELD, STEPS, Race
 from course_lib.worlds.race_films import FILM, FIRST_SEED, MOST, drive, make_races
-from course_lib.worlds.recording import RecordingError
 
 
 def wiggle(count: int, seed: int) -> np.ndarray:
@@ -170,8 +169,8 @@ NO_RETURNS = [None, "{", "[]", '{"returns": 3}', '{"returns": {"a": [1], "b": []
 
 @pytest.mark.parametrize("content", NO_RETURNS)
 def test_damaged_returns_are_named(content: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(carracing, "FOLDER", tmp_path)
+    monkeypatch.setattr(carracing, "KEPT", tmp_path / "returns.json")
     if content is not None:
         (tmp_path / "returns.json").write_text(content)
-    with pytest.raises(RecordingError, match="returns.json.*measure_carracing"):
+    with pytest.raises(ExamError, match="returns.json.*study carracing"):
         carracing_returns()

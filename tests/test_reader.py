@@ -187,7 +187,7 @@ def test_it_follows_bodies_at_their_true_speed(reader: Reader) -> None:
 
 
 def test_learning_a_tiny_reader_names_things_that_an_untrained_one_does_not() -> None:
-    from course_lib.exam.floor import by_film, compare
+    from course_lib.exam.questions.floor import by_film, compare
 
     films = load_films("simple", split="validation", count=10)
     history = train("reader", "tiny", progress="none")
@@ -218,11 +218,11 @@ def test_frames_of_either_size_have_the_same_grid(size: int) -> None:
 
 
 def test_the_floor_meets_its_bars_on_held_out_films() -> None:
-    from course_lib.exam.entrants import get_entrant
-    from course_lib.exam.floor import floor
-    from course_lib.exam.room import Room
+    from course_lib.exam.questions.floor import ask
+    from course_lib.exam.registry import get_entrant
+    from course_lib.exam.sitting import Sitting
 
-    rows = {row.question: row for row in floor(get_entrant("reader"), Room(), sets=("simple",))}
+    rows = {row.question: row for row in ask(get_entrant("reader"), Sitting(), sets=("simple",))}
     for question in ("reader_position_error", "reader_accuracy_kind", "reader_accuracy_colour"):
         row = rows[question]
         print(question, f"{row.value:.4f} ({row.low:.4f} to {row.high:.4f}), bar {row.bar}")
@@ -232,7 +232,7 @@ def test_the_floor_meets_its_bars_on_held_out_films() -> None:
 
 
 def test_the_floor_counts_a_thing_that_is_not_read_as_named_wrongly() -> None:
-    from course_lib.exam.floor import by_film, compare, groups
+    from course_lib.exam.questions.floor import by_film, compare, groups
 
     films = load_films("simple", split="validation", count=6)
     frames, states = films.frames[:, :4], films.states[:, :4]

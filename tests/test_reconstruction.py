@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from course_lib.exam.reconstruction import gain_over_pca, mean_frame_coder, pca_coder, psnr_by_film
+from course_lib.exam.measures.coders import gain_over_pca, mean_frame_coder, pca_coder
+from course_lib.exam.measures.frames import psnr_by_film
 from course_lib.training import load_checkpoint
 from course_lib.worlds.films import load_films
 from course_lib.worlds.frames import to_model

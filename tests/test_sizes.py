@@ -8,7 +8,7 @@ from torch import nn
 
 from course_lib.exercises.nb16 import block_weights
 from course_lib.nets.space_time import SpaceTimeTransformer
-from course_lib.training.sizes import (
+from course_lib.studies.genie_sizes import (
     PUBLISHED,
     READINGS,
     Reading,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from course_lib.exam.cost import bytes_kept
+from course_lib.exam.measures.timing import bytes_kept
 from course_lib.nets.attention import Attention, Block
 from course_lib.nets.space_time import (
     AttentionAlongTime,

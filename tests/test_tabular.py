@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from course_lib.contract import PredictsReward, imagine
-from course_lib.exam.intervals import ratio_interval
+from course_lib.exam.measures.intervals import ratio_interval
 from course_lib.models.counting import (
     CountModel,
     ShuffledCountModel,

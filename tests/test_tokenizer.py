@@ -7,14 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from course_lib.exam.entrants import get_entrant
-from course_lib.exam.reconstruction import mean_frame_coder, psnr_by_film
-from course_lib.exam.room import Room
-from course_lib.exam.run import examine
-from course_lib.exam.tokens import (
+from course_lib.exam.measures.coders import (
     alive_interval,
-    foreground,
-    foreground_psnr_by_film,
+    mean_frame_coder,
     patch_codebook,
     patch_coder,
     rounded_pca_coder,
@@ -22,6 +17,10 @@ from course_lib.exam.tokens import (
     tokenizer_coder,
     tokens_of_films,
 )
+from course_lib.exam.measures.frames import foreground, foreground_psnr_by_film, psnr_by_film
+from course_lib.exam.registry import get_entrant
+from course_lib.exam.run import examine
+from course_lib.exam.sitting import Sitting
 from course_lib.models.tokenizer import TokenizerConfig, VideoTokenizer
 from course_lib.nets.quantise import usage
 from course_lib.training import get_recipe, load_config, train
@@ -183,7 +182,7 @@ def test_the_share_of_codes_alive_and_its_interval() -> None:
 
 
 def test_the_shipped_tokenizer_at_the_exam() -> None:
-    report = examine([get_entrant("tokenizer")], Room(count=20))
+    report = examine([get_entrant("tokenizer")], Sitting(count=20))
     psnr, front = (report["tokenizer", name] for name in ("tokenizer_psnr_db", "foreground_psnr_db"))
     assert psnr.passed and psnr.bar == 30.0
     assert set(psnr.controls) == {"mean_frame", "untrained", "shrunk", "pca", "patches"}

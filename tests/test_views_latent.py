@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from course_lib.models.latent_action import LatentActionModel
+from course_lib.models.lam import LatentActionModel
 from course_lib.show import probe
 from course_lib.training import load_config
-from course_lib.views.latent import GAP, after_each_code, difference, hold_code, redraw, try_code
+from course_lib.views.lam import GAP, after_each_code, difference, hold_code, redraw, try_code
 
 
 @pytest.fixture(scope="module")

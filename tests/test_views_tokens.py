@@ -9,7 +9,7 @@ import torch
 from course_lib.models.tokenizer import VideoTokenizer
 from course_lib.show import probe
 from course_lib.training import load_config
-from course_lib.views.tokens import GAP, draw_tokens, reach, redraw, stamps, swap, token_map, tokens_of
+from course_lib.views.tokenizer import GAP, draw_tokens, reach, redraw, stamps, swap, token_map, tokens_of
 
 
 @pytest.fixture(scope="module")

@@ -48,7 +48,7 @@ def contents_block() -> str:
 
 def figures() -> dict[str, dict[str, dict]]:
     """The exam's reconstruction rows for the three shipped VAEs, as notebook 02 computes them."""
-    from course_lib.exam.reconstruction import gain_over_pca
+    from course_lib.exam.measures.coders import gain_over_pca
     from course_lib.training import load_checkpoint
     from course_lib.worlds.carracing import load_carracing
 
@@ -77,12 +77,12 @@ def figures_block(rows: dict[str, dict[str, dict]]) -> str:
 
 def floor() -> dict[str, dict[str, Row]]:
     """The reader's own rows on the film sets that most figures come from, by set and question."""
-    from course_lib.exam.entrants import get_entrant
-    from course_lib.exam.floor import floor as questions
-    from course_lib.exam.room import Room
+    from course_lib.exam.questions.floor import ask
+    from course_lib.exam.registry import get_entrant
+    from course_lib.exam.sitting import Sitting
 
     rows: dict[str, dict[str, Row]] = {}
-    for row in questions(get_entrant("reader"), Room(), sets=FLOOR):
+    for row in ask(get_entrant("reader"), Sitting(), sets=FLOOR):
         rows.setdefault(row.split.partition("/")[0], {})[row.question.removeprefix("reader_")] = row
     return rows
 

@@ -11,19 +11,18 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TextIO
 
-import numpy as np
-from numpy.typing import ArrayLike
-
-from course_lib.exam.intervals import bootstrap_interval
+from course_lib.lookup import CourseError
 
 Direction = Literal["higher", "lower"]
+Status = Literal["answered", "not applicable", "refused", "failed"]
 
 
-class RowError(ValueError):
+class RowError(CourseError, ValueError):
     """A row that says less than it should: no control, no interval, no reason; or the same row twice."""
 
 
@@ -33,6 +32,8 @@ class Row:
 
     direction: which way is better. bar: what was to be reached, where there is one. split: film set and split.
     checkpoint: the first twelve digits of the weights' SHA-256. minutes: of training.
+    status: "answered" where there is a value; else whether the question does not apply, the model was refused (it may
+    have seen the films, or its answer is none: numbers that are not finite, frames outside [0, 1]), or it broke off.
     Raises RowError for a value without a control, without a finite interval around it, or a missing value without a
     reason.
     """
@@ -52,11 +53,16 @@ class Row:
     checkpoint: str | None = None
     minutes: float | None = None
     note: str = ""
+    status: Status | None = None
 
     def __post_init__(self) -> None:
         name = f"{self.model}, {self.question}"
         if self.direction not in ("higher", "lower"):
             raise RowError(f"{name}: direction is 'higher' or 'lower', not {self.direction!r}")
+        if self.status is None:
+            object.__setattr__(self, "status", "answered" if self.value is not None else "not applicable")
+        if (self.status == "answered") != (self.value is not None):
+            raise RowError(f"{name}: the status {self.status!r} does not go with the value {self.value}")
         if self.value is None:
             if not self.note:
                 raise RowError(f"{name}: a question that does not apply needs a note that says why")
@@ -113,6 +119,11 @@ class Report:
                 return row
         raise KeyError(f"no row {key}; there are: {', '.join(f'{r.model}/{r.question}' for r in self.rows)}")
 
+    @property
+    def failed(self) -> list[Row]:
+        """Rows of models that were refused or broke off."""
+        return [row for row in self.rows if row.status in ("refused", "failed")]
+
     def json(self) -> str:
         """The rows as a JSON list."""
         return json.dumps([row.as_dict() for row in self.rows], indent=1, allow_nan=False)
@@ -128,7 +139,7 @@ def _short(number: float) -> str:
 
 def _in_words(row: Row) -> dict[str, str]:
     if row.value is None:
-        value = "not applicable"
+        value = row.status
     else:
         value = f"{_short(row.value)} {row.unit} ({_short(row.low)} to {_short(row.high)})".replace("  ", " ")
     sign = "≥" if row.direction == "higher" else "≤"
@@ -145,11 +156,36 @@ def _in_words(row: Row) -> dict[str, str]:
     }
 
 
-def mean_and_interval(
-    values: ArrayLike, *, seed: int, statistic: Callable[..., np.ndarray] = np.mean
-) -> dict[str, float | int]:
-    """value, low, high and n of a row, from one number for each film or episode. NaNs are films that do not count."""
-    data = np.asarray(values, dtype=float)
-    data = data[~np.isnan(data)]
-    low, high = bootstrap_interval(data, generator=np.random.default_rng(seed), statistic=statistic)
-    return {"value": float(statistic(data, axis=0)), "low": low, "high": high, "n": len(data)}
+@contextmanager
+def print_json(out: TextIO) -> Iterator[Callable[[Row], None]]:
+    """A JSON list that is written row by row, and closed whatever happens in between."""
+    first = True
+
+    def write(row: Row) -> None:
+        nonlocal first
+        text = json.dumps(row.as_dict(), indent=1, allow_nan=False)
+        print("[" if first else ",", text, sep="\n", end="", file=out, flush=True)
+        first = False
+
+    try:
+        yield write
+    finally:
+        print("[]" if first else "\n]", file=out, flush=True)
+
+
+WIDTHS = {"model": 13, "question": 34, "value": 36, "controls": 0, "bar": 0, "on": 0, "note": 0}  # 0: as wide as it is
+
+
+@contextmanager
+def print_table(out: TextIO) -> Iterator[Callable[[Row], None]]:
+    """A line of text for each row, as it comes; columns that are empty are left out of a line."""
+    print("  ".join(name.ljust(width) for name, width in WIDTHS.items()).rstrip(), file=out, flush=True)
+
+    def write(row: Row) -> None:
+        cells = _in_words(row)
+        if row.value is not None:
+            cells["controls"] = f"[{cells['controls']}]"
+        words = [cells[name].ljust(width) for name, width in WIDTHS.items() if cells[name] or width]
+        print("  ".join(words).rstrip(), file=out, flush=True)
+
+    yield write

@@ -61,7 +61,13 @@ def check_transformer(width_key: str, width: int, heads_key: str, heads: int) ->
 
 
 C = TypeVar("C")
+M = TypeVar("M")
 N = TypeVar("N")
+
+
+def untrained_twin(model: M, seed: int = 0) -> M:
+    """The same network with fresh weights throughout, for a control. model: keeps its configuration in ``config``."""
+    return fresh(type(model), model.config, seed).eval()
 
 
 def fresh(make: Callable[[C], N], config: C, seed: int) -> N:

@@ -21,30 +21,20 @@ keys are drawn from the squared probabilities, where the paper draws from them a
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from course_lib.models.base import ModelConfig, PositiveInt, fresh
-from course_lib.models.latent_action import LatentActionModel
+from course_lib.models.base import ModelConfig, PositiveInt
+from course_lib.models.lam import LatentActionModel
 from course_lib.worlds import spec
-from course_lib.worlds.draw import draw_together
-from course_lib.worlds.env import PlaygroundEnv
-from course_lib.worlds.films import begin
 from course_lib.worlds.frames import to_model
-from course_lib.worlds.oracle import oracle_action
-from course_lib.worlds.recording import Recording, record
-from course_lib.worlds.scenes import film_seed
-from course_lib.worlds.simulate import Simulation
 
 KEYS = len(spec.ACTIONS)
-FIRST = 100_000  # the first training seed of the expert's episodes: no other training film has it
 
 
 class PolicyConfig(ModelConfig):
@@ -80,19 +70,6 @@ class Policy(nn.Module):
         return self.say(self.see(frames - 0.5))
 
 
-# ------------------------------------------------------------------------------------------------- films of an expert
-
-
-def film_expert(episodes: int, *, split: str = "train", first: int = FIRST, size: int = 32) -> Recording:
-    """Films of the scripted oracle at the task "goal", whole episodes of 129 frames, with the keys beside them.
-
-    The keys are for the clone that is told them, for the few labels, and for nothing else.
-    """
-    env = PlaygroundEnv(split=split, size=size)
-    return record(env, episodes, lambda frame, chance: oracle_action(env.simulation), seed=first, size=None,
-                  max_frames=episodes * (spec.EPISODE_STEPS + 1))  # fmt: skip
-
-
 @torch.no_grad()
 def name_steps(model: LatentActionModel, films: np.ndarray, *, length: int = 2) -> np.ndarray:
     """The word of each step: its latent action and the ``length - 1`` that follow it, read as one number.
@@ -110,54 +87,6 @@ def to_words(index: np.ndarray, codes: int, length: int) -> np.ndarray:
     for k in range(length):
         word = word * codes + index[:, k : k + steps]
     return word
-
-
-# ------------------------------------------------------------------------------------------------------------ cloning
-
-
-@dataclass(frozen=True)
-class Cloned:
-    """A trained policy. losses, right: cross-entropy and share of right answers of each step's batch."""
-
-    policy: Policy
-    losses: list[float]
-    right: list[float]
-
-
-def clone(
-    films: np.ndarray, answers: np.ndarray, config: PolicyConfig, *, steps: int = 3000, batch: int = 64,
-    learning_rate: float = 2e-3, seed: int = 0, on_step: Callable[[int, dict[str, float]], object] | None = None,
-) -> Cloned:  # fmt: skip
-    """Behaviour cloning: learn to answer from the frames up to t what ``answers[:, t]`` says. AdamW, cosine decay.
-
-    films: uint8 (N, T, H, W, 3); answers: whole numbers (N, S), S < T, below 0 for a step that nobody names. on_step:
-    called with the number of steps done and the loss and share of right answers.
-    """
-    policy = fresh(Policy, config, seed).train()
-    optimiser = torch.optim.AdamW(policy.parameters(), learning_rate, weight_decay=1e-4)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, learning_rate, total_steps=steps, pct_start=0.1)
-    pixels = torch.from_numpy(films).movedim(-1, 2).contiguous()  # (N, T, 3, H, W), bytes
-    target = torch.from_numpy(np.asarray(answers, np.int64))
-    named = (target >= 0).nonzero()  # (M, 2): film and time
-    chance, back = torch.Generator().manual_seed(seed), torch.arange(1 - config.context, 1)
-    losses, right = [], []
-    for step in range(1, steps + 1):
-        film, time = named[torch.randint(len(named), (batch,), generator=chance)].unbind(dim=1)
-        seen = pixels[film[:, None], (time[:, None] + back).clamp_min(0)]  # (B, context, 3, H, W)
-        logits, wanted = policy(seen.flatten(1, 2) / 255.0), target[film, time]
-        loss = F.cross_entropy(logits, wanted)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        schedule.step()
-        losses.append(loss.item())
-        right.append((logits.argmax(dim=1) == wanted).float().mean().item())
-        if on_step is not None:
-            on_step(step, {"loss": losses[-1], "right": right[-1]})
-    return Cloned(policy.eval(), losses, right)
-
-
-# -------------------------------------------------------------------------------------------------- from words to keys
 
 
 def draw_labels(shape: tuple[int, int], count: int, chance: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -193,9 +122,6 @@ def first_code(words: Tensor, codes: int) -> Tensor:
     return words.unflatten(1, (codes, -1)).sum(dim=2)
 
 
-# ------------------------------------------------------------------------------------------------------------- playing
-
-
 @dataclass(frozen=True)
 class Player:
     """A policy and how its words become keys.
@@ -217,48 +143,3 @@ class Player:
         table = torch.from_numpy(self.table).float().expand(len(word), -1, -1)  # (B, words, KEYS)
         share = torch.einsum("bw,bwk->bk", word, table) ** self.power
         return share / share.sum(dim=1, keepdim=True)
-
-
-@dataclass(frozen=True)
-class Game:
-    """Episodes that were played. rewards: (B, steps); frames: uint8 (kept, steps + 1, H, W, 3); keys: (B, steps)."""
-
-    rewards: np.ndarray
-    frames: np.ndarray
-    keys: np.ndarray
-
-    @property
-    def returns(self) -> np.ndarray:
-        """The stars of each episode, (B,)."""
-        return self.rewards.sum(axis=1)
-
-
-def play_together(
-    player: Player, *, episodes: int = 100, split: str = "test", first: int = 0, seed: int = 0,
-    steps: int = spec.EPISODE_STEPS, keep: int = 0,
-) -> Game:  # fmt: skip
-    """Play many episodes of the task at once. seed: of the keys that are drawn. keep: so many are filmed."""
-    config, chance = player.policy.config, torch.Generator().manual_seed(seed)
-    games = [begin("goal", film_seed(split, first + k)) for k in range(episodes)]
-    past: list[np.ndarray] = []  # the last frames of all games
-    film, rewards, keys = [], [], []
-    for _ in range(steps):
-        frame = _look(games, config.frame_size)  # (B, H, W, 3)
-        past = [*past, frame][-config.context :]
-        film.append(frame[:keep])
-        seen = _whole(to_model(np.stack(past, axis=1)), config.context)  # (B, context, 3, H, W)
-        pressed = torch.multinomial(player.keys(seen), 1, generator=chance)[:, 0]  # (B,)
-        rewards.append([game.step(key) for game, key in zip(games, pressed.tolist(), strict=True)])
-        keys.append(pressed.numpy())
-    film.append(_look(games, config.frame_size)[:keep])
-    return Game(np.array(rewards).T, np.stack(film, axis=1), np.stack(keys, axis=1))
-
-
-def _look(games: list[Simulation], size: int) -> np.ndarray:
-    return draw_together([game.scene for game in games], np.stack([game.state() for game in games]), size)
-
-
-def _whole(frames: Tensor, context: int) -> Tensor:
-    """At an episode's beginning the first frame stands for those that were not: (B, S, ...) -> (B, context, ...)."""
-    early = frames[:, :1].expand(-1, context - frames.shape[1], -1, -1, -1)
-    return torch.cat([early, frames], dim=1)

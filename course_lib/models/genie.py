@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from course_lib.contract import Actions, Capabilities, LatentTable, State
 from course_lib.models.base import ModelConfig, fresh
 from course_lib.models.dynamics import Dynamics, DynamicsConfig
-from course_lib.models.latent_action import LatentActionConfig, LatentActionModel
+from course_lib.models.lam import LatentActionConfig, LatentActionModel
 from course_lib.models.tokenizer import TokenizerConfig, VideoTokenizer
 
 REAL_ACTIONS = 4  # of the Playground, for the table

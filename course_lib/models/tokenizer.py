@@ -37,6 +37,7 @@ from course_lib.nets.patches import patchify, unpatchify
 from course_lib.nets.quantise import FSQ, Quantised, VectorQuantiser
 from course_lib.nets.space_time import SpaceTimeTransformer
 from course_lib.worlds import spec
+from course_lib.worlds.frames import psnr
 
 
 class TokenizerConfig(ModelConfig):
@@ -270,13 +271,12 @@ class VideoTokenizer(nn.Module):
         error = (output.frames - x).square()  # (B, T, 3, H, W)
         reconstruction = error.mean() / self.config.variance
         with torch.no_grad():
-            psnr = -10.0 * error.mean(dim=(2, 3, 4)).clamp_min(1e-12).log10().mean()
             chosen = torch.bincount(output.index.flatten(), minlength=self.quantiser.codes)
             in_use = (chosen > 0).float().mean()
         return {
             "loss": reconstruction + output.codebook + self.config.beta * output.commitment,
             "reconstruction": reconstruction,
             "commitment": output.commitment,
-            "psnr": psnr,
+            "psnr": psnr(output.frames.detach(), x).mean(),
             "in_use": in_use,
         }

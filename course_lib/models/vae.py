@@ -27,6 +27,7 @@ from torch import Tensor, nn
 
 from course_lib.models.base import ModelConfig, Sizes
 from course_lib.nets.chance import normal
+from course_lib.worlds.frames import psnr
 
 
 class VAEConfig(ModelConfig):
@@ -122,11 +123,6 @@ def reconstruction(x: Tensor, mean: Tensor, sigma: float) -> Tensor:
     return (x - mean).square().flatten(1).sum(dim=1) / (2.0 * sigma**2)
 
 
-def psnr(x: Tensor, mean: Tensor) -> Tensor:
-    """Peak signal-to-noise ratio of each frame in dB: 10 log10(1 / mean squared error). (B, 3, H, W) -> (B,)."""
-    return -10.0 * (x - mean).square().flatten(1).mean(dim=1).clamp_min(1e-12).log10()
-
-
 class VAE(nn.Module):
     """A frame in, 32 numbers and their uncertainty in the middle, a frame out.
 
@@ -194,5 +190,5 @@ class VAE(nn.Module):
             "loss": (error + self.config.beta * counted).mean(),
             "reconstruction": error.mean(),
             "kl": kl.mean(),
-            "psnr": psnr(x, output.frames).mean(),
+            "psnr": psnr(output.frames, x).mean(),
         }

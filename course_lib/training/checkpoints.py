@@ -78,7 +78,7 @@ def save_checkpoint(
             "size": size,
             "part": part,
             **about,
-            **_commit(),
+            **code_version(),
             "torch": torch.__version__,
             "parameters": sum(value.numel() for value in tensors.values()),
             **_fingerprint(contents[0]),
@@ -223,7 +223,7 @@ def _way_out(recipe: Recipe, size: str, folder: Path | None) -> str:
     return f"Get it back from git, or make it again: make checkpoints (or: {command} --ship)"
 
 
-def _commit() -> dict[str, Any]:
+def code_version() -> dict[str, Any]:
     """The commit of the code, and whether the library had been changed since."""
 
     def git(*words: str) -> str:

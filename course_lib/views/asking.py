@@ -15,10 +15,9 @@ from numpy.typing import ArrayLike
 
 from course_lib import show
 from course_lib.contract import WorldModel
-from course_lib.exam.actions import counterfactuals, next_frames
-from course_lib.exam.dream import translate
-from course_lib.exam.intervals import bootstrap_interval
-from course_lib.exam.room import as_input
+from course_lib.exam.measures.counterfactuals import counterfactuals, next_frames
+from course_lib.exam.measures.intervals import bootstrap_interval
+from course_lib.exam.measures.rollout import as_input, translate
 from course_lib.show.figure import CourseFigure
 from course_lib.show.style import COLOURS, STYLE
 from course_lib.worlds import spec

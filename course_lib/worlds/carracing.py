@@ -6,7 +6,6 @@ Reading it needs neither gymnasium nor Box2D.
 
 from __future__ import annotations
 
-import json
 import os
 import warnings
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from course_lib.worlds.recording import Recording, RecordingError
+from course_lib.worlds.recording import Recording
 
 FOLDER = Path(__file__).resolve().parents[2] / "data" / "carracing"
 SPLITS = ("train", "test")
@@ -29,25 +28,6 @@ def load_carracing(split: str = "train") -> Recording:
     if split not in SPLITS:
         raise ValueError(f"CarRacing has the splits {', '.join(SPLITS)}; there is no split {split!r}")
     return Recording.load(FOLDER / f"{split}.npz", way_out="run: python tools/record_carracing.py")
-
-
-def carracing_returns() -> dict[str, Any]:
-    """What tools/measure_carracing.py measured: ``returns`` by name, a list of 100 each, and the checkpoint's hash.
-
-    Raises RecordingError when the file is missing or damaged.
-    """
-    path = FOLDER / "returns.json"
-    way_out = "get it back from git, or run: python -m tools.measure_carracing"
-    try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-        lengths = {name: len(np.asarray(values, float)) for name, values in facts["returns"].items()}
-    except FileNotFoundError:
-        raise RecordingError(f"there is no {path}; {way_out}") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise RecordingError(f"{path} cannot be read as returns of races ({error!r}); {way_out}") from None
-    if len(set(lengths.values())) != 1 or "checkpoint" not in facts:
-        raise RecordingError(f"{path} does not fit together: races by name {lengths}; {way_out}")
-    return facts
 
 
 def make_carracing() -> Any:

@@ -1,4 +1,4 @@
-"""Frames on disk and frames for models, and the one place that converts between them.
+"""Frames on disk and frames for models, the one place that converts between them, and how far two frames are apart.
 
 On disk and for display a frame is ``uint8 (H, W, 3)``, channels last, 0 to 255.
 For a model it is ``float32 (3, H, W)``, channels first, 0 to 1.
@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+EQUAL_DB = 99.0  # of frames that are equal: one level of one colour in one pixel of 32 x 32 already has 83
 
 def to_model(frames: np.ndarray | Tensor) -> Tensor:
     """Turn stored frames into what a model reads.
@@ -41,3 +42,12 @@ def to_uint8(frames: Tensor | np.ndarray) -> np.ndarray:
         raise ValueError(f"a model's frames end in (3, H, W), these have shape {tuple(frames.shape)}")
     levels = frames.detach().float().clamp(0.0, 1.0).mul(255.0).round().to(torch.uint8)
     return levels.movedim(-3, -1).contiguous().cpu().numpy()  # (..., 3, H, W) -> (..., H, W, 3)
+
+
+def psnr(drawn: Tensor, real: Tensor) -> Tensor:
+    """Peak signal-to-noise ratio of each frame in dB, 10 log10(1 / mean squared error) for values in [0, 1].
+
+    Both (..., 3, H, W) -> (...); the mean is over colours and pixels. Equal frames have ``EQUAL_DB``.
+    """
+    error = (drawn - real).square().flatten(-3).mean(dim=-1)  # (..., 3, H, W) -> (...)
+    return -10.0 * error.clamp_min(10.0 ** (-EQUAL_DB / 10.0)).log10()

@@ -600,7 +600,7 @@ for name, make in kinds.items():
 # An estimated probability is off by about $1/\sqrt{n}$ after $n$ tries. If the model's error is of that kind, it must run along a line of slope $-\tfrac12$ once every pair has been tried.
 
 # %%
-from course_lib.exam.intervals import bootstrap_interval, ratio_interval
+from course_lib.exam.measures.intervals import bootstrap_interval, ratio_interval
 
 generator, bands = np.random.default_rng(0), {}
 for name, table in errors.items():

@@ -383,7 +383,7 @@ assert loss_shipped < 0.6 * loss_live
 # Pictures before tables. The film of the beginning, and three drawings of it, each from 32 numbers a frame: PCA, the network after its minute, the shipped network. (To look, we decode the mean $\mu$; to measure, further down, we decode a draw of $z$.)
 
 # %% tags=["lecture"]
-from course_lib.exam.reconstruction import pca_coder
+from course_lib.exam.measures.coders import pca_coder
 
 pca = pca_coder(train_films.frames[:, ::4].reshape(-1, 32, 32, 3))
 drawings = {
@@ -543,7 +543,8 @@ plt.show()
 # At the old price both curves take a jolt, because the optimiser begins anew, and return. At the higher prices the loss falls, as a loss should; nobody who watches it alone would stop these runs. The KL says what is going on. The dearer the nats, the less sure the encoder makes itself, and at a thousand times the price it says the same about every frame.
 
 # %% tags=["lecture"]
-from course_lib.exam.reconstruction import kl_by_film, mean_frame_coder, psnr_by_film, vae_coder
+from course_lib.exam.measures.coders import kl_by_film, mean_frame_coder, vae_coder
+from course_lib.exam.measures.frames import psnr_by_film
 
 few = test_films.frames[:30, ::4]
 mean_frame = mean_frame_coder(train_films.frames[:, ::4].reshape(-1, 32, 32, 3))
@@ -579,7 +580,8 @@ assert falls[1000.0][0][-1] < 0.2 * falls[1000.0][0][0], "while the loss has fal
 # The claim to test: with 32 numbers a frame the VAE draws held-out films at least 3 dB better than PCA with 32 components. We ask it on 100 test films. The interval is a bootstrap over films, because frames of one film resemble each other. The network's code is a draw of $z$, with its noise, because that is what M will get.
 
 # %% tags=["lecture"]
-from course_lib.exam.reconstruction import gain_over_pca, interval_row
+from course_lib.exam.measures.coders import gain_over_pca
+from course_lib.exam.measures.intervals import interval_row
 
 fit_on = train_films.frames[:, ::4].reshape(-1, 32, 32, 3)
 simple = gain_over_pca(shipped, fit_on, test_films.frames)

@@ -552,7 +552,7 @@ show.grid(np.concatenate([real_after[pick, -1], *(dream[pick, -1] for dream in a
 # The diagnostic: let the course's *reader*, a small network that finds things in frames, look for the star.
 
 # %% tags=["lecture"]
-from course_lib.exam.rows import mean_and_interval
+from course_lib.exam.measures.intervals import mean_and_interval
 from course_lib.worlds import spec
 
 reader, star, rows = load_checkpoint("reader"), spec.KINDS.index("star"), []
@@ -616,7 +616,7 @@ dreamed |= {"copy-last": np.repeat(past[:, -1:], len(ahead), axis=1), "linear": 
 # Now the reader looks at them all, at twelve distances.
 
 # %% tags=["lecture"]
-from course_lib.exam.prediction import position_errors
+from course_lib.exam.measures.frames import position_errors
 
 errors = {name: position_errors(reader, frames, truth) for name, frames in dreamed.items()}  # (100, 12) each
 at_10 = list(ahead).index(10)
@@ -628,7 +628,7 @@ show.table(rows, columns)
 # The course's bar for M: after ten dreamed steps at most half of copy-last's error, with the whole interval. The interval is a bootstrap over films, both errors of a film drawn together.
 
 # %% tags=["lecture"]
-from course_lib.exam.intervals import paired_ratio_interval
+from course_lib.exam.measures.intervals import paired_ratio_interval
 
 model, copy = errors["M"][:, at_10], errors["copy-last"][:, at_10]
 low, high = paired_ratio_interval(model, copy, generator=np.random.default_rng(0))

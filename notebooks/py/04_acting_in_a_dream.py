@@ -692,7 +692,7 @@ found["dream 1.0, M untrained"] = real_returns(untrained, dreamer, episodes=100,
 # All on the scale from random to oracle. The interval is a bootstrap over episodes: how much would the mean move, had we met another hundred of them?
 
 # %% tags=["lecture"]
-from course_lib.exam.intervals import bootstrap_interval, paired_ratio_interval
+from course_lib.exam.measures.intervals import bootstrap_interval, paired_ratio_interval
 
 normal = {name: np.asarray(normalised_return(values)) for name, values in found.items()}
 rows = []
@@ -845,7 +845,7 @@ show.strips({"the road": seen[:36], "M's dream of it": np.stack(dreamed)}, every
 # The score: 100 races, each on a road of its own, drawn by the environment itself. They take a quarter of an hour, so they were driven before (`python -m tools.measure_carracing`, or `python -m course_lib exam vmc-carracing`) and are read here; the first line makes sure that they belong to this very C.
 
 # %% tags=["lecture"]
-from course_lib.worlds.carracing import carracing_returns
+from course_lib.studies.carracing import carracing_returns
 
 scores = carracing_returns()
 assert scores["checkpoint"] == facts["c"]["sha256"][:12], "returns of another checkpoint"

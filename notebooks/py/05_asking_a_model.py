@@ -40,7 +40,7 @@ import numpy as np
 import torch
 
 from course_lib import show
-from course_lib.exam.room import as_input
+from course_lib.exam.measures.rollout import as_input
 from course_lib.training import load_checkpoint, provenance
 from course_lib.worlds import spec
 from course_lib.worlds.films import load_films
@@ -85,14 +85,14 @@ my_guess_r2_of_the_blank = 0.0
 # By how many decibels is its last frame closer to the truth than the best guess of somebody who knows nothing: that nothing has changed? That guess is called *copy-last*, and it will be the first row of many tables.
 
 # %% tags=["lecture"]
-from course_lib.exam.dream import dream
-from course_lib.exam.prediction import psnr_of
+from course_lib.exam.measures.rollout import dream
 from course_lib.models.extrapolate import Extrapolation
+from course_lib.worlds.frames import psnr
 
 frames, actions = as_input(films)  # (60, 32, 3, 32, 32) floats, (60, 31) keys
 dreamed = dream(agent, frames, actions, seen=4, steps=10)  # (60, 10, 3, 32, 32)
 copied = dream(Extrapolation(), frames, actions, seen=4, steps=10)
-gain = (psnr_of(dreamed, frames[:, 4:14]) - psnr_of(copied, frames[:, 4:14]))[:, -1]  # (60,), dB after ten steps
+gain = (psnr(dreamed, frames[:, 4:14]) - psnr(copied, frames[:, 4:14]))[:, -1].numpy()  # (60,), dB after ten steps
 six = gain[10:16]
 print(np.round(six, 1), " mean:", round(float(six.mean()), 1), "dB")
 
@@ -184,7 +184,7 @@ assert r2(place[:6], line[:6]) > 0.8 > 0.2 > r2(place[6:], line[6:])
 # A **linear probe** reads a variable off a state by a weighted sum. We look at each film after 8, 16 and 24 frames; the probe is fitted on other films than those it is scored on.
 
 # %% tags=["lecture", "nbval-check-output"]
-from course_lib.exam.probing import TIMES, truth
+from course_lib.exam.questions.probing import TIMES, truth
 
 fit_films = load_films("goal", split="validation", count=150)
 
@@ -400,7 +400,7 @@ print("ridge, penalty, R², task and interval agree to 1e-5")
 # %% tags=["optional", "nbval-check-output"]
 from scipy.stats import norm
 
-from course_lib.exam.intervals import bootstrap_interval
+from course_lib.exam.measures.intervals import bootstrap_interval
 
 rng = np.random.default_rng(7)
 means = gain[rng.integers(60, size=(5000, 60))].mean(axis=1)  # (5000,)
@@ -435,7 +435,7 @@ def press_instead(film: int, time: int, key: int) -> np.ndarray:
 # The library's `counterfactuals` does it for all films, several moments and all four keys, and notes which keys draw different frames at all: pressing jump in the air changes nothing, and no model is to be blamed for that. Yours and the library's agree to the last bit.
 
 # %% tags=["lecture", "nbval-check-output"]
-from course_lib.exam.actions import counterfactuals
+from course_lib.exam.measures.counterfactuals import counterfactuals
 
 made = counterfactuals(films)
 print(made.frames.shape, "after frames", made.times)
@@ -451,7 +451,7 @@ for film, k, key in ((0, 0, 1), (3, 2, 2), (7, 3, 3)):
 # To ask whether a model knows that moving things keep moving, show it two films that are the same up to frame $t$. One goes on. In the other the frame before the last comes again.
 
 # %% tags=["lecture"]
-from course_lib.exam.surprise import surprises, turned_back
+from course_lib.exam.questions.surprise import surprises, turned_back
 
 on, back = turned_back(frames, 11)  # frames 0 to 12; the last one differs
 both = [surprises(agent, film, actions[:, :12])[:, -1] for film in (on, back)]  # (60,) nats each
@@ -536,7 +536,7 @@ for name, lesson in lessons.items():
 # One step of learning is a step downhill on M's loss for 32 films. And to watch them, one moment of a film of the first player, from the test films: the agent runs to one side, and both pupils are told once "left" and once "right".
 
 # %% tags=["lecture"]
-from course_lib.exam.actions import next_frames
+from course_lib.exam.measures.counterfactuals import next_frames
 
 watched = replace(tests["rule"], frames=tests["rule"].frames[5:6], actions=tests["rule"].actions[5:6])
 told_frames, told_actions = as_input(watched)
@@ -729,7 +729,7 @@ assert held["over frames"] < 0.5 * 400 < 0.85 * 400 < held["over films"]
 # The number was high, on films never seen, with an honest penalty. Here it is again, with its interval, and below it the same probe on states that cannot have learned it: the memory of the M of the first day, and the bare pixels of the last two frames.
 
 # %% tags=["lecture"]
-from course_lib.exam.probing import pixel_features
+from course_lib.exam.questions.probing import pixel_features
 
 
 def pixels_of(films) -> np.ndarray:
@@ -845,7 +845,7 @@ def follows(model) -> np.ndarray:
 # %% tags=["lecture"]
 import copy
 
-from course_lib.exam.rows import mean_and_interval
+from course_lib.exam.measures.intervals import mean_and_interval
 
 
 def deaf(model):
@@ -943,15 +943,15 @@ assert heard > 0.9 and told_other["pupil of the rule"] < 0.3
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ### The exam
 #
-# All of this, and more, is asked by one function. An *entrant* is a model with what it learned from and its untrained twin.
+# All of this, and more, is asked by one function. An *entrant* is a model, given by its parts, with what it learned from and its untrained twin.
 
 # %% [markdown] tags=["lecture"]
 # Beside our agent sit four whose marks are known beforehand: a *perfect* one, which owns the simulator; a *random* one, which answers with frames of other films; the untrained twin; and copy-last. If the perfect one failed, the exam would be at fault.
 
 # %% tags=["lecture"]
-from course_lib.exam.entrants import Entrant
-from course_lib.exam.room import Room
+from course_lib.exam.entrant import Entrant
 from course_lib.exam.run import examine
+from course_lib.exam.sitting import Sitting
 from course_lib.models.yardsticks import PerfectModel, RandomModel
 
 # %% [markdown] tags=["lecture"]
@@ -960,20 +960,20 @@ from course_lib.models.yardsticks import PerfectModel, RandomModel
 # %% tags=["lecture"]
 seat = {"films": "goal", "probes": "goal"}
 bars = {"dream_position_error_ratio_t10": 0.5}
-vmc = Entrant("vmc", agent, ["goal/train"], untrained=blank, bars=bars, **seat)
+vmc = Entrant("vmc", {"model": agent}, ["goal/train"], untrained={"model": blank}, bars=bars, **seat)
 others = [
-    Entrant("perfect", PerfectModel(sets=("goal",), count=100), [], **seat),
-    Entrant("random", RandomModel("goal"), ["goal/train"], **seat),
-    Entrant("untrained", blank, ["goal/train"], untrained=agent.untrained(seed=2), **seat),
-    Entrant("copy-last", Extrapolation(), [], **seat),
+    Entrant("perfect", {"model": PerfectModel(sets=("goal",), count=100)}, [], **seat),
+    Entrant("random", {"model": RandomModel("goal")}, ["goal/train"], **seat),
+    Entrant("untrained", {"model": blank}, ["goal/train"], untrained={"model": agent.untrained(seed=2)}, **seat),
+    Entrant("copy-last", {"model": Extrapolation()}, [], **seat),
 ]
 
 # %% [markdown] tags=["lecture"]
 # Sixteen films keep it short; `python -m course_lib exam vmc` asks a hundred.
 
 # %% tags=["lecture"]
-room = Room(count=16)
-report = examine([*others, vmc], room, questions=["prediction", "control", "surprise"])
+sitting = Sitting(count=16)
+report = examine([*others, vmc], sitting, questions=["prediction", "control", "surprise"])
 mine = [row for row in report.table() if row["model"] == "vmc"]
 show.table(mine, ["question", "value", "controls", "bar"])
 
@@ -1059,11 +1059,11 @@ class Fading:
 
 
 # %% [markdown] tags=["lecture"]
-# It sits down in the same room:
+# It takes the exam in the same sitting:
 
 # %% tags=["lecture"]
-fading = Entrant("fading", Fading(), Fading.trained_on, **seat)
-answers_of_mine = examine([fading], room, questions=["prediction", "control", "surprise"]).table()
+fading = Entrant("fading", {"model": Fading()}, Fading.trained_on, **seat)
+answers_of_mine = examine([fading], sitting, questions=["prediction", "control", "surprise"]).table()
 show.table(answers_of_mine, ["question", "value", "controls", "note"])
 
 # %% [markdown]
@@ -1075,10 +1075,10 @@ show.table(answers_of_mine, ["question", "value", "controls", "note"])
 # And what the door says to somebody who does not tell what it learned from:
 
 # %% tags=["nbval-check-output"]
-from course_lib.exam.room import ExamError
+from course_lib.lookup import ExamError
 
 try:
-    examine([Entrant("silent", Fading(), None, **seat)], room, questions=["surprise"])
+    examine([Entrant("silent", {"model": Fading()}, None, **seat)], sitting, questions=["surprise"], failures="raise")
 except ExamError as refusal:
     print(refusal)
 

@@ -874,7 +874,7 @@ assert careful["largest look ahead"] == 0 < leaky["largest look ahead"]
 # And one that cheats: a painter who knows the right answers but owns **one brush a frame**, and takes the colour that most of the empty patches want. That is what positions are up against.
 
 # %% tags=["lecture"]
-from course_lib.exam.rows import mean_and_interval
+from course_lib.exam.measures.intervals import mean_and_interval
 
 film_of = np.repeat(np.arange(100), 8)
 torch.manual_seed(5)

@@ -492,7 +492,7 @@ for name, (network, _) in (("with the mask", honest), ("without it", leaky)):
 # Now the clock. One forward pass of one block of width 64 over four films, with 64 tokens a frame, from 4 to 64 frames; beside it a usual block in which all tokens of the film look at each other. If the time is $c\,T^p$, its logarithm is a straight line of slope $p$ over $\log T$.
 
 # %% tags=["lecture"]
-from course_lib.exam.cost import bytes_kept, exponent_row, seconds_by_frames
+from course_lib.exam.measures.timing import bytes_kept, exponent_row, seconds_by_frames
 from course_lib.nets.attention import Block
 
 blocks = {"space-time": library.SpaceTimeBlock(64, 2), "joint": Block(64, 2, qk_norm=True)}
@@ -591,8 +591,7 @@ errors = {name: distance(xy, truth)[:, 3:].unflatten(0, (100, 3)).mean(dim=(1, 2
 # One number a film, from its three windows, the last five frames of each and two bodies.
 
 # %% tags=["lecture"]
-from course_lib.exam.intervals import paired_ratio_interval
-from course_lib.exam.rows import mean_and_interval
+from course_lib.exam.measures.intervals import mean_and_interval, paired_ratio_interval
 
 table = [{"who": name, "pixels": v["value"], "from": v["low"], "to": v["high"]}
          for name, v in ((name, mean_and_interval(e, seed=0)) for name, e in errors.items())]  # fmt: skip
@@ -631,7 +630,7 @@ sizes = {name: sum(p.numel() for p in NextPlace(**kind).parameters()) for name, 
 # Each seed begins both models and draws both their films, so the difference of the two is taken seed by seed.
 
 # %% tags=["lecture"]
-from course_lib.exam.intervals import bootstrap_interval
+from course_lib.exam.measures.intervals import bootstrap_interval
 
 gain = np.array(ends["two"]) - np.array(ends["one"])  # above 0: one layer is better
 low, high = bootstrap_interval(gain, generator=np.random.default_rng(0))

@@ -131,8 +131,8 @@ plt.show()
 # We can have tokens at once, without any training: cut frames into patches and let k-means find the 512 patches that draw them best. Here are the first 48 of that vocabulary, and the film written in it.
 
 # %% tags=["lecture"]
-from course_lib.exam.reconstruction import psnr_by_film
-from course_lib.exam.tokens import patch_codebook, patch_coder
+from course_lib.exam.measures.coders import patch_codebook, patch_coder
+from course_lib.exam.measures.frames import psnr_by_film
 from course_lib.worlds.frames import to_uint8
 
 fit_on = train_films.frames[:, ::8].reshape(-1, 32, 32, 3)  # (1000, 4, ...) -> (4000, 32, 32, 3)
@@ -391,7 +391,7 @@ for hidden in (4.0, 0.5):
 
 # %% tags=["lecture"]
 from course_lib.training import train
-from course_lib.views.tokens import redraw, token_map, tokens_of
+from course_lib.views.tokenizer import redraw, token_map, tokens_of
 
 live_config = load_config("tokenizer", "cpu", {"train.steps": 600, "train.warmup": 50})
 torch.manual_seed(0)
@@ -454,7 +454,7 @@ show.side_by_side({k: drawings[k] for k in ("the film", "its tokens", "shipped")
 # Count how often each of the 512 codes occurs in the test films, and sort. The **perplexity** (困惑度) of these counts says how many codes, used equally often, would be as hard to guess: it is $\exp(-\sum_k p_k \log p_k)$, with $p_k$ the share of code $k$.
 
 # %% tags=["lecture"]
-from course_lib.exam.tokens import tokens_of_films
+from course_lib.exam.measures.coders import tokens_of_films
 from course_lib.nets.quantise import usage
 
 spoken = tokens_of_films(shipped, test_films.frames)  # (100, 32, 64)
@@ -482,8 +482,8 @@ print(f"{stay:.0%} of the tokens are those of the frame before; {still:.0%} thos
 # Put one code into the middle of an empty room and let the decoder draw. Below, the most frequent codes and their drawings; the code owns the square of 4 by 4 in the middle, and 4 pixels around it are shown.
 
 # %% tags=["lecture"]
-from course_lib.exam.tokens import median_frame
-from course_lib.views.tokens import stamps
+from course_lib.exam.measures.frames import median_frame
+from course_lib.views.tokenizer import stamps
 
 room = tokens_of(shipped, median_frame(fit_on)[None])[0]  # (8, 8), an empty room
 frequent = [int(k) for k in np.argsort(-used.counts.numpy())[:48]]
@@ -493,7 +493,7 @@ show.grid(stamps(shipped, frequent, room), columns=16)
 # Hardly anything! A single word in an empty room is not believed: the eight tokens around it say that nothing is there, and the decoder listens to them all. So to your second answer: exchange one token, beside a body, for many others in turn, and average how much each pixel changes.
 
 # %% tags=["lecture"]
-from course_lib.views.tokens import reach
+from course_lib.views.tokenizer import reach
 
 middle = tokens_of(shipped, film[6:7])[0]
 change = reach(shipped, middle, 4, 4, frequent[4:])
@@ -516,7 +516,7 @@ plt.show()
 # Try to erase the agent token by token. Try to paint a body where none is: how many tokens does it take until the decoder "believes" you? Does the same code draw the same thing elsewhere?
 
 # %% tags=["lecture", "nbval-ignore-output"]
-from course_lib.views.tokens import swap
+from course_lib.views.tokenizer import swap
 
 by_use = np.argsort(-used.counts.numpy(), kind="stable")
 
@@ -562,7 +562,7 @@ axes[1].legend(fontsize=8)
 plt.show()
 
 # %% tags=["lecture"]
-from course_lib.exam.tokens import tokenizer_coder
+from course_lib.exam.measures.coders import tokenizer_coder
 
 films30 = test_films.frames[:30]
 few = films30[:, ::4]  # (30, 8, 32, 32, 3)
@@ -615,7 +615,7 @@ print(f"in use with no precautions: {in_use['never revived, spread']} of 512; yo
 # FSQ has no codes that could die. The same network, the same 512 codes, the same steps as our live training:
 
 # %% tags=["lecture"]
-from course_lib.exam.reconstruction import interval_row
+from course_lib.exam.measures.intervals import interval_row
 
 change = {"model.quantiser": "fsq", "model.levels": [8, 8, 8], "model.latent": 3, "train.steps": 600, "train.warmup": 50}
 finite = train("tokenizer", load_config("tokenizer", "cpu", change), progress="none", data=train_films).model
@@ -636,7 +636,8 @@ show.table(rows, columns | {"in use": "in use", "perplexity": "perplexity"})
 # The claims to test: at 64 tokens a frame the shipped tokenizer draws held-out films with at least 30 dB, and at least half of its codes are alive. Every control gets the same 100 test films and as many bits as the tokens, or more: PCA with 72 numbers of 8 bits; the plain patches; a frame shrunk to 8 by 8 colours, 24 bits each.
 
 # %% tags=["lecture"]
-from course_lib.exam.tokens import alive_interval, coders, foreground_psnr_by_film
+from course_lib.exam.measures.coders import alive_interval, coders
+from course_lib.exam.measures.frames import foreground_psnr_by_film
 
 background = median_frame(fit_on)
 scores, front = {}, {}
@@ -667,7 +668,7 @@ assert ours["low"] > best + 1.0, "the network earns its place"
 # And V of notebook 02? It keeps a frame of the same film set in about 131 bits, and its drawings are softer. The two are made for different readers: one for a network that likes numbers, the other for one that likes words.
 
 # %% tags=["lecture"]
-from course_lib.exam.reconstruction import vae_coder
+from course_lib.exam.measures.coders import vae_coder
 
 v = psnr_by_film(vae_coder(load_checkpoint("vae"), torch.Generator().manual_seed(0)), test_films.frames)
 gain = interval_row("gain", scores["tokenizer"] - v, "dB")
@@ -680,7 +681,7 @@ assert gain["low"] > 0
 # The slides call a VQ-VAE one. A denoising autoencoder (去噪自编码器) is *trained* to give back the clean frame when it is shown a spoilt one. Ours was never shown a spoilt frame. Still, choosing from a finite vocabulary could remove noise by itself. Ask it: add noise of three strengths, and compare what comes out with the clean frame.
 
 # %% tags=["lecture"]
-from course_lib.models.vae import psnr
+from course_lib.worlds.frames import psnr
 
 clean = to_model(few).flatten(0, 1)  # (30, 8, 3, 32, 32) -> (240, 3, 32, 32)
 noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))

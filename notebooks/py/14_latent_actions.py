@@ -400,8 +400,8 @@ print(f"shipped: {about['steps']} steps, {about['minutes']:.0f} minutes, {about[
 # One and the same frame, and what the decoder draws next under each of the eight codes. Look at the dark agent only. Below each picture: how often the code occurs in the test films.
 
 # %% tags=["lecture"]
-from course_lib.exam.latent import codes_of_films
-from course_lib.views.latent import after_each_code, hold_code, try_code
+from course_lib.exam.measures.lam import codes_of_films
+from course_lib.views.lam import after_each_code, hold_code, try_code
 
 index = codes_of_films(shipped, test_films.frames)  # (40, 31)
 often = np.bincount(index.ravel(), minlength=8) / index.size
@@ -425,8 +425,8 @@ show.strips({f"code {k}": hold_code(shipped, film, 3, k, steps=6) for k in used}
 # (The simulator can tell: it is stepped again from the same state with the other three keys. A jump that is pressed in the air changes nothing, and nobody who sees the film can know of it.)
 
 # %% tags=["lecture"]
-from course_lib.exam.actions import visible_steps
-from course_lib.exam.latent import count_pairs
+from course_lib.exam.measures.counterfactuals import visible_steps
+from course_lib.exam.measures.information import count_pairs
 
 visible = visible_steps(test_films)  # (40, 31), bool
 counts = count_pairs(index[:, 1:], test_films.actions[:, 1:].astype(int), visible[:, 1:], 8).sum(axis=0)  # (8, 4)
@@ -502,13 +502,13 @@ plt.show()
 # And a second diagnostic, for the case where several codes are in use and the decoder still does not listen: draw with the codes of **another film**. If nothing gets worse, the action is ignored.
 
 # %% tags=["lecture"]
-from course_lib.exam.latent import psnr_by_film
+from course_lib.exam.measures.lam import drawn_psnr_by_film
 
 agent_test = load_films("agent", split="test", count=20)
 rows = []
 for name, model in (("codes left alone", runs["codes left alone"].model), ("live, 500 steps", live.eval())):
     i = codes_of_films(model.eval(), agent_test.frames)
-    own, other = (psnr_by_film(model, agent_test.frames, np.roll(i, k, axis=0), 1) for k in (0, 1))
+    own, other = (drawn_psnr_by_film(model, agent_test.frames, np.roll(i, k, axis=0), 1) for k in (0, 1))
     share = np.bincount(i.ravel(), minlength=8) / i.size
     perplexity = np.exp(-(share[share > 0] * np.log(share[share > 0])).sum())
     rows.append({"model": name, "perplexity": perplexity, "gain in dB": (own - other).mean()})
@@ -530,12 +530,13 @@ assert rows[1]["perplexity"] > 2.0 and rows[1]["gain in dB"] > 0.5
 # Remember the mischief with the six numbers. We do it to the shipped model: where the agent's column of pixels is $c$, code $k$ is called $(k + c) \bmod 8$ instead. A decoder sees the frame, so it can undo that. Two models in one: the same drawings, other names.
 
 # %% tags=["lecture"]
-from course_lib.exam.latent import nmi_given, nmi_of_counts, places
+from course_lib.exam.measures.information import nmi_given, nmi_of_counts
+from course_lib.exam.measures.lam import places
 
 column = places(test_films, 8)  # the agent's column modulo 8, (40, 31)
 scrambled = (index + column) % 8
 own, other, after_undoing = (
-    psnr_by_film(shipped, test_films.frames, i, 1).mean()
+    drawn_psnr_by_film(shipped, test_films.frames, i, 1).mean()
     for i in (index, np.roll(index, 1, axis=0), (scrambled - column) % 8)
 )
 print(f"gain over another film's codes: as they are {own - other:.2f} dB, scrambled {after_undoing - other:.2f} dB")
@@ -570,7 +571,7 @@ assert trap[1]["given the place"] > 0.5 * trap[0]["NMI with the key"], "and ther
 # And one looks at **tokens**: at the code vectors of notebook 13 in the place of pixels. It is the paper's own ablation (section 3.4). All that takes half an hour, so the numbers were kept; `python -m tools.measure_encoders` makes them again.
 
 # %% tags=["lecture"]
-from course_lib.exam.encoders import ask_encoder, measured_encoders, train_kind
+from course_lib.studies.encoders import ask_encoder, measured_encoders, train_kind
 
 kept, bracket = measured_encoders(), "{value:.2f} ({low:.2f} to {high:.2f})".format_map
 print({kind: f"{row['steps']} steps, {row['minutes']} minutes" for kind, row in kept.items()})
@@ -611,14 +612,14 @@ if again:
 # The questions of the exam, on 40 test films with an interval over films. `action_nmi` and `action_accuracy` count visible steps. The accuracy is that of a table that gives each code its most frequent key, fitted on *other* films; its first control always answers with the most frequent key.
 
 # %% tags=["lecture"]
-from course_lib.exam.entrants import get_entrant
-from course_lib.exam.latent import latent_actions
-from course_lib.exam.room import Room
+from course_lib.exam.questions import latent_actions
+from course_lib.exam.registry import get_entrant
 from course_lib.exam.rows import Report
+from course_lib.exam.sitting import Sitting
 
-room = Room(count=40)
-room.kept["visible/simple/test/40"] = visible  # found above; it takes a while
-answers = Report(latent_actions(get_entrant("lam"), room, part=shipped))
+sitting = Sitting(count=40)
+sitting.once(latent_actions.visible_key(test_films), lambda: visible)  # found above; it takes a while
+answers = Report(latent_actions.ask(get_entrant("lam"), sitting))
 columns = {"question": "question", "value": "value (95 % interval)", "controls": "controls", "bar": "bar"}
 show.table(answers.table(), columns)
 

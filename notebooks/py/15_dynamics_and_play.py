@@ -319,7 +319,7 @@ print(f"shipped: {about['steps']} steps, {about['minutes']:.0f} minutes, {about[
 # The agent stands, and is told latent action 5. Six looks; grey is what is not known yet.
 
 # %% tags=["lecture"]
-from course_lib.views.playing import dark_place, each_code_held, making, table_by_eye, try_step, what_codes_do
+from course_lib.views.genie import dark_place, each_code_held, making, table_by_eye, try_step, what_codes_do
 
 pictures = making(genie, film, 6, 5, looks=6, generator=torch.Generator().manual_seed(0))
 show.grid(pictures, columns=6, titles=[f"look {k}" for k in range(1, 7)])
@@ -364,7 +364,7 @@ assert agree >= 3, "looking finds the keys"
 # Nobody has told this world of gravity. Let the agent take off, and then do nothing for fifteen frames, from moments in the test films in which it stands on the ground. How high is it, in pixels?
 
 # %% tags=["lecture"]
-from course_lib.views.playing import follow
+from course_lib.views.genie import follow
 
 height = test_films.of("y")[:, :, 0]
 ground = [(k, t) for k in range(20) for t in range(2, 28) if (height[k, t - 2 : t + 1] < 4.1).all()][::20]
@@ -390,9 +390,8 @@ assert median[5] > 5.0 and median[-1] < 2.0, "what goes up comes down, in the me
 
 # %% tags=["lecture"]
 from course_lib.contract import imagine
-from course_lib.exam.playing import dream_latent, infer_latent
-from course_lib.exam.prediction import psnr_of
-from course_lib.worlds.frames import to_uint8
+from course_lib.exam.questions.playing import dream_latent, infer_latent
+from course_lib.worlds.frames import psnr, to_uint8
 
 frames = to_model(test_films.frames)
 latent = infer_latent(genie, frames)  # (20, 31)
@@ -530,7 +529,7 @@ assert worth["prepended, quiet"] < 0.5 * worth["added"], "and here it is not, or
 # Now your first question. The same dreams under the film's own latent actions, with 1 to 12 looks a frame, the likeliest tokens or drawn ones. Decibels four frames after the last real one; and how many frames a second that is for a single player on this machine.
 
 # %% tags=["lecture"]
-from course_lib.exam.playing import seconds_a_frame, with_looks
+from course_lib.exam.questions.playing import seconds_a_frame, with_looks
 
 quality = []
 for looks, temperature in ((1, None), (6, None), (12, None), (6, 0.5), (6, 1.0), (6, 2.0), (1, 1.0)):
@@ -540,7 +539,7 @@ for looks, temperature in ((1, None), (6, None), (12, None), (6, 0.5), (6, 1.0),
         states = imagine(world, world.encode(frames[:, :4], latent[:, :3]), latent[:, 3:7], generator=dice)
         drawn = world.decode(states[-1])[:, None]  # (20, 1, 3, H, W)
     quality.append({"looks": looks, "tokens": "likeliest" if dice is None else f"drawn at {temperature}",
-                    "dB": psnr_of(drawn, frames[:, 7:8]).mean(),
+                    "dB": float(psnr(drawn, frames[:, 7:8]).mean()),
                     "frames a second": 1 / seconds_a_frame(world, film, steps=15, repeats=1).mean()})  # fmt: skip
 show.table(quality)
 
@@ -562,14 +561,13 @@ assert quality[0]["frames a second"] > quality[2]["frames a second"], "and looks
 # The questions of the exam on test films. `action_choice_accuracy`: the model is asked to press each of two keys that lead to different frames; is its picture for a key nearer to that key's frame? A model that ignores the key has 0.5. `delta4_psnr_db`: Genie's measure, with the four keys through the counted table. `latent_delta4_psnr_db`: the same with the latent actions found in the film, nearly as in the paper, whose wrong actions are random and not another film's. `latent_psnr_db_t4` is the PSNR itself, beside a copy of the last real frame; `play_fps` is frames a second, beside one look a frame.
 
 # %% tags=["lecture"]
-from course_lib.exam.actions import control
-from course_lib.exam.entrants import get_entrant
-from course_lib.exam.playing import playing
-from course_lib.exam.room import Room
+from course_lib.exam.questions import control, playing
+from course_lib.exam.registry import get_entrant
 from course_lib.exam.rows import Report
+from course_lib.exam.sitting import Sitting
 
-entrant, room = get_entrant("genie"), Room(count=16)
-answers = Report([*control(entrant, room), *playing(entrant, room)])
+entrant, sitting = get_entrant("genie"), Sitting(count=16)
+answers = Report([*control.ask(entrant, sitting), *playing.ask(entrant, sitting)])
 columns = {"question": "question", "value": "value (95 % interval)", "controls": "controls", "bar": "bar"}
 show.table(answers.table(), columns)
 

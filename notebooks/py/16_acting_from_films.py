@@ -53,7 +53,7 @@ lam = load_checkpoint("lam")
 # The task is that of notebook 04: run and jump to the star; each star that is touched is a point, and a new one appears. The expert is a script that knows the simulator. We film it for 80 episodes in which no other film of the course was made.
 
 # %% tags=["lecture"]
-from course_lib.models.cloning import film_expert
+from course_lib.worlds.expert import film_expert
 
 films, keys = film_expert(80).films(spec.EPISODE_STEPS + 1)  # uint8 (80, 129, H, W, 3), int (80, 128)
 show.strip(films[0, :48], every=4, title="the expert, every fourth frame")
@@ -371,9 +371,8 @@ assert score["words, 200 labels"] > score["names of other films"] + 0.3, "and th
 # The live clones were short. The exam films 300 episodes and trains for 4,000 steps; every player then plays the same 100 held-out episodes. For words and codes, other steps are labelled in each of them; "labels alone" is one network, trained on one draw for 250 steps. The luck of a training is in no interval. All that takes two and a half minutes, so the scores were kept (`python -m tools.measure_cloning` makes them again, `python -m course_lib exam genie` asks anew).
 
 # %% tags=["lecture"]
-from course_lib.exam.cloning import LABELS, measured_returns
-from course_lib.exam.intervals import paired_ratio_interval
-from course_lib.exam.rows import mean_and_interval
+from course_lib.exam.measures.intervals import mean_and_interval, paired_ratio_interval
+from course_lib.studies.cloning import LABELS, measured_returns
 
 found, checkpoint = measured_returns()
 assert checkpoint == provenance("lam")["sha256"][:12], "measured with the latent action model that is shipped"
@@ -416,7 +415,7 @@ assert mean_and_interval(alone_200, seed=0)["high"] < 0.2, "labels alone do not"
 # The paper studies its latent actions in CoinRun, a platform game whose picture scrolls with the player. The course ships films of 500 levels and, apart from them, of 80 more; a player without a plan holds a direction for some steps. We halve the pictures and train the latent action model of notebook 14 on them, here and now.
 
 # %% tags=["lecture"]
-from course_lib.exam.coinrun import action_gap, pieces
+from course_lib.studies.coinrun import action_gap, pieces
 from course_lib.worlds.coinrun import load_coinrun
 
 learned_from, held_out = (pieces(load_coinrun(split), 8) for split in ("train", "test"))
@@ -448,7 +447,7 @@ show.table([{"question": row["question"], "value": bracket(row)} | row["controls
 # The same by eye: a film of a held-out level, every next frame drawn with its own code, and with other ones. Look at the edge of the ground, which sinks and rises as the figure jumps.
 
 # %% tags=["lecture"]
-from course_lib.views.latent import redraw
+from course_lib.views.lam import redraw
 
 with torch.no_grad():
     own = coin.infer(to_model(held_out.frames[5:6]))[0].numpy()
@@ -473,7 +472,7 @@ if game:
 # The paper gives a tokenizer of 200 million parameters, a latent action model of 300 million and a dynamics model of 10.1 billion, and tables of layers, widths and heads. The tables leave out how wide the feed-forward layer is, and how large a key of attention is in two of the parts; and one may ask whether the two attentions of a block have weights of their own. Sixteen readings. Each can be counted, on a device that knows shapes and holds no numbers.
 
 # %% tags=["lecture", "nbval-check-output"]
-from course_lib.training.sizes import PUBLISHED, paper_parts, readings_table
+from course_lib.studies.genie_sizes import PUBLISHED, paper_parts, readings_table
 
 parts = paper_parts()
 rows = [{"feed-forward": f"{row['reading'].hidden:g} d", "keys": "as given" if row["reading"].given else "d / heads",
@@ -489,7 +488,7 @@ show.table(rows)
 # With two attentions, as the paper draws its block, half a width of feed-forward comes nearest; then tokenizer and dynamics fit within a tenth, and the latent action model is a quarter too large. The course's own `paper` sizes are that reading; the gaps stand as they are. The other way round, how much *may* a block weigh?
 
 # %% tags=["lecture", "nbval-check-output"]
-from course_lib.training.sizes import weights_per_block
+from course_lib.studies.genie_sizes import weights_per_block
 
 for name, times in weights_per_block(parts).items():
     print(f"{name}: a block may weigh {times:.1f} d^2 to come to the published count")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from course_lib.models.latent_action import LatentActionConfig, LatentActionModel
+from course_lib.models.lam import LatentActionConfig, LatentActionModel
 from course_lib.training.config import TrainConfig
 from course_lib.training.recipes.tokenizer import PiecesData, batches, load
 from course_lib.training.registry import Recipe

@@ -1,0 +1,46 @@
+"""The agent that dreams: V, M and C of Ha & Schmidhuber 2018, in the Playground and in CarRacing-v3."""
+
+from __future__ import annotations
+
+from course_lib.exam.entrant import Entrant, learned
+
+FRESH = "M with fresh weights; V is kept"
+
+
+def _vmc() -> Entrant:
+    from course_lib.models.dream_env import ControllerPolicy
+    from course_lib.training.checkpoints import load_checkpoint, provenance
+
+    m, c = (provenance("vmc", part=part) for part in ("m", "c"))
+    model, known = load_checkpoint("vmc"), learned(m)
+    return Entrant(
+        name="vmc",
+        parts={"model": model, "policy": lambda: ControllerPolicy(model, "dream 1.0"), "controllers": model.c,
+               "vae": model.v},
+        untrained={"model": model.untrained()},
+        fresh=FRESH,
+        questions=["prediction", "control", "probing", "surprise", "returns", "acting"],
+        bars={"dream_position_error_ratio_t10": 0.5, "dream_return": 0.8, "sweep_inner_maximum": 1.0},
+        films=m["configuration"]["data"]["films"],
+        probes=m["configuration"]["data"]["films"],
+        **known | {"minutes": m["minutes"] + sum(one["minutes"] for one in c["controllers"].values())},
+    )  # fmt: skip
+
+
+def _vmc_carracing() -> Entrant:
+    from course_lib.training.checkpoints import load_checkpoint, provenance
+
+    facts = provenance("vmc", size="cpu-carracing", part="c")
+    model = load_checkpoint("vmc", size="cpu-carracing")
+    return Entrant(
+        name="vmc-carracing",
+        parts={"model": model, "driver": model.c.of("real")},
+        untrained={"model": model.untrained()},
+        fresh=FRESH,
+        questions=["racing"],
+        bars={"carracing_return": 900.0},
+        **learned(facts) | {"minutes": facts["minutes"] + facts["controllers"]["real"]["minutes"]},
+    )
+
+
+ENTRANTS = {"vmc": _vmc, "vmc-carracing": _vmc_carracing}

@@ -1,0 +1,117 @@
+"""Can it be played? Questions to a world that was learned with latent actions.
+
+Genie's measure of control (Bruce et al. 2024, arXiv 2402.15391, section 3) is how much better a frame is drawn, t steps
+after the last one that was seen, under the actions that the latent action model finds in the film than under others:
+
+    Delta_t PSNR = PSNR(x_t, drawn with inferred actions) - PSNR(x_t, drawn with random actions)
+
+Here "random" are the actions found in another film, so that the codes are as frequent as in play. The group "control"
+asks the same with the four keys, through the table from keys to codes; what is lost between the two is the table's, and
+that of codes which say what happened and not what was pressed.
+
+How fast a frame is made is a clock's answer: it changes with the machine and with what else runs on it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from course_lib.contract import imagine
+from course_lib.exam.entrant import Entrant
+from course_lib.exam.measures.intervals import mean_and_interval
+from course_lib.exam.measures.rollout import CHUNK, SEEN, as_input, draw
+from course_lib.exam.rows import Row
+from course_lib.exam.sitting import Sitting
+from course_lib.models.genie import Genie
+from course_lib.models.play import DreamPlayer
+from course_lib.worlds.frames import psnr
+
+AHEAD = 4  # the paper's t
+
+
+@torch.no_grad()
+def dream_latent(
+    model: Genie, frames: Tensor, latent: Tensor, *, seen: int = SEEN, steps: int = AHEAD
+) -> Tensor:
+    """See ``seen`` frames, then dream on under latent actions; no key and no table.
+
+    frames: (N, T, 3, H, W), latent: int64 (N, T - 1) -> (N, steps, 3, H, W).
+    """
+    drawn = []
+    for start in range(0, len(frames), CHUNK):
+        rows = slice(start, start + CHUNK)
+        state = model.encode(frames[rows, :seen], latent[rows, : seen - 1])
+        states = imagine(model, state, latent[rows, seen - 1 : seen - 1 + steps])[1:]
+        drawn.append(torch.stack([draw(model, s, count=len(state), size=frames.shape[-1]) for s in states], dim=1))
+    return torch.cat(drawn)
+
+
+@torch.no_grad()
+def infer_latent(model: Genie, frames: Tensor) -> Tensor:
+    """What the latent action model finds in films. (N, T, 3, H, W) -> int64 (N, T - 1)."""
+    return torch.cat([model.lam.infer(part) for part in frames.split(CHUNK)])
+
+
+def with_looks(model: Genie, looks: int, temperature: float = 1.0) -> Genie:
+    """The same weights, with another number of looks at each frame and another temperature."""
+    other = Genie(model.config.model_copy(update={"steps": looks, "temperature": temperature}))
+    other.load_state_dict(model.state_dict())
+    return other.eval()
+
+
+def seconds_a_frame(model: Genie, film: np.ndarray, *, steps: int = 40, repeats: int = 8) -> np.ndarray:
+    """Mean seconds of a step of play, drawing and all, in each of some stretches, (repeats,). film: uint8 (T, H, W, 3).
+
+    The same player that the canvas has; keys change, and a first stretch goes before that is not timed.
+    """
+    player = DreamPlayer(model, film[:1], generator=torch.Generator().manual_seed(0))
+    taken = np.empty(repeats + 1)
+    for row in range(repeats + 1):
+        begin = time.perf_counter()
+        for step in range(steps):
+            player.step((step // 5) % 4)
+        taken[row] = (time.perf_counter() - begin) / steps
+    return taken[1:]
+
+
+def ask(entrant: Entrant, sitting: Sitting) -> Iterator[Row]:
+    """Rows latent_delta4_psnr_db, latent_psnr_db_t4 and play_fps."""
+    model, _ = entrant.part("model"), entrant.part("lam")
+    films = sitting.films_for(entrant)
+    frames, _ = as_input(films)
+    real = frames[:, SEEN + AHEAD - 1]
+
+    def drawn(asked: Genie, latent: Tensor) -> np.ndarray:
+        return psnr(dream_latent(asked, frames, latent)[:, -1], real).numpy()
+
+    def of_another_film(latent: Tensor, films_on: int) -> Tensor:
+        return torch.cat([latent[:, : SEEN - 1], latent.roll(films_on, dims=0)[:, SEEN - 1 :]], dim=1)
+
+    latent = infer_latent(model, frames)
+    own, other, again = (drawn(model, x) for x in (latent, *(of_another_film(latent, k) for k in (1, 2))))
+    bare = [drawn(entrant.untrained["model"], x) for x in (latent, of_another_film(latent, 1))]
+    yield entrant.row(
+        sitting, films, f"latent_delta{AHEAD}_psnr_db", unit="dB", **mean_and_interval(own - other, seed=sitting.seed),
+        controls={"another_films_codes": float((again - other).mean()), "untrained": float((bare[0] - bare[1]).mean())},
+        note="inferred latent actions against those of another film; the paper's are random ones",
+    )  # fmt: skip
+    still = psnr(frames[:, SEEN - 1], real).numpy()
+    yield entrant.row(
+        sitting, films, f"latent_psnr_db_t{AHEAD}", unit="dB", **mean_and_interval(own, seed=sitting.seed),
+        controls={"copy_last": float(still.mean()), "another_films_codes": float(other.mean()),
+                  "untrained": float(bare[0].mean())},
+        note=f"better than the last frame seen by {float((own - still).mean()):.1f} dB in the mean of films",
+    )  # fmt: skip
+
+    taken = seconds_a_frame(model, films.frames[0])
+    with_one_look = seconds_a_frame(with_looks(model, 1), films.frames[0], repeats=5)
+    yield entrant.row(
+        sitting, films, "play_fps", unit="1/s", **mean_and_interval(1.0 / taken, seed=sitting.seed),
+        controls={"one_look_a_frame": float((1.0 / with_one_look).mean())},
+        note=f"{model.config.steps} looks a frame, {torch.get_num_threads()} threads; n counts stretches of 40 frames",
+    )  # fmt: skip
