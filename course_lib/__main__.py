@@ -16,6 +16,8 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from course_lib.lookup import CourseError
+
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
@@ -45,26 +47,12 @@ def _stop(message: str, code: int = 2) -> NoReturn:
 @contextmanager
 def _explained() -> Iterator[None]:
     """Errors that explain themselves are shown without the traceback."""
-    from course_lib.training.registry import UnknownModel
-
     try:
         yield
-    except UnknownModel as error:
+    except CourseError as error:
         _stop(str(error))
     except KeyboardInterrupt:
         _stop("stopped; nothing was saved", code=130)
-    except Exception as error:
-        from course_lib.lookup import CourseError
-        from course_lib.training import CheckpointError, ConfigError, Diverged, ResumeError
-
-        if isinstance(error, CourseError | CheckpointError | ConfigError | Diverged | ResumeError) or _is_the_exams(error):
-            _stop(str(error))
-        raise
-
-
-def _is_the_exams(error: Exception) -> bool:
-    """Whether an error comes from the exam or the bench and explains itself; neither is loaded for the question."""
-    return type(error).__module__.startswith("course_lib.exam") or type(error).__name__ == "UnknownBlock"
 
 
 @app.command()

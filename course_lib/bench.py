@@ -25,10 +25,11 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from course_lib.lookup import CourseError
 from course_lib.machine import measure_gflops
 
 
-class UnknownBlock(ValueError):
+class UnknownBlock(CourseError, ValueError):
     """No building block of this name is measured; the message lists those that are."""
 
 
@@ -83,7 +84,7 @@ def _training_step(name: str, batch_of: Callable[..., dict[str, Tensor]]) -> Cal
 
     def make(generator: torch.Generator) -> Step:
         from course_lib.training import get_recipe, load_config
-        from course_lib.training.checkpoints import build
+        from course_lib.training.recipe import build
 
         config = load_config(name, "cpu")
         model = build(get_recipe(name), config.model)

@@ -44,7 +44,7 @@ def main(folder: Path) -> None:
     def look(step: int, parts: dict[str, float]) -> None:
         seen.append(all(isinstance(parameter, DTensor) for parameter in model.parameters()))
 
-    from course_lib.training.checkpoints import build
+    from course_lib.training.recipe import build
     from course_lib.training.registry import get_recipe
 
     model = build(get_recipe("vae"), config.model, seed=7)

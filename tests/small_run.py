@@ -21,8 +21,7 @@ from course_lib.nets.chance import normal
 from course_lib.nets.gather import gather_batch
 from course_lib.nets.shard import shard
 from course_lib.training import History, RunConfig, train
-from course_lib.training.config import TrainConfig
-from course_lib.training.registry import Data, Phase, Recipe
+from course_lib.training.recipe import Data, Phase, Recipe, TrainConfig
 
 
 class SmallConfig(ModelConfig):

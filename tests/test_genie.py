@@ -8,7 +8,7 @@ import torch
 
 from course_lib.models.genie import Genie
 from course_lib.training import load_config, train
-from course_lib.training.checkpoints import build
+from course_lib.training.recipe import build
 from course_lib.training.recipes.genie import read_table, recipe, seen_as_tokens
 from course_lib.worlds.films import load_films
 from course_lib.worlds.frames import to_model

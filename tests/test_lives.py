@@ -18,7 +18,7 @@ from course_lib.planning.controller import (
 )
 from course_lib.planning.lives import DreamWorld, RealWorld, beginnings, live, returns_of
 from course_lib.training import get_recipe, load_config
-from course_lib.training.checkpoints import build
+from course_lib.training.recipe import build
 from course_lib.worlds.films import load_films
 from course_lib.worlds.frames import to_model
 from course_lib.worlds.oracle import play

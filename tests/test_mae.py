@@ -15,7 +15,7 @@ from course_lib.nets.patches import patchify, unpatchify
 from course_lib.nets.shard import sharded
 from course_lib.nets.vit import ViT
 from course_lib.training import get_recipe, load_config, train
-from course_lib.training.checkpoints import build
+from course_lib.training.recipe import build
 from course_lib.views.mae import HIDDEN, mask_and_draw
 from course_lib.worlds.films import load_films
 from course_lib.worlds.frames import to_model

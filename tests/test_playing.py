@@ -17,7 +17,7 @@ from course_lib.exam.sitting import Sitting
 from course_lib.models.genie import Genie
 from course_lib.nets.space_time import SpaceTimeBlock
 from course_lib.training import get_recipe, load_config
-from course_lib.training.checkpoints import build
+from course_lib.training.recipe import build
 from course_lib.worlds.films import load_films
 from course_lib.worlds.frames import to_model
 

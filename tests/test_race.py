@@ -16,7 +16,7 @@ from course_lib.planning.racing import FIRST_TRACK, RaceWorld, race_returns
 from course_lib.studies import carracing
 from course_lib.studies.carracing import carracing_returns, random_driver
 from course_lib.training import get_recipe, load_checkpoint, load_config, provenance
-from course_lib.training.checkpoints import build
+from course_lib.training.recipe import build
 from course_lib.views.acting import race_film
 from course_lib.worlds.race import HELD, STEPS, Race
 from course_lib.worlds.race_films import FILM, FIRST_SEED, MOST, drive, make_races

@@ -12,10 +12,10 @@ from tests.imports import ROOT, imported_modules, python_files
 GROUND = {"worlds", "nets", "files", "lookup"}
 LATER = {"training", "planning", "measures", "studies", "exam"}
 MAY_IMPORT: dict[str, set[str]] = {
-    "files": set(),
     "lookup": set(),
+    "files": set(),
     "contract": set(),
-    "worlds": {"files"},
+    "worlds": {"files", "lookup"},
     "nets": set(),
     "show": set(),
     "models": {"contract", *GROUND},

@@ -20,7 +20,7 @@ from course_lib.nets import chance
 from course_lib.nets.gather import gather_batch
 from course_lib.nets.shard import Shard, shard, sharded
 from course_lib.training import get_recipe, load_config, train
-from course_lib.training.checkpoints import build
+from course_lib.training.recipe import build
 from tests.imports import ROOT
 from tests.small_run import run
 

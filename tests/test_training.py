@@ -29,9 +29,10 @@ from course_lib.training import (
     save_checkpoint,
     train,
 )
-from course_lib.training.config import TrainConfig, sizes
+from course_lib.training.config import sizes
 from course_lib.training.progress import Progress
-from course_lib.training.registry import Data, Phase, Recipe, UnknownModel
+from course_lib.training.recipe import Data, Phase, Recipe, TrainConfig
+from course_lib.training.registry import UnknownModel
 from course_lib.training.schedule import learning_rate
 from course_lib.worlds.films import load_films
 from course_lib.worlds.frames import to_model

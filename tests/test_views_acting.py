@@ -11,7 +11,7 @@ from course_lib.models.vmc import VMC
 from course_lib.planning.controller import real_returns
 from course_lib.show import canvas, probe
 from course_lib.training import get_recipe, load_config
-from course_lib.training.checkpoints import build
+from course_lib.training.recipe import build
 from course_lib.views.acting import ControllerPlayer, both_lives, dream_life, first_frame, real_life
 from course_lib.views.vae import reconstruct
 from course_lib.worlds.env import PlaygroundEnv

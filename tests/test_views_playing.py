@@ -9,7 +9,7 @@ from course_lib.exam.questions.playing import with_looks
 from course_lib.models.genie import Genie
 from course_lib.show import probe
 from course_lib.training import get_recipe, load_config
-from course_lib.training.checkpoints import build
+from course_lib.training.recipe import build
 from course_lib.views.genie import (
     DARK,
     GAP,

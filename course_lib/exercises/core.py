@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from course_lib.lookup import CourseError
+
 Check = Callable[[Callable[..., Any]], None]
 
 
@@ -21,7 +23,7 @@ class Wrong(Exception):
     """Raised by a checker. Its message completes the sentence "your function ..." or states what is off, calmly."""
 
 
-class UnknownExercise(LookupError):
+class UnknownExercise(CourseError, LookupError):
     """No exercise has this id; the message offers the nearest ones."""
 
 

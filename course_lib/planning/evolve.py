@@ -20,12 +20,13 @@ import cma
 import numpy as np
 
 from course_lib.files import atomic_file
+from course_lib.lookup import CourseError
 
 Evaluate = Callable[[np.ndarray, int], np.ndarray]  # candidates (P, D), generation -> returns (P,), more is better
 FORMAT = 1
 
 
-class EvolutionError(ValueError):
+class EvolutionError(CourseError, ValueError):
     """A stopped evolution cannot go on; the message names the file, what is wrong with it and the way out."""
 
 

@@ -14,20 +14,24 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from course_lib.training.checkpoints import CheckpointError, load_checkpoint, provenance, save_checkpoint
-    from course_lib.training.config import ConfigError, RunConfig, load_config
+    from course_lib.training.config import ConfigError, load_config
+    from course_lib.training.history import History
     from course_lib.training.interrupts import Interrupted
     from course_lib.training.keeper import discard
-    from course_lib.training.loop import Diverged, History, train
-    from course_lib.training.registry import Recipe, get_recipe, recipe_names
+    from course_lib.training.loop import Diverged, train
+    from course_lib.training.recipe import Recipe, RunConfig, build
+    from course_lib.training.registry import get_recipe, recipe_names
     from course_lib.training.resume import ResumeError
 
 _HOME = {
     "checkpoints": ("CheckpointError", "load_checkpoint", "provenance", "save_checkpoint"),
-    "config": ("ConfigError", "RunConfig", "load_config"),
+    "config": ("ConfigError", "load_config"),
+    "history": ("History",),
     "interrupts": ("Interrupted",),
     "keeper": ("discard",),
-    "loop": ("Diverged", "History", "train"),
-    "registry": ("Recipe", "get_recipe", "recipe_names"),
+    "loop": ("Diverged", "train"),
+    "recipe": ("Recipe", "RunConfig", "build"),
+    "registry": ("get_recipe", "recipe_names"),
     "resume": ("ResumeError",),
 }
 
@@ -40,6 +44,7 @@ __all__ = [
     "Recipe",
     "ResumeError",
     "RunConfig",
+    "build",
     "discard",
     "get_recipe",
     "load_checkpoint",

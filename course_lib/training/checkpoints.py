@@ -24,15 +24,16 @@ from safetensors.torch import save as pack
 from torch import Tensor, nn
 
 from course_lib.files import atomic_file
-from course_lib.models.base import fresh
-from course_lib.training.registry import Recipe, get_recipe
+from course_lib.lookup import CourseError
+from course_lib.training.recipe import Recipe, build
+from course_lib.training.registry import get_recipe
 
 ROOT = Path(__file__).resolve().parents[2]
 CHECKPOINTS = ROOT / "data" / "checkpoints"
 LARGEST = 8 * 1024 * 1024  # bytes of a file that comes with the course
 
 
-class CheckpointError(RuntimeError):
+class CheckpointError(CourseError, RuntimeError):
     """A checkpoint cannot be used; the message names the file, what is wrong with it and the way out."""
 
 
@@ -181,11 +182,6 @@ def _listed(facts: dict[str, Any], record: Path, way_out: str) -> list[dict[str,
         if Path(piece["file"]).name != piece["file"]:
             raise CheckpointError(f"{record} lists a further file outside its folder: {piece['file']!r}. {way_out}")
     return pieces
-
-
-def build(recipe: Recipe, config: Any, seed: int = 0) -> nn.Module:
-    """A fresh model whose first weights are drawn from the seed; the global random state stays as it was."""
-    return fresh(recipe.build, config, seed)
 
 
 def _read(path: Path, facts: dict[str, Any], way_out: str) -> dict[str, Tensor]:

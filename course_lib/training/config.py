@@ -12,54 +12,22 @@ from collections.abc import Hashable, Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, Generic, Literal, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from course_lib.models.base import ModelConfig, Strict
-from course_lib.training.registry import Recipe, get_recipe
+from course_lib.lookup import CourseError
+from course_lib.training.recipe import Recipe, RunConfig
+from course_lib.training.registry import get_recipe
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 GROUPS = ("model", "data", "train")
 
 
-class ConfigError(ValueError):
+class ConfigError(CourseError, ValueError):
     """A configuration cannot be used; the message has one line for each thing that is wrong with it."""
-
-
-class TrainConfig(Strict):
-    """How a model is trained: the same few numbers for every model."""
-
-    steps: Annotated[int, Field(ge=1, description="updates of the weights")]
-    learning_rate: Annotated[float, Field(gt=0.0, le=1.0, description="at its peak")]
-    warmup: Annotated[int, Field(ge=0, description="steps until the peak")] = 0
-    final: Annotated[float, Field(ge=0.0, le=1.0, description="the last learning rate, as a share of the peak")] = 0.0
-    weight_decay: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
-    clip: Annotated[float, Field(gt=0.0, description="longest gradient that is used in full")] = 1.0
-    seed: Annotated[int, Field(ge=0)] = 0
-    precision: Annotated[Literal["no", "bf16"], Field(description="mixed precision")] = "no"
-    log_every: Annotated[int, Field(ge=1, description="steps between two rows of the CSV log")] = 10
-    # What follows decides how a run is kept and where it may run, not what it makes. exclude: so it is no part of the
-    # provenance, and a run goes on after a change of it.
-    save_every: Annotated[int, Field(ge=1, exclude=True, description="steps between two saves of the state")] = 500
-    memory_gib: Annotated[float, Field(ge=0.0, exclude=True, description="memory of a GPU; 0 for no statement")] = 0.0
-
-
-M = TypeVar("M", bound=ModelConfig)
-D = TypeVar("D", bound=Strict)
-T = TypeVar("T", bound=TrainConfig)
-
-
-class RunConfig(Strict, Generic[M, D, T]):
-    """One run: which network, which data, which training. name and size say where it came from."""
-
-    model: M
-    data: D
-    train: T
-    name: str = ""
-    size: str = ""
 
 
 def sizes(name: str) -> list[str]:

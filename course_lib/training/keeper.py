@@ -6,14 +6,15 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from accelerate import Accelerator
 from accelerate.utils import DistributedType
 
 from course_lib.files import remove_parts
-from course_lib.training.registry import Phase
+from course_lib.training.history import History
+from course_lib.training.recipe import Phase
 from course_lib.training.resume import (
     ANEW,
     FILE,
@@ -27,9 +28,6 @@ from course_lib.training.resume import (
     unpack_rows,
     write_state,
 )
-
-if TYPE_CHECKING:
-    from course_lib.training.loop import History
 
 
 def discard(folder: Path) -> None:

@@ -18,7 +18,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,64 +28,25 @@ from accelerate import Accelerator
 from accelerate.utils import DistributedType
 from torch import Tensor, nn
 
+from course_lib.lookup import CourseError
 from course_lib.nets.shard import sharded
-from course_lib.training.checkpoints import build
-from course_lib.training.config import ConfigError, RunConfig, load_config
+from course_lib.training.config import ConfigError, load_config
 from course_lib.training.devices import make_accelerator, mean_over_processes, own_rows
+from course_lib.training.history import History
 from course_lib.training.interrupts import Interrupted, Interrupts
 from course_lib.training.keeper import Keeper
 from course_lib.training.log import Log
 from course_lib.training.memory import check_memory
 from course_lib.training.progress import Kind, Progress
-from course_lib.training.registry import Data, Phase, Recipe, get_recipe
+from course_lib.training.recipe import Data, Phase, Recipe, RunConfig, build
+from course_lib.training.registry import get_recipe
 from course_lib.training.schedule import learning_rate
 
 OnStep = Callable[[int, dict[str, float]], Any]
 
 
-class Diverged(RuntimeError):
+class Diverged(CourseError, RuntimeError):
     """The loss or its gradient is no longer a finite number; the message says at which step, and what is saved."""
-
-
-@dataclass
-class History:
-    """A finished run: the trained model, and every step's numbers.
-
-    rows: one dict a step with step, phase, learning_rate, gradient_norm and the model's named losses.
-    """
-
-    model: nn.Module
-    config: RunConfig
-    data: Data
-    device: str
-    minutes: float = 0.0
-    rows: list[dict[str, Any]] = field(default_factory=list)
-
-    def column(self, name: str) -> list[float]:
-        """One number over the steps that have it. Raises KeyError that lists the names."""
-        values = [row[name] for row in self.rows if name in row]
-        if not values:
-            known = sorted({key for row in self.rows for key in row})
-            raise KeyError(f"no step has {name!r}; the names are: {', '.join(known)}")
-        return values
-
-    def last(self, name: str = "loss", steps: int = 100) -> float:
-        """The mean of one number over the last steps: steadier than the very last one."""
-        return float(np.mean(self.column(name)[-steps:]))
-
-    def about(self) -> dict[str, Any]:
-        """What made this model, for :func:`course_lib.training.checkpoints.save_checkpoint`."""
-        ending = self.rows[-1]
-        numbers = [name for name, value in ending.items() if isinstance(value, float) and name != "learning_rate"]
-        return {
-            "configuration": self.config.model_dump(mode="json", include={"model", "data", "train"}),
-            "data": {"what": self.data.description, "sha256": self.data.sha256},
-            "seed": self.config.train.seed,
-            "steps": ending["step"],
-            "minutes": round(self.minutes, 2),
-            "device": self.device,
-            "last_100_steps": {name: float(f"{self.last(name):.6g}") for name in numbers},
-        }
 
 
 class _Loss(nn.Module):

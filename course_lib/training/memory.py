@@ -15,9 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from course_lib.training.checkpoints import build
-from course_lib.training.config import ConfigError, RunConfig
-from course_lib.training.registry import Recipe
+from course_lib.training.config import ConfigError
+from course_lib.training.recipe import Recipe, RunConfig, build
 
 GIB = 2**30
 SMALL = (1, 2)  # batches that even a laptop can measure
@@ -54,18 +53,17 @@ def estimate(recipe: Recipe, config: RunConfig, given: Any) -> Estimate:
     buffers = sum(b.numel() * b.element_size() for b in model.buffers())
     most = 0
     for phase in recipe.phases(model, config):
-        # a phase that draws its own batches counts them in data.film_batch or train.film_batch where there is one
-        group = next((g for g in (config.train, config.data) if hasattr(g, "film_batch") and phase.batches), None)
-        full = config.data.batch if group is None else group.film_batch
-        saved = []
+        full, saved = config.value(phase.batch), []
+        if full is None:
+            raise ValueError(f"phase {phase.name!r} draws {phase.batch} examples, and there is no such key")
         for batch in SMALL:
-            small = config.model_copy(update={
-                name: part.model_copy(update={key: batch for key in ("batch", "film_batch") if hasattr(part, key)})
-                for name, part in (("data", config.data), ("train", config.train))
-            })  # fmt: skip
+            small = config.with_value(phase.batch, batch)
             draws = torch.Generator().manual_seed(0)
             own = phase.batches
             example = next(recipe.batches(data, small, draws) if own is None else own(model, data, small, draws))
+            drawn = {name: len(tensor) for name, tensor in example.items()}
+            if set(drawn.values()) != {batch}:
+                raise ValueError(f"phase {phase.name!r} draws {drawn} examples where {phase.batch} is {batch}")
             saved.append(_saved(model, phase.loss, example, config.train.precision))
         each = (saved[1] - saved[0]) / (SMALL[1] - SMALL[0])
         most = max(most, round(saved[0] + each * (full - SMALL[0])))

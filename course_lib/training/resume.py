@@ -26,13 +26,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from course_lib.files import atomic_file
+from course_lib.lookup import CourseError
 
 FORMAT = 1  # raised when the layout of the file changes; older files are refused with a message
 FILE = "resume.safetensors"
 ANEW = "begin anew, without --resume (in Python: resume=False)"
 
 
-class ResumeError(RuntimeError):
+class ResumeError(CourseError, RuntimeError):
     """A run cannot go on from its file; the message names the file, what is wrong with it and the way out."""
 
 

@@ -14,10 +14,11 @@ from importlib import import_module
 import gymnasium
 import numpy as np
 
+from course_lib.lookup import CourseError
 from course_lib.worlds.recording import Recording, record
 
 
-class AtariMissing(RuntimeError):
+class AtariMissing(CourseError, RuntimeError):
     """ale-py is not installed; the message says how to get it."""
 
 

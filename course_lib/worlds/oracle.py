@@ -14,13 +14,14 @@ from pathlib import Path
 import numpy as np
 
 from course_lib.files import atomic_file
+from course_lib.lookup import CourseError
 from course_lib.worlds import spec
 from course_lib.worlds.env import PlaygroundEnv
 from course_lib.worlds.films import wander
 from course_lib.worlds.simulate import Simulation
 
 
-class ReturnsError(RuntimeError):
+class ReturnsError(CourseError, RuntimeError):
     """The measured returns cannot be used; the message names the file, what is wrong with it and the way out."""
 
 

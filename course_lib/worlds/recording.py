@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from course_lib.files import atomic_file
+from course_lib.lookup import CourseError
 
 FORMAT = 1  # raised when the layout of the file changes; older files are refused with a message
 ARRAYS = ("frames", "lengths", "actions", "rewards", "terminated", "truncated")
@@ -30,7 +31,7 @@ ARRAYS = ("frames", "lengths", "actions", "rewards", "terminated", "truncated")
 Policy = Callable[[np.ndarray, np.random.Generator], Any]
 
 
-class RecordingError(ValueError):
+class RecordingError(CourseError, ValueError):
     """A recording cannot be read; the message names the file, what is wrong with it, and the way out."""
 
 

@@ -483,7 +483,7 @@ show.canvas({"your world": DreamPlayer(genie, own[None], table=by_eye), "painted
 # Other people's small Genies met this failure first of all: the frames go on, and no key does anything. One remedy that is reported is to put the action in *front* of the frame's tokens, as one token more ("prepended"), instead of adding it to each. Let us try both, for as many steps as the live run had.
 
 # %% tags=["lecture"]
-from course_lib.training.checkpoints import build
+from course_lib.training.recipe import build
 from course_lib.training.registry import get_recipe
 
 runs = {"added": history.model.eval()}

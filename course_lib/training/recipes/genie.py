@@ -17,9 +17,8 @@ from torch import Tensor, nn
 
 from course_lib.models.genie import Genie, GenieConfig
 from course_lib.training.checkpoints import load_checkpoint
-from course_lib.training.config import RunConfig, TrainConfig
-from course_lib.training.recipes.tokenizer import PiecesData, batches, load
-from course_lib.training.registry import Data, Phase, Recipe
+from course_lib.training.data import PiecesData, film_pieces, random_pieces
+from course_lib.training.recipe import Data, Phase, Recipe, RunConfig, TrainConfig
 from course_lib.worlds.films import load_films
 from course_lib.worlds.frames import to_model
 
@@ -48,7 +47,8 @@ def build(config: GenieConfig) -> Genie:
 def phases(model: Genie, config: RunConfig) -> list[Phase]:
     """Tokenizer, latent action model, dynamics; the last alone where the others come with the course."""
     train = config.train
-    dynamics = Phase("dynamics", train.steps, list(model.dynamics.parameters()), "loss_dynamics", batches=as_tokens)
+    dynamics = Phase("dynamics", train.steps, list(model.dynamics.parameters()), "loss_dynamics", batches=as_tokens,
+                     batch="train.film_batch")  # fmt: skip
     if train.parts == "shipped":
         take_shipped(model)
         return [dynamics]
@@ -139,8 +139,8 @@ recipe = Recipe(
     data_config=PiecesData,
     train_config=GenieTrain,
     build=build,
-    load=load,
-    batches=batches,
+    load=film_pieces,
+    batches=random_pieces,
     phases=phases,
     finish=finish,
     parts={"tokenizer": lambda m: m.tokenizer, "lam": lambda m: m.lam, "dynamics": lambda m: m.dynamics},

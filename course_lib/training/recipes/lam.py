@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from course_lib.models.lam import LatentActionConfig, LatentActionModel
-from course_lib.training.config import TrainConfig
-from course_lib.training.recipes.tokenizer import PiecesData, batches, load
-from course_lib.training.registry import Recipe
+from course_lib.training.data import PiecesData, film_pieces, random_pieces
+from course_lib.training.recipe import Recipe, TrainConfig
 
 recipe = Recipe(
     name="lam",
@@ -13,8 +12,8 @@ recipe = Recipe(
     data_config=PiecesData,
     train_config=TrainConfig,
     build=LatentActionModel,
-    load=load,
-    batches=batches,
+    load=film_pieces,
+    batches=random_pieces,
     ship=("cpu",),
     published=300_000_000,  # Genie, section 2: "300M"; see configs/lam/paper.yaml for the readings
 )

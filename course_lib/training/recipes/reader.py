@@ -12,9 +12,8 @@ from pydantic import Field
 from torch import Tensor
 
 from course_lib.models.reader import Reader, ReaderConfig
-from course_lib.training.config import RunConfig, TrainConfig
 from course_lib.training.data import FilmSets
-from course_lib.training.registry import Data, Recipe
+from course_lib.training.recipe import Data, Recipe, RunConfig, TrainConfig
 from course_lib.worlds.films import Films, load_films
 from course_lib.worlds.frames import to_model
 

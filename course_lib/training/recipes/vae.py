@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from course_lib.models.vae import VAE, VAEConfig
-from course_lib.training.config import TrainConfig
 from course_lib.training.data import FilmData, film_frames, random_frames
-from course_lib.training.registry import Recipe
+from course_lib.training.recipe import Recipe, TrainConfig
 
 recipe = Recipe(
     name="vae",

@@ -19,9 +19,8 @@ from course_lib.models.vmc import VMC, Dream, VMCConfig
 from course_lib.planning.controller import ControllerTraining, as_weights, directions_of, train_controller
 from course_lib.planning.lives import EPISODE, DreamWorld, RealWorld, World, beginnings
 from course_lib.planning.racing import RaceWorld
-from course_lib.training.config import RunConfig, TrainConfig
 from course_lib.training.data import CARRACING, FilmData
-from course_lib.training.registry import Data, Phase, Recipe
+from course_lib.training.recipe import Data, Phase, Recipe, RunConfig, TrainConfig
 from course_lib.worlds.films import Films, load_films
 from course_lib.worlds.frames import to_model
 from course_lib.worlds.race_films import RaceFilms, load_races
@@ -116,7 +115,8 @@ def phases(model: VMC, config: RunConfig) -> list[Phase]:
     return [
         Phase("V", train.steps_v, list(model.v.parameters()), "loss_v", learning_rate=train.learning_rate_v,
               clip=train.clip_v),
-        Phase("M", train.steps, list(model.m.parameters()), "loss_m", batches=films_as_v_sees_them),
+        Phase("M", train.steps, list(model.m.parameters()), "loss_m", batches=films_as_v_sees_them,
+              batch="data.film_batch"),
     ]  # fmt: skip
 
 
