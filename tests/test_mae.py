@@ -9,6 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from course_lib.exam.entrant import Entrant
+from course_lib.exam.registry import get_entrant
+from course_lib.exam.run import examine
+from course_lib.exam.sitting import Sitting
 from course_lib.models.base import ViTConfig
 from course_lib.models.mae import MAE, MAEConfig, random_masking
 from course_lib.nets.patches import patchify, unpatchify
@@ -246,6 +250,27 @@ def test_frames_of_the_wrong_kind_are_named() -> None:
         small().encode(torch.zeros(2, 3, 32, 32, dtype=torch.uint8))
     with pytest.raises(ValueError, match=r"\(..., 3, 32, 32\) wanted, got \(2, 32, 32, 3\)"):
         small().encode(torch.zeros(2, 32, 32, 3))
+
+
+# --- the exam --------------------------------------------------------------------------------------------------------
+def test_an_encoder_that_gives_the_pixels_of_each_patch_is_probed_as_the_pixels_are() -> None:
+    """The control pixels are the same numbers in another order, and a ridge does not see the order."""
+    entrant = Entrant("patches", {"encoder": lambda film: patchify(film, 4)}, [])
+    report = examine([entrant], Sitting(count=8), questions=["probing"], failures="raise")
+    rows = [row for row in report.rows if row.question.startswith("probe_r2")]
+    assert len(rows) == 9
+    for row in rows:
+        assert row.value == pytest.approx(row.controls["pixels"], abs=1e-4) and row.note == ""
+
+
+def test_the_exam_says_that_the_shipped_one_has_learned_from_other_films_than_it_is_probed_on() -> None:
+    report = examine([get_entrant("mae")], Sitting(count=10), failures="raise")
+    assert len(report.rows) == 19
+    for row in report.rows:
+        assert row.note == "learned from rich, probed on ball" and "untrained" in row.controls
+    assert report["mae", "probe_r2_ball_x"].value > report["mae", "probe_r2_ball_x"].controls["meaningless_task"]
+    without = examine([get_entrant("mae")], Sitting(count=10), questions=["prediction"])
+    assert [row.note for row in without.rows] == ["it comes without a world model"]
 
 
 # --- learning --------------------------------------------------------------------------------------------------------
