@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
-from course_lib.exam.questions.playing import with_looks
+from course_lib.exam.questions.playing import with_decoding
 from course_lib.models.genie import Genie
 from course_lib.show import probe
 from course_lib.training import get_recipe, load_config
@@ -38,7 +40,7 @@ def films():
 
 
 def test_a_frame_is_made_patch_by_patch_and_ends_whole(model, films):
-    pictures = making(model, films.frames[0], 4, 2, looks=5)
+    pictures = making(model, films.frames[0], 4, 2, decoding_steps=5)
     assert pictures.shape == (5, 32, 32, 3)
     patches = (pictures == HIDDEN).all(axis=-1).reshape(5, 8, 4, 8, 4).all(axis=(2, 4)).sum(axis=(1, 2))
     assert patches.tolist() == [60, 51, 37, 19, 0], "cos(pi / 2 * s / 5) of 64, rounded down"
@@ -46,7 +48,7 @@ def test_a_frame_is_made_patch_by_patch_and_ends_whole(model, films):
 
 
 def each_code_held_once(model: Genie, film: np.ndarray, frame: int, code: int, looks: int) -> np.ndarray:
-    return each_code_held(with_looks(model, looks), film, frame, steps=1)[code, 1]
+    return each_code_held(with_decoding(model, looks), film, frame, steps=1)[code, 1]
 
 
 def test_a_plan_of_one_code_is_that_code_held_and_a_later_action_changes_no_earlier_frame(model, films):
@@ -61,9 +63,8 @@ def test_a_plan_of_one_code_is_that_code_held_and_a_later_action_changes_no_earl
 
 def test_trying_a_step_can_be_probed_at_its_extremes(model, films):
     film = films.frames[0]
-    ends = {"frame": [0, 31], "code": [0, 7], "looks": [1, 12], "temperature": [0.1, 2.0]}
-    assert len(probe(lambda frame, code, looks, temperature: try_step(model, film, frame, code, looks, temperature),
-                     ends)) == 16  # fmt: skip
+    ends = {"frame": [0, 31], "code": [0, 7], "decoding_steps": [1, 12], "temperature": [0.1, 2.0]}
+    assert len(probe(partial(try_step, model, film), ends)) == 16
     picture = try_step(model, film, 3, 1)
     assert picture.shape == (32, 6 * 32 + 5 * GAP, 3)
     np.testing.assert_array_equal(picture[:, :32], film[3])

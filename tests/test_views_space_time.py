@@ -8,7 +8,7 @@ import torch
 
 from course_lib import show
 from course_lib.nets.space_time import SpaceTimeTransformer
-from course_lib.views.space_time import looks, token_map, weights
+from course_lib.views.space_time import attention_figure, token_map, weights
 
 T, N = 4, 3
 
@@ -49,7 +49,7 @@ def test_the_widget_draws_at_every_extreme(model, tokens) -> None:
     frames, at = np.full((T, 32, 32, 3), 200, np.uint8), np.full((T, N, 2), 10.0)
 
     def callback(moment: int, place: int, layer: int):
-        return looks(frames, at, *weights(model, tokens, layer), moment, place)
+        return attention_figure(frames, at, *weights(model, tokens, layer), moment, place)
 
     drawn = show.probe(callback, {"moment": [0, T - 1], "place": [0, N - 1], "layer": [0, 1]})
     assert len({probed.png for probed in drawn}) == 8

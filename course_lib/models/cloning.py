@@ -89,10 +89,10 @@ def to_words(index: np.ndarray, codes: int, length: int) -> np.ndarray:
     return word
 
 
-def draw_labels(shape: tuple[int, int], count: int, chance: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def draw_labels(shape: tuple[int, int], count: int, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Which steps somebody names: ``count`` of all, none twice. shape: (films, steps) -> film and time, (count,) each,
     an index into words and keys."""
-    film, time = np.divmod(chance.choice(shape[0] * shape[1], count, replace=False), shape[1])
+    film, time = np.divmod(generator.choice(shape[0] * shape[1], count, replace=False), shape[1])
     return film, time
 
 

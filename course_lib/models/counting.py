@@ -163,8 +163,8 @@ def random_life(
     actions = generator.integers(room.transitions.shape[1], size=steps).tolist()
     chances = generator.random(steps).tolist()
     state, last = room.start if state is None else state, len(arrival) - 1
-    for action, chance in zip(actions, chances, strict=True):
-        following = min(bisect(cumulative[state][action], chance), last)
+    for action, share in zip(actions, chances, strict=True):
+        following = min(bisect(cumulative[state][action], share), last)
         model.update(state, action, arrival[following], following)
         state = following
     return state

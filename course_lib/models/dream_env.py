@@ -55,7 +55,7 @@ class DreamEnv(gymnasium.Env[np.ndarray, int]):
         """Begin a dream. The same seed dreams the same under the same actions."""
         super().reset(seed=seed)
         number = seed if seed is not None else int(self.np_random.integers(1 << 30))
-        self.chance = torch.Generator().manual_seed(number)
+        self.generator = torch.Generator().manual_seed(number)
         self.time = 0
         with torch.no_grad():
             self.state = self.model.encode(self.first[number % len(self.first)][None, None])
@@ -65,13 +65,13 @@ class DreamEnv(gymnasium.Env[np.ndarray, int]):
         """One dreamed step. Raises RuntimeError before the first ``reset``."""
         if self.state is None:
             raise RuntimeError("the dream has not begun: call reset() first")
-        told = torch.as_tensor(np.asarray(action))[None]
+        pressed = torch.as_tensor(np.asarray(action))[None]
         with torch.no_grad():
             self.state = self.model.predict(
-                self.state, told, generator=self.chance, temperature=self.temperature
+                self.state, pressed, generator=self.generator, temperature=self.temperature
             )
         self.time += 1
-        over = bool(torch.rand((), generator=self.chance) < self.state.over[0])
+        over = bool(torch.rand((), generator=self.generator) < self.state.over[0])
         frame, info = self._look()
         return frame, float(self.state.reward[0]), over, self.time >= self.steps, info
 

@@ -8,8 +8,8 @@ the mask:
     making     the next frame begins all hidden; in each of S steps every hidden token is guessed, the guesses of which
                the model is surest are kept, and the rest is hidden again
 
-A frame of 64 tokens is made in S looks instead of 64. In step s of S a share cos(pi/2 * s / S) stays hidden: few tokens
-are fixed at first, when little is known, and many at the end.
+A frame of 64 tokens is made in S decoding steps instead of 64. In step s of S a share cos(pi/2 * s / S) stays hidden:
+few tokens are fixed at first, when little is known, and many at the end.
 
 The latent action enters as a vector that is added to every token of the frame that it leads to ("added", the paper), or
 as one more token in front of that frame ("prepended", as jasmine reports it to be essential on CoinRun).
@@ -92,8 +92,8 @@ class Dynamics(nn.Module):
         actions: ``config.actions`` for "a film begins here". N' is N, or N + 1 with a prepended action.
         """
         shown = index if mask is None else index.masked_fill(mask, self.config.codes)
-        x, told = self.token(shown), self.act(actions)[:, :, None]  # (B, S, N, D), (B, S, 1, D)
-        return x + told if self.config.action == "added" else torch.cat([told, x], dim=2)
+        x, action = self.token(shown), self.act(actions)[:, :, None]  # (B, S, N, D), (B, S, 1, D)
+        return x + action if self.config.action == "added" else torch.cat([action, x], dim=2)
 
     def read(self, y: Tensor) -> Tensor:
         """What the stack answers as logits, (B, S, N', D) -> (B, S, N, K)."""
@@ -112,8 +112,8 @@ class Dynamics(nn.Module):
     def hide(self, shape: tuple[int, int, int], generator: torch.Generator) -> Tensor:
         """Draw what is hidden, and asked for, in films of tokens: booleans (B, T, N). The first frame never is.
 
-        Every frame has a rate drawn evenly between ``least`` and 1, each of its tokens is hidden with that chance. In a
-        share ``clean`` of the films the last frame alone is hidden: so it is in play.
+        Every frame has a rate drawn evenly between ``least`` and 1, each of its tokens is hidden with that
+        probability. In a share ``clean`` of the films the last frame alone is hidden: so it is in play.
         """
         b, t, n = shape
         rate = self.config.least + (1.0 - self.config.least) * chance.uniform((b, t, 1), generator)
@@ -154,7 +154,7 @@ class Dynamics(nn.Module):
         self, memory: Memory, action: Tensor, generator: torch.Generator | None = None, *, steps: int = 8,
         temperature: float = 1.0, on_step: Callable[[Tensor, Tensor], object] | None = None,
     ) -> Tensor:  # fmt: skip
-        """The tokens of the next frame in ``steps`` looks, (B, N). action: (B,).
+        """The tokens of the next frame in ``steps`` decoding steps, (B, N). action: (B,).
 
         on_step: called after each look with the tokens and with the mask of those that are still hidden, (B, N) each.
 

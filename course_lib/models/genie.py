@@ -40,7 +40,7 @@ class GenieConfig(ModelConfig):
     tokenizer: TokenizerConfig = TokenizerConfig()
     lam: LatentActionConfig = LatentActionConfig()
     dynamics: DynamicsConfig = DynamicsConfig()
-    steps: Annotated[int, Field(ge=1, le=1024, description="looks at a frame until it is made")] = 8
+    steps: Annotated[int, Field(ge=1, le=1024, description="decoding steps of a frame")] = 8
     temperature: Annotated[float, Field(gt=0.0, description="of a draw")] = 1.0
     table_from: Annotated[str, Field(description="films with known actions that the table of codes was read off")] = ""
 
@@ -113,7 +113,7 @@ class Genie(nn.Module):
         self, state: Seen, action: Tensor | None = None, *, generator: torch.Generator | None = None,
         steps: int | None = None, temperature: float | None = None,
     ) -> Seen:  # fmt: skip
-        """One frame further, in a few looks; the likeliest tokens without a generator."""
+        """One frame further, in a few decoding steps; the likeliest tokens without a generator."""
         self.capabilities.actions.check(action, (len(state),))
         memory = self.dynamics.remember(state.tokens, state.actions[:, 1:])
         made = self.dynamics.make(memory, action, generator, steps=steps or self.config.steps,
@@ -142,8 +142,8 @@ class Genie(nn.Module):
         for t in range(1, index.shape[1]):
             first = max(0, t - self.config.dynamics.frames + 1)
             memory = self.dynamics.remember(index[:, first:t], actions[:, first : t - 1])
-            said = self.dynamics.guess(memory, actions[:, t - 1], index[:, t], hidden).log_softmax(dim=-1)
-            result[:, t] = -said.gather(-1, index[:, t, :, None])[..., 0].sum(dim=-1)
+            logits = self.dynamics.guess(memory, actions[:, t - 1], index[:, t], hidden).log_softmax(dim=-1)
+            result[:, t] = -logits.gather(-1, index[:, t, :, None])[..., 0].sum(dim=-1)
         return result
 
     def _none(self, index: Tensor) -> Tensor:

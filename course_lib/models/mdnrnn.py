@@ -154,16 +154,16 @@ class MDNRNN(nn.Module):
 
         z: (B, T, Z); actions: (B, T - 1, A); rewards, over: (B, T - 1), what came with the arrival at t + 1.
         """
-        said = self.film(z[:, :-1], actions)
-        nll = -log_likelihood(said.mixture, z[:, 1:]).sum(dim=-1).mean()  # (B, T - 1, Z) -> scalar
+        predicted = self.film(z[:, :-1], actions)
+        nll = -log_likelihood(predicted.mixture, z[:, 1:]).sum(dim=-1).mean()  # (B, T - 1, Z) -> scalar
         if self.config.reward == "binary":
-            reward = F.binary_cross_entropy_with_logits(said.reward, rewards)
+            reward = F.binary_cross_entropy_with_logits(predicted.reward, rewards)
         else:
-            reward = F.mse_loss(said.reward, rewards)
-        ending = F.binary_cross_entropy_with_logits(said.over, over)
+            reward = F.mse_loss(predicted.reward, rewards)
+        ending = F.binary_cross_entropy_with_logits(predicted.over, over)
         loss = nll + self.config.reward_weight * (reward + ending)
         return {"loss": loss, "nll": nll, "reward": reward, "over": ending}
 
-    def expected_reward(self, said: Step) -> Tensor:
+    def expected_reward(self, predicted: Step) -> Tensor:
         """The reward that is expected, (B,)."""
-        return said.reward.sigmoid() if self.config.reward == "binary" else said.reward
+        return predicted.reward.sigmoid() if self.config.reward == "binary" else predicted.reward

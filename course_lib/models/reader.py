@@ -152,12 +152,12 @@ class Reader(nn.Module):
         chosen = chance.uniform((len(x),), generator).to(x.device) < self.config.recolour
         turn = turn_hues(2.0 * math.pi * chance.uniform((len(x),), generator).to(x) * chosen)  # (B, 3, 3)
         x = torch.einsum("bij,bjhw->bihw", turn, x)
-        said = self.answers(x + self.config.noise * chance.normal(x.shape, generator).to(x))
+        answer = self.answers(x + self.config.noise * chance.normal(x.shape, generator).to(x))
         target = self.targets(states)
         claimed = target["claimed"]
         rows = claimed.nonzero()  # (M, 3): frame, row, column
         truth = states[rows[:, 0], target["owner"][claimed]]  # (M, FIELDS)
-        cells = {name: value.movedim(1, -1)[claimed] for name, value in said.items()}  # each (M, channels)
+        cells = {name: value.movedim(1, -1)[claimed] for name, value in answer.items()}  # each (M, channels)
 
         kind = truth[:, _F["kind"]].long()
         rgb = torch.einsum("mij,mj->mi", turn[rows[:, 0]], truth[:, [_F["red"], _F["green"], _F["blue"]]])
@@ -165,7 +165,7 @@ class Reader(nn.Module):
         body, agent = torch.isin(kind, kind.new_tensor(BODY_KINDS)), kind == spec.KINDS.index("agent")
         place = truth[:, [_F["x"], _F["y"]]]
         middle = torch.stack([self.cell_x[rows[:, 1], rows[:, 2]], self.cell_y[rows[:, 1], rows[:, 2]]], dim=1)
-        thing = F.binary_cross_entropy_with_logits(said["thing"][:, 0], claimed.float(), reduction="none")
+        thing = F.binary_cross_entropy_with_logits(answer["thing"][:, 0], claimed.float(), reduction="none")
         losses = {
             "thing": 20.0 * thing[~target["ignored"]].mean(),  # few of the 256 cells are claimed
             "offset": F.smooth_l1_loss(cells["offset"], place - middle, beta=0.2),
@@ -202,10 +202,10 @@ class Reader(nn.Module):
 
     def _settle(self, x: Tensor) -> dict[str, np.ndarray]:
         """Answers with places and certainties filled in, as arrays (B, 256, channels)."""
-        said = self.answers(x)
-        said["place"] = said["offset"] + torch.stack([self.cell_x, self.cell_y])  # (B, 2, 16, 16), units
-        said["certainty"] = said["thing"].sigmoid()
-        return {name: value.flatten(2).movedim(1, 2).cpu().numpy() for name, value in said.items()}
+        answer = self.answers(x)
+        answer["place"] = answer["offset"] + torch.stack([self.cell_x, self.cell_y])  # (B, 2, 16, 16), units
+        answer["certainty"] = answer["thing"].sigmoid()
+        return {name: value.flatten(2).movedim(1, 2).cpu().numpy() for name, value in answer.items()}
 
 
 def turn_hues(angle: Tensor) -> Tensor:
@@ -240,9 +240,9 @@ def _turn(angle: Tensor, fold: int) -> Tensor:
     return torch.stack([torch.cos(fold * angle), torch.sin(fold * angle)], dim=1)
 
 
-def _decode(said: dict[str, np.ndarray], threshold: float) -> np.ndarray:
+def _decode(answer: dict[str, np.ndarray], threshold: float) -> np.ndarray:
     """Cells' answers -> things, (B, 8, FIELDS): the surest claim first, then the surest of those not near it, ..."""
-    certainty, place = said["certainty"][..., 0].copy(), said["place"]  # (B, 256), (B, 256, 2)
+    certainty, place = answer["certainty"][..., 0].copy(), answer["place"]  # (B, 256), (B, 256, 2)
     frames = np.arange(len(certainty))
     things = np.zeros((len(certainty), SLOTS, len(spec.FIELDS)), np.float32)
     for slot in range(SLOTS):
@@ -250,7 +250,7 @@ def _decode(said: dict[str, np.ndarray], threshold: float) -> np.ndarray:
         found = certainty[frames, best] > threshold
         if not found.any():
             break
-        things[found, slot] = _fields({name: value[frames, best][found] for name, value in said.items()})
+        things[found, slot] = _fields({name: value[frames, best][found] for name, value in answer.items()})
         away = np.linalg.norm(place - place[frames, best][:, None], axis=-1)  # (B, 256)
         certainty[away < APART] = 0.0
     return things

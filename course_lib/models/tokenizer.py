@@ -124,13 +124,13 @@ def _norm(config: TokenizerConfig, width: int) -> nn.Module:
 class Residual(nn.Module):
     """A small step of convolutions added to what is there: x + Conv(SiLU(Conv(SiLU(Norm(x))))). (B, C, h, w).
 
-    looks: whether a place looks at its eight neighbours, or at itself alone.
+    neighbours: whether a place looks at its eight neighbours, or at itself alone.
     """
 
-    def __init__(self, config: TokenizerConfig, width: int, *, looks: bool = True) -> None:
+    def __init__(self, config: TokenizerConfig, width: int, *, neighbours: bool = True) -> None:
         super().__init__()
         self.norm = _norm(config, width)
-        self.look = nn.Conv2d(width, width, 3, padding=1) if looks else nn.Conv2d(width, width, 1)
+        self.look = nn.Conv2d(width, width, 3, padding=1) if neighbours else nn.Conv2d(width, width, 1)
         self.mix = nn.Conv2d(width, width, 1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -146,7 +146,8 @@ class ConvolutionalEncoder(nn.Module):
         self.patches = nn.PixelUnshuffle(config.patch)
         self.begin = nn.Conv2d(3 * config.patch**2, config.width, 3, padding=1)
         looking = config.layers if config.looking is None else config.looking
-        self.layers = nn.Sequential(*[Residual(config, config.width, looks=n < looking) for n in range(config.layers)])
+        layers = [Residual(config, config.width, neighbours=n < looking) for n in range(config.layers)]
+        self.layers = nn.Sequential(*layers)
         self.norm = _norm(config, config.width)
         self.end = nn.Conv2d(config.width, config.latent, 1)
 

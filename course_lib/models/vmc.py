@@ -127,8 +127,8 @@ class VMC(nn.Module):
         memory = self.m.begin(len(z))
         reward = over = z.new_zeros(len(z))
         for t in range(z.shape[1] - 1):
-            said, memory = self.m.step(z[:, t], self._as_vector(actions[:, t]), memory)
-            reward, over = self.m.expected_reward(said), said.over.sigmoid()
+            predicted, memory = self.m.step(z[:, t], self._as_vector(actions[:, t]), memory)
+            reward, over = self.m.expected_reward(predicted), predicted.over.sigmoid()
         return Dream(z[:, -1], *memory, reward, over)
 
     def predict(
@@ -137,9 +137,9 @@ class VMC(nn.Module):
     ) -> Dream:  # fmt: skip
         """One step of a dream: z from the mixture at a temperature, or its likeliest value without a generator."""
         self.capabilities.actions.check(action, (len(state),))
-        said, memory = self.m.step(state.z, self._as_vector(action), Memory(state.h, state.c))
-        z = likeliest(said.mixture) if generator is None else draw(said.mixture, generator, temperature)
-        return Dream(z, *memory, self.m.expected_reward(said), said.over.sigmoid())
+        predicted, memory = self.m.step(state.z, self._as_vector(action), Memory(state.h, state.c))
+        z = likeliest(predicted.mixture) if generator is None else draw(predicted.mixture, generator, temperature)
+        return Dream(z, *memory, self.m.expected_reward(predicted), predicted.over.sigmoid())
 
     def decode(self, state: Dream, *, generator: torch.Generator | None = None) -> Tensor:
         """What V draws of z, (B, 3, H, W)."""
@@ -156,8 +156,8 @@ class VMC(nn.Module):
         z = self._see(observations, generator)
         result = torch.full(observations.shape[:2], torch.nan, device=observations.device)
         if z.shape[1] > 1:
-            said = self.m.film(z[:, :-1], self._as_vector(actions))
-            result[:, 1:] = -log_likelihood(said.mixture, z[:, 1:]).sum(dim=-1)
+            predicted = self.m.film(z[:, :-1], self._as_vector(actions))
+            result[:, 1:] = -log_likelihood(predicted.mixture, z[:, 1:]).sum(dim=-1)
         return result
 
     def reward(self, state: Dream) -> Tensor:
@@ -182,9 +182,9 @@ class VMC(nn.Module):
 
         action: as in ``predict``; frame: (B, 3, H, W) in [0, 1].
         """
-        said, memory = self.m.step(state.z, self._as_vector(action), Memory(state.h, state.c))
+        predicted, memory = self.m.step(state.z, self._as_vector(action), Memory(state.h, state.c))
         z, _ = self.v.encode(frame)
-        return Dream(z, *memory, self.m.expected_reward(said), said.over.sigmoid())
+        return Dream(z, *memory, self.m.expected_reward(predicted), predicted.over.sigmoid())
 
     # ------------------------------------------------------------------------------------------------------ learning
 

@@ -140,8 +140,8 @@ class VectorQuantiser(nn.Module):
             return
         if self.far:
             codes = self.all_codes()
-            chance = (x - codes[nearest(x, codes)]).square().sum(dim=1).float() + 1e-12
-            drawn = torch.multinomial(chance.to(generator.device), len(dead), True, generator=generator)
+            weight = (x - codes[nearest(x, codes)]).square().sum(dim=1).float() + 1e-12
+            drawn = torch.multinomial(weight.to(generator.device), len(dead), True, generator=generator)
         else:
             drawn = torch.randint(len(x), (len(dead),), generator=generator, device=generator.device)
         drawn = drawn.to(x.device)
@@ -158,9 +158,9 @@ class VectorQuantiser(nn.Module):
         self.idle.add_(1).masked_fill_(counts > 0, 0)
         if self.decay is None:
             return
-        told = torch.zeros_like(self.told).index_add_(0, index, x.to(self.told.dtype))
+        total = torch.zeros_like(self.told).index_add_(0, index, x.to(self.told.dtype))
         self.chosen.lerp_(counts.to(self.chosen.dtype), 1.0 - self.decay)
-        self.told.lerp_(told, 1.0 - self.decay)
+        self.told.lerp_(total, 1.0 - self.decay)
         mean = self.told / self.chosen.clamp_min(1e-5)[:, None]
         mean = F.normalize(mean, dim=1) if self.cosine else mean
         self.codebook.copy_(torch.where(self.chosen[:, None] > 1e-3, mean, self.codebook))

@@ -165,8 +165,8 @@ class SpaceTimeBlock(nn.Module):
             x = x + self.between(self.norm_between(x))
         kept = None
         if self.time is not None:
-            told, kept = self.time.with_memory(self.norm_time(x), past, window)
-            x = x + told
+            change, kept = self.time.with_memory(self.norm_time(x), past, window)
+            x = x + change
         return x + self.mlp(self.norm_mlp(x)), kept
 
 

@@ -74,8 +74,8 @@ class ViT(nn.Module):
 
     def weights(self, frames: Tensor) -> list[Tensor]:
         """Who looks at whom in each block, depth times (..., heads, N, N); rows add up to 1. For pictures."""
-        x, looks = self.tokens(frames), []
+        x, maps = self.tokens(frames), []
         for block in self.blocks:
-            looks.append(block.attention.weights(block.norm_attention(x)))
+            maps.append(block.attention.weights(block.norm_attention(x)))
             x = block(x)
-        return looks
+        return maps

@@ -5,7 +5,7 @@ no gradient is needed, only a return for each candidate, so it does not matter w
 or in the real world.
 
 A run that is stopped goes on from one JSON file with the returns of every generation: the strategy has its own random
-numbers, so it is told again what it was told before and stands where it stood, bit for bit, without a pickled object.
+numbers, so it is given the same returns once more and stands where it stood, bit for bit, without a pickled object.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def evolve(
     """Look for the numbers with the highest return.
 
     evaluate: gets a whole generation at once, so that dreams can run in batches, and its number, for seeds.
-    start: (D,). sigma: how far the first generation strays. on_generation: told how many are done, the row, the mean.
+    start: (D,). sigma: how far the first generation strays. on_generation: gets how many are done, the row, the mean.
     keep: a JSON file to write after each generation, and to go on from when it is there.
     Raises EvolutionError when that file belongs to another run or cannot be read, ValueError for returns that are not
     finite numbers, one for each candidate.
@@ -66,22 +66,22 @@ def evolve(
     )  # fmt: skip
     settings = {"format": FORMAT, "seed": seed, "population": population, "sigma": sigma,
                 "start": np.asarray(start, dtype=float).tolist()}  # fmt: skip
-    told, seconds = _read(keep, settings) if keep is not None and keep.exists() else ([], 0.0)
+    known, seconds = _read(keep, settings) if keep is not None and keep.exists() else ([], 0.0)
     result = Evolution(np.asarray(start, dtype=float), np.asarray(start, dtype=float), -np.inf)
     for generation in range(generations):
         candidates = np.asarray(strategy.ask())
-        if generation < len(told):
-            returns = np.asarray(told[generation])
+        if generation < len(known):
+            returns = np.asarray(known[generation])
         else:
             start = time.monotonic()
             returns = np.asarray(evaluate(candidates, generation), dtype=float)
             seconds += time.monotonic() - start
             if returns.shape != (population,) or not np.isfinite(returns).all():
                 raise ValueError(f"{population} finite returns are needed, one for each candidate, got {returns}")
-            told.append(returns.tolist())
+            known.append(returns.tolist())
             if keep is not None:
                 with atomic_file(keep) as file:
-                    file.write(json.dumps(settings | {"returns": told, "seconds": seconds}).encode())
+                    file.write(json.dumps(settings | {"returns": known, "seconds": seconds}).encode())
         strategy.tell(list(candidates), list(-returns))  # the strategy looks for the least
         if returns.max() > result.best_return:
             result.best, result.best_return = candidates[returns.argmax()].copy(), float(returns.max())

@@ -36,7 +36,7 @@ def play_together(
     steps: int = spec.EPISODE_STEPS, keep: int = 0,
 ) -> Game:  # fmt: skip
     """Play many episodes of the task at once. seed: of the keys that are drawn. keep: so many are filmed."""
-    config, chance = player.policy.config, torch.Generator().manual_seed(seed)
+    config, generator = player.policy.config, torch.Generator().manual_seed(seed)
     games = [begin("goal", film_seed(split, first + k)) for k in range(episodes)]
     past: list[np.ndarray] = []  # the last frames of all games
     film, rewards, keys = [], [], []
@@ -45,7 +45,7 @@ def play_together(
         past = [*past, frame][-config.context :]
         film.append(frame[:keep])
         seen = _whole(to_model(np.stack(past, axis=1)), config.context)  # (B, context, 3, H, W)
-        pressed = torch.multinomial(player.keys(seen), 1, generator=chance)[:, 0]  # (B,)
+        pressed = torch.multinomial(player.keys(seen), 1, generator=generator)[:, 0]  # (B,)
         rewards.append([game.step(key) for game, key in zip(games, pressed.tolist(), strict=True)])
         keys.append(pressed.numpy())
     film.append(_look(games, config.frame_size)[:keep])

@@ -74,8 +74,8 @@ class DreamWorld:
     @torch.no_grad()
     def step(self, actions: Tensor) -> tuple[Dream, Tensor]:
         """Dream one step."""
-        chance, warm = self.generator, self.temperature
-        self.state = self.model.predict(self.state, actions, generator=chance, temperature=warm)
+        generator, warm = self.generator, self.temperature
+        self.state = self.model.predict(self.state, actions, generator=generator, temperature=warm)
         come = (self.state.reward > 0.5).float() if self.until_reward else self.state.reward
         reward = self.worth * come
         self.worth = self.worth * self.discount * ((1.0 - come) if self.until_reward else 1.0)
@@ -90,12 +90,12 @@ def beginnings(model: VMC, films: np.ndarray, actions: np.ndarray, seed: int = 0
     first frame would know no memory but an empty one, and a real life has an empty one only once.
     """
     whole = np.issubdtype(actions.dtype, np.integer)
-    told = model._as_vector(torch.from_numpy(actions.astype(np.int64 if whole else np.float32)))
+    pressed = model._as_vector(torch.from_numpy(actions.astype(np.int64 if whole else np.float32)))
     z = torch.stack([model.v.encode(to_model(film))[0] for film in films])  # (N, T, Z)
     memory, none, states = model.m.begin(len(z)), z.new_zeros(len(z)), []
     for t in range(z.shape[1] - 1):
         states.append(Dream(z[:, t], *memory, none, none))
-        _, memory = model.m.step(z[:, t], told[:, t], memory)
+        _, memory = model.m.step(z[:, t], pressed[:, t], memory)
     order = torch.randperm(len(states) * len(z), generator=torch.Generator().manual_seed(seed))
     return Dream(*(torch.cat(list(part))[order] for part in zip(*(s.tensors().values() for s in states), strict=True)))
 

@@ -149,7 +149,7 @@ class Canvas(anywidget.AnyWidget):
             if self.error is None:
                 self._send_frames(question)
             else:
-                self._reply({"kind": "error", "text": told(self.error)}, question)
+                self._reply({"kind": "error", "text": explained(self.error)}, question)
 
     def step(self, action: int) -> list[Frame]:
         """Let every player take the same action; their pictures. Raises what a player raises, with its name."""
@@ -256,7 +256,7 @@ def canvas(
     return Canvas(_named(players), keys, buttons, default, fps, scale, autoplay)
 
 
-def told(error: BaseException) -> str:
+def explained(error: BaseException) -> str:
     """An error as text for the reader: its type and message, its notes, and the last lines that led to it."""
     lines = [f for f in traceback.extract_tb(error.__traceback__) if f.filename != __file__]
     where = "".join(f"\nat {f.name}, line {f.lineno}: {(f.line or '').strip()}" for f in lines[-SHOWN_LINES:])

@@ -65,7 +65,7 @@ class Guess:
     @property
     def score(self) -> int:
         """Rounds in which the real film was found."""
-        return sum(said == side for said, side in zip(self.answers, self.real_side, strict=False))
+        return sum(answer == side for answer, side in zip(self.answers, self.real_side, strict=False))
 
     @property
     def finished(self) -> bool:
@@ -107,10 +107,10 @@ class Guess:
         if not self.revealed:
             return f"Round {self.round + 1} of {self.rounds}: which film comes from the simulator?"
         right = self.answers[-1] == self.real_side[self.round]
-        said = f"{'Yes' if right else 'No'}, the {self.real_side[self.round]} one is real. {self.notes[self.round]}"
+        text = f"{'Yes' if right else 'No'}, the {self.real_side[self.round]} one is real. {self.notes[self.round]}"
         played = len(self.answers)
         end = " That was the last round." if self.finished else ""
-        return f"{said.rstrip()} Score: {self.score} of {played}.{end}"
+        return f"{text.rstrip()} Score: {self.score} of {played}.{end}"
 
 
 def still(game: Guess, every: int = 3) -> bytes:

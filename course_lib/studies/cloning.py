@@ -2,7 +2,7 @@
 
 A policy is cloned from films of the scripted oracle through the latent actions that a frozen model finds in them
 (``models/cloning.py``), and 50, 100 or 200 labelled steps say which key a latent action is. It plays against a clone of
-the same network that was told every key. Both are trained on the spot, and all play the same held-out episodes; in each
+the same network trained on every key. Both are trained on the spot, and all play the same held-out episodes; in each
 of these other steps are the labelled ones, so that the interval knows both kinds of luck. The luck of one training is
 not in it.
 """
@@ -53,10 +53,10 @@ def clone(
     pixels = torch.from_numpy(films).movedim(-1, 2).contiguous()  # (N, T, 3, H, W), bytes
     target = torch.from_numpy(np.asarray(answers, np.int64))
     named = (target >= 0).nonzero()  # (M, 2): film and time
-    chance, back = torch.Generator().manual_seed(seed), torch.arange(1 - config.context, 1)
+    generator, back = torch.Generator().manual_seed(seed), torch.arange(1 - config.context, 1)
     losses, right = [], []
     for step in range(1, steps + 1):
-        film, time = named[torch.randint(len(named), (batch,), generator=chance)].unbind(dim=1)
+        film, time = named[torch.randint(len(named), (batch,), generator=generator)].unbind(dim=1)
         seen = pixels[film[:, None], (time[:, None] + back).clamp_min(0)]  # (B, context, 3, H, W)
         logits, wanted = policy(seen.flatten(1, 2) / 255.0), target[film, time]
         loss = F.cross_entropy(logits, wanted)
@@ -110,7 +110,7 @@ def make_clones(
 def label_tables(clones: Clones, labels: int, games: int, *, length: int | None = None) -> np.ndarray:
     """What each word's key is by so many labelled steps, other ones for every game: (games, words, KEYS).
 
-    length: how many codes of a word are used, all unless told. The same labels are drawn for every length.
+    length: how many codes of a word are used, all if None. The same labels are drawn for every length.
     """
     used = length or clones.length
     words = clones.words // clones.codes ** (clones.length - used)

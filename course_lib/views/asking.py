@@ -47,8 +47,8 @@ def keys_beside(models: Mapping[str, WorldModel], films: Films, film: int, time:
     rows = {"the Playground": np.concatenate([asked.frames[0, time : time + 1], made.frames[0, 0]])}
     frames, actions = as_input(asked)
     for name, model in models.items():
-        told = translate(model, actions[:, :time])
-        seen = to_uint8(model.decode(model.encode(frames[:, : time + 1], told if time else None)))
+        pressed = translate(model, actions[:, :time])
+        seen = to_uint8(model.decode(model.encode(frames[:, : time + 1], pressed if time else None)))
         drawn = to_uint8(next_frames(model, frames, actions, time, None)[0])  # (4, H, W, 3)
         rows[name] = np.concatenate([seen, drawn])
     pressed = int(asked.actions[0, time])

@@ -43,7 +43,7 @@ def painted(colours: np.ndarray, size: int) -> np.ndarray:
 
 
 @torch.no_grad()
-def looks(vit: ViT, frame: np.ndarray, block: int, head: int | None = None) -> np.ndarray:
+def attention_map(vit: ViT, frame: np.ndarray, block: int, head: int | None = None) -> np.ndarray:
     """Who looks at whom, float32 (patches, patches): row i says how patch i shares its looks out. frame: (H, W, 3).
 
     block: 0 to depth - 1. head: 0 to heads - 1, or None for the mean of all heads.
@@ -60,16 +60,16 @@ def looks(vit: ViT, frame: np.ndarray, block: int, head: int | None = None) -> n
     return heads[head].numpy()
 
 
-def where_it_looks(
+def attention_of_patch(
     vit: ViT, frame: np.ndarray, row: int, column: int, block: int = 0, head: int | None = None
 ) -> CourseFigure:
     """One patch of a frame: where it is, where it looks, and what it and all others answer.
 
-    frame: uint8 (H, W, 3). row, column: which patch, from the upper left corner. block, head: see ``looks``.
+    frame: uint8 (H, W, 3). row, column: which patch, from the upper left corner. block, head: see ``attention_map``.
     Raises IndexError for a patch, a block or a head that is not there.
     """
     patch = _number(vit, row, column)
-    share = looks(vit, frame, block, head)[patch]
+    share = attention_map(vit, frame, block, head)[patch]
     named = answers(vit, frame[None])[0]
     who = "all heads" if head is None else f"head {head}"
     text = f"Patch ({row}, {column}) looks, block {block}, {who}; it answers {spec.COLOURS[named[patch]]}"
@@ -83,11 +83,11 @@ def where_it_looks(
     return figure
 
 
-def several_looks(
+def attention_of_patches(
     vit: ViT, frame: np.ndarray, patches: Sequence[tuple[int, int]], block: int, head: int | None = None
 ) -> CourseFigure:
-    """Where several patches (row, column) of one frame look, side by side; see ``where_it_looks``."""
-    share = looks(vit, frame, block, head)
+    """Where several patches (row, column) of one frame look, side by side; see ``attention_of_patch``."""
+    share = attention_map(vit, frame, block, head)
     figure = CourseFigure(2.3 * len(patches) + 0.4, 2.7, f"Where {len(patches)} patches look, block {block}")
     with rc_context(STYLE):
         for axes, (row, column) in zip(figure.subplots(1, len(patches), squeeze=False)[0], patches, strict=True):
@@ -102,7 +102,7 @@ def all_heads(vit: ViT, frame: np.ndarray, row: int, column: int) -> CourseFigur
     with rc_context(STYLE):
         for block, line in enumerate(figure.subplots(depth, heads, squeeze=False)):
             for head, axes in enumerate(line):
-                share = looks(vit, frame, block, head)[patch]
+                share = attention_map(vit, frame, block, head)[patch]
                 _heat(axes, frame, share, f"block {block}, head {head}", vit, row, column)
     return figure
 

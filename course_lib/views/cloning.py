@@ -36,8 +36,8 @@ def with_bars(frame: np.ndarray, chances: np.ndarray, pressed: int | None = None
     """
     height = frame.shape[0]
     panel = np.full((height, KEYS * (WIDE + GAP) + GAP, 3), 255, np.uint8)
-    for key, chance in enumerate(chances):
-        left, high = GAP + key * (WIDE + GAP), max(1, round(float(chance) * height))
+    for key, share in enumerate(chances):
+        left, high = GAP + key * (WIDE + GAP), max(1, round(float(share) * height))
         panel[height - high :, left : left + WIDE] = TRUE if key == pressed else BAR
     return np.concatenate([frame, panel], axis=1)
 

@@ -41,12 +41,12 @@ def dream_films(
     decode: which of the dreamed steps to draw, counted from 1; all of them without it.
     Returns the dreamed frames, uint8 (N, steps or len(decode), H, W, 3). Raises ValueError for too few actions.
     """
-    past, told = seen.shape[1] - 1, torch.from_numpy(np.asarray(actions)).long()
-    if told.shape[1] <= past:
-        raise ValueError(f"{past + 1} frames were seen, so a dream needs more than {past} actions, not {told.shape[1]}")
+    past, keys = seen.shape[1] - 1, torch.from_numpy(np.asarray(actions)).long()
+    if keys.shape[1] <= past:
+        raise ValueError(f"{past + 1} frames were seen, so a dream needs more than {past} actions, not {keys.shape[1]}")
     choose = at_temperature(1.0) if choose is None else choose
-    state = model.encode(to_model(seen), told[:, :past] if past else None)
-    drawn = _go_on(model, state.z, Memory(state.h, state.c), told[:, past:], choose, decode)
+    state = model.encode(to_model(seen), keys[:, :past] if past else None)
+    drawn = _go_on(model, state.z, Memory(state.h, state.c), keys[:, past:], choose, decode)
     return np.stack(drawn, axis=1) if drawn else seen[:, :0]
 
 
@@ -62,14 +62,14 @@ def dreams_from(
     """
     if not moments or max(t for _, t in moments) + steps > actions.shape[1]:
         raise ValueError(f"a dream of {steps} steps needs as many actions after each of its moments")
-    told, z = torch.from_numpy(np.asarray(actions)).long(), latent_films(model, films)
-    vectors, memory = one_hot(told, model.config.m.actions).float(), model.m.begin(len(films))
+    pressed, z = torch.from_numpy(np.asarray(actions)).long(), latent_films(model, films)
+    vectors, memory = one_hot(pressed, model.config.m.actions).float(), model.m.begin(len(films))
     start: dict[tuple[int, int], tuple[Tensor, ...]] = {}
     for t in range(max(t for _, t in moments) + 1):
         start |= {(n, t): (z[n, t], memory.h[n], memory.c[n]) for n in {n for n, when in moments if when == t}}
         _, memory = model.m.step(z[:, t], vectors[:, t], memory)
     z, h, c = (torch.stack(part) for part in zip(*(start[moment] for moment in moments), strict=True))
-    keys = torch.stack([told[n, t : t + steps] for n, t in moments])  # (M, steps)
+    keys = torch.stack([pressed[n, t : t + steps] for n, t in moments])  # (M, steps)
     choose = at_temperature(1.0) if choose is None else choose
     return np.stack(_go_on(model, z, Memory(h, c), keys, choose, None), axis=1)
 
@@ -80,8 +80,8 @@ def _go_on(
     """The dreamed frames of some steps, each uint8 (N, H, W, 3)."""
     drawn = []
     for step, action in enumerate(actions.unbind(dim=1), start=1):
-        said, memory = model.m.step(z, one_hot(action, model.config.m.actions).float(), memory)
-        z = choose(said.mixture)
+        predicted, memory = model.m.step(z, one_hot(action, model.config.m.actions).float(), memory)
+        z = choose(predicted.mixture)
         if decode is None or step in decode:
             drawn.append(to_uint8(model.v.decode(z)))
     return drawn
@@ -94,13 +94,13 @@ def dream_in_stretches(model: VMC, film: np.ndarray, actions: np.ndarray, horizo
     film: uint8 (T, H, W, 3); actions: whole numbers (T - 1,). horizon 0 is the real film as V draws it: whoever is to
     tell the two apart shall not do it by V's blur. seed: of M's draws. Returns uint8 (T, H, W, 3).
     """
-    real, told = latent_films(model, film[None])[0], torch.from_numpy(np.asarray(actions)).long()
+    real, keys = latent_films(model, film[None])[0], torch.from_numpy(np.asarray(actions)).long()
     choose, memory = at_temperature(1.0, seed), model.m.begin(1)
     shown = [real[:1]]
-    for t, action in enumerate(told, start=1):
-        said, memory = model.m.step(shown[-1], one_hot(action[None], model.config.m.actions).float(), memory)
+    for t, action in enumerate(keys, start=1):
+        predicted, memory = model.m.step(shown[-1], one_hot(action[None], model.config.m.actions).float(), memory)
         seen = t % (horizon + 2) < 2
-        shown.append(real[t : t + 1] if seen else choose(said.mixture))
+        shown.append(real[t : t + 1] if seen else choose(predicted.mixture))
     return to_uint8(model.v.decode(torch.cat(shown)))
 
 
@@ -135,11 +135,11 @@ def latent_films(model: VMC, frames: np.ndarray, generator: torch.Generator | No
 
 
 @torch.no_grad()
-def said_of(model: VMC, z: Tensor, actions: np.ndarray) -> Mixture:
-    """What M says of every next moment of real films, told the truth until then.
+def predicted_mixtures(model: VMC, z: Tensor, actions: np.ndarray) -> Mixture:
+    """What M predicts of every next moment of real films, given the truth until then (teacher forcing).
 
     z: (N, T, Z), see ``latent_films``; actions: whole numbers (N, T - 1). Returns the mixtures of z[:, 1:], each
     (N, T - 1, Z, K).
     """
-    told = one_hot(torch.from_numpy(np.asarray(actions)).long(), model.config.m.actions).float()
-    return model.m.film(z[:, :-1], told).mixture
+    keys = one_hot(torch.from_numpy(np.asarray(actions)).long(), model.config.m.actions).float()
+    return model.m.film(z[:, :-1], keys).mixture

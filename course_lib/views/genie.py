@@ -45,10 +45,10 @@ def _drawn(model: Genie, state: State, plan: Tensor) -> NDArray[np.uint8]:
 
 @torch.no_grad()
 def making(
-    model: Genie, film: np.ndarray, frame: int, code: int, *, looks: int = 6, temperature: float = 1.0,
+    model: Genie, film: np.ndarray, frame: int, code: int, *, decoding_steps: int = 6, temperature: float = 1.0,
     generator: torch.Generator | None = None,
 ) -> NDArray[np.uint8]:  # fmt: skip
-    """A frame as it is made: after each look, what is known, and grey patches where it is not. (looks, H, W, 3).
+    """A frame as it is made: after each decoding step what is known, grey patches where nothing is. (steps, H, W, 3).
 
     The last picture is the frame. Raises IndexError for a frame or code that does not exist.
     """
@@ -63,7 +63,8 @@ def making(
         pictures.append(picture)
 
     memory = model.dynamics.remember(state.tokens, state.actions[:, 1:])
-    model.dynamics.make(memory, torch.tensor([code]), generator, steps=looks, temperature=temperature, on_step=look)
+    action = torch.tensor([code])
+    model.dynamics.make(memory, action, generator, steps=decoding_steps, temperature=temperature, on_step=look)
     return np.stack(pictures)
 
 
@@ -133,9 +134,10 @@ def table_by_eye(moves: np.ndarray) -> dict[int, int]:
 
 @torch.no_grad()
 def try_step(
-    model: Genie, film: np.ndarray, frame: int, code: int, looks: int = 6, temperature: float = 1.0, seed: int = 0
+    model: Genie, film: np.ndarray, frame: int, code: int, decoding_steps: int = 6, temperature: float = 1.0,
+    seed: int = 0,
 ) -> NDArray[np.uint8]:
-    """Choose a frame, a latent action, the looks and the temperature, and see the frame that is made.
+    """Choose a frame, a latent action, the decoding steps and the temperature, and see the frame that is made.
 
     Returns the frame, the four frames that follow under the held action, and the film's own next one (the last again,
     where the film ends), side by side: uint8 (H, 6 W + 5 GAP, 3). Raises IndexError for what does not exist.
@@ -144,7 +146,9 @@ def try_step(
     state, generator = _seen(model, film, frame), torch.Generator().manual_seed(seed)
     pictures = [film[frame]]
     for _ in range(4):
-        state = model.predict(state, torch.tensor([code]), generator=generator, steps=looks, temperature=temperature)
+        state = model.predict(
+            state, torch.tensor([code]), generator=generator, steps=decoding_steps, temperature=temperature
+        )
         pictures.append(to_uint8(model.decode(state)[0]))
     pictures.append(film[min(frame + 1, len(film) - 1)])
     gap = np.full((film.shape[1], GAP, 3), 255, np.uint8)

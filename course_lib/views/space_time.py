@@ -35,7 +35,7 @@ def weights(model: SpaceTimeTransformer, tokens: Tensor, layer: int) -> tuple[np
     return space[0].mean(dim=1).numpy(), time[0].mean(dim=1).numpy()
 
 
-def looks(
+def attention_figure(
     frames: np.ndarray, at: np.ndarray, space: np.ndarray, time: np.ndarray, moment: int, place: int
 ) -> CourseFigure:
     """What one token may look at (rings) and does look at (discs, the larger the more), on the film itself.

@@ -44,11 +44,11 @@ class RaceFilms:
 
 def drive(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """One episode of the wandering driver: frames (T, 64, 64, 3), actions (T - 1, 3), rewards (T - 1,)."""
-    race, driver, chance = Race(seed), WanderingDriver(), np.random.default_rng([seed, 7])
-    driver.reset(chance)
+    race, driver, generator = Race(seed), WanderingDriver(), np.random.default_rng([seed, 7])
+    driver.reset(generator)
     frames, actions, rewards = [race.frame()], [], []
     while not race.over and len(actions) < DECISIONS:
-        actions.append(driver(race.picture(), chance))
+        actions.append(driver(race.picture(), generator))
         rewards.append(race.step(actions[-1]))
         frames.append(race.frame())
     race.close()

@@ -440,10 +440,10 @@ show.strips({"the film": caught[9:], **{name: dream[9:] for name, dream in futur
 
 # %% tags=["lecture"]
 from course_lib.models.mdnrnn import Mixture, mixture_mean
-from course_lib.views.dreams import latent_films, said_of
+from course_lib.views.dreams import latent_films, predicted_mixtures
 
 z24 = latent_films(vmc, held_out.frames[24:25, :40])  # (1, 40, 32)
-said, came = said_of(vmc, z24, held_out.actions[24:25, :39]), z24[:, 1:]  # (1, 39, 32, 5), (1, 39, 32)
+said, came = predicted_mixtures(vmc, z24, held_out.actions[24:25, :39]), z24[:, 1:]  # (1, 39, 32, 5), (1, 39, 32)
 doubt = (said.log_weights.exp() * (said.means - mixture_mean(said)[..., None]) ** 2).sum(-1)[0, 11]  # (32,)
 number, moment = int(doubt.argmax()), 11
 print(f"latent number {number}")
@@ -729,7 +729,7 @@ assert has["one star"][:, -1].mean() < has["one star"][:, at_10].mean() - 0.1, "
 
 # %% tags=["lecture"]
 seen_by_v = latent_films(vmc, held_out.frames[:, :32], torch.Generator().manual_seed(0))  # (100, 32, 32)
-nats = {name: -library.log_likelihood(said_of(m, seen_by_v, told[:, :31]), seen_by_v[:, 1:]).sum(-1)
+nats = {name: -library.log_likelihood(predicted_mixtures(m, seen_by_v, told[:, :31]), seen_by_v[:, 1:]).sum(-1)
         for name, m in {"M": vmc, "M, live": live, "untrained M": vmc.untrained()}.items()}  # fmt: skip
 train_z = latent_films(vmc, train_films.frames, torch.Generator().manual_seed(1))
 changes = train_z.diff(dim=1).flatten(0, 1)  # (400, 31, 32) -> (12400, 32)
@@ -754,7 +754,7 @@ show.table(rows, {"model": "model", "value": "nats a step", "low": "from", "high
 
 # %% tags=["lecture"]
 all_z = latent_films(vmc, held_out.frames, torch.Generator().manual_seed(0))  # (100, 204, 32)
-five = said_of(vmc, all_z, told)
+five = predicted_mixtures(vmc, all_z, told)
 likelier = library.log_likelihood(five, all_z[:, 1:]) - library.log_likelihood(one_gaussian(five), all_z[:, 1:])
 worth, at_catch = likelier.sum(-1).numpy(), held_out.rewards > 0  # (100, 203) each
 elsewhere = np.nanmean(np.where(at_catch, np.nan, worth), axis=1)  # one number a film

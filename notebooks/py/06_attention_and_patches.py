@@ -653,10 +653,10 @@ show.strips({"frame": test_frames[several], "right": painted(test_wanted[several
 # One frame, four patches (outlined), and their shares in the second block, averaged over the heads. Light is where they look.
 
 # %% tags=["lecture"]
-from course_lib.views.attention import several_looks
+from course_lib.views.attention import attention_of_patches
 
 asked_frame = test_frames[11]
-several_looks(network, asked_frame, [(0, 0), (2, 7), (5, 4), (7, 1)], block=1)
+attention_of_patches(network, asked_frame, [(0, 0), (2, 7), (5, 4), (7, 1)], block=1)
 
 # %% [markdown] tags=["lecture"]
 # Empty patches look at bodies, and more at the nearer one. Nobody told them what a body is, nor that looking might help. The loss asked for a colour; looking was the way to get it.
@@ -719,14 +719,14 @@ assert right[inside["more than 6"]].mean() > right[inside["less than 2"]].mean()
 # Walk a patch slowly across the border between the two regions: do its looks jump, or glide? Does a patch *on* a body look around at all? And does anybody look at the agent?
 
 # %% tags=["lecture", "nbval-ignore-output"]
-from course_lib.views.attention import where_it_looks
+from course_lib.views.attention import attention_of_patch
 
 HEADS = {"mean of all": None, **{f"head {h}": h for h in range(4)}}
 
 
 def pick(row: int = 2, column: int = 7, block: int = 1, head: int | None = None, film: int = 1):
     """Where one patch of a test film's frame looks."""
-    return where_it_looks(network, test_films.frames[film, 12], row, column, block, head)
+    return attention_of_patch(network, test_films.frames[film, 12], row, column, block, head)
 
 
 show.explore(pick, row=(0, 7), column=(0, 7), block=(0, 1), head=HEADS, film=(0, 99))

@@ -398,13 +398,13 @@ plt.show()
 # To read a speed, a token must compare its frame with an earlier one: which earlier frames does it choose, in which layer? Does a body look at the other body more when they are close? Then set the frame to 0: what is left to look at?
 
 # %% tags=["lecture", "nbval-ignore-output"]
-from course_lib.views.space_time import looks, weights
+from course_lib.views.space_time import attention_figure, weights
 
 
 def look_around(moment: int = 5, place: int = 1, layer: int = 0):
     """Where one token looks. Returns a figure."""
     space, time = weights(model.look, model.read(window[:, :8]), layer)
-    return looks(test_films.frames[3, 8:16], pixels(window[0, :8]), space, time, moment, place)
+    return attention_figure(test_films.frames[3, 8:16], pixels(window[0, :8]), space, time, moment, place)
 
 
 show.explore(look_around, moment=(0, 7), place=(0, 2), layer=(0, 1))

@@ -529,11 +529,11 @@ assert worth["prepended, quiet"] < 0.5 * worth["added"], "and here it is not, or
 # Now your first question. The same dreams under the film's own latent actions, with 1 to 12 looks a frame, the likeliest tokens or drawn ones. Decibels four frames after the last real one; and how many frames a second that is for a single player on this machine.
 
 # %% tags=["lecture"]
-from course_lib.exam.questions.playing import seconds_a_frame, with_looks
+from course_lib.exam.questions.playing import seconds_a_frame, with_decoding
 
 quality = []
 for looks, temperature in ((1, None), (6, None), (12, None), (6, 0.5), (6, 1.0), (6, 2.0), (1, 1.0)):
-    world = with_looks(genie, looks, temperature or 1.0)
+    world = with_decoding(genie, looks, temperature or 1.0)
     dice = None if temperature is None else torch.Generator().manual_seed(0)
     with torch.no_grad():
         states = imagine(world, world.encode(frames[:, :4], latent[:, :3]), latent[:, 3:7], generator=dice)

@@ -1,6 +1,6 @@
 """Asking a model to go on alone: a few frames seen, then dreamed under given actions.
 
-Nothing here looks inside a model; it is all said in ``course_lib/contract.py``.
+Nothing here looks inside a model; all that it needs stands in ``course_lib/contract.py``.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def fits(model: WorldModel, size: int) -> None:
 def translate(model: WorldModel, actions: Tensor) -> Tensor | None:
     """The Playground's actions as this model takes them: none, the same, or its latent ones by its own table.
 
-    actions: integers, any shape. Raises NotCapable where the model has no way to be told them.
+    actions: integers, any shape. Raises NotCapable where there is no way to give the model these.
     """
     kind = model.capabilities.actions
     if kind.kind == "none":

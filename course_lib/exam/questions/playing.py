@@ -57,9 +57,9 @@ def infer_latent(model: Genie, frames: Tensor) -> Tensor:
     return torch.cat([model.lam.infer(part) for part in frames.split(CHUNK)])
 
 
-def with_looks(model: Genie, looks: int, temperature: float = 1.0) -> Genie:
-    """The same weights, with another number of looks at each frame and another temperature."""
-    other = Genie(model.config.model_copy(update={"steps": looks, "temperature": temperature}))
+def with_decoding(model: Genie, decoding_steps: int, temperature: float = 1.0) -> Genie:
+    """The same weights, with another number of decoding steps and another temperature."""
+    other = Genie(model.config.model_copy(update={"steps": decoding_steps, "temperature": temperature}))
     other.load_state_dict(model.state_dict())
     return other.eval()
 
@@ -109,9 +109,10 @@ def ask(entrant: Entrant, sitting: Sitting) -> Iterator[Row]:
     )  # fmt: skip
 
     taken = seconds_a_frame(model, films.frames[0])
-    with_one_look = seconds_a_frame(with_looks(model, 1), films.frames[0], repeats=5)
+    in_one_step = seconds_a_frame(with_decoding(model, 1), films.frames[0], repeats=5)
     yield entrant.row(
         sitting, films, "play_fps", unit="1/s", **mean_and_interval(1.0 / taken, seed=sitting.seed),
-        controls={"one_look_a_frame": float((1.0 / with_one_look).mean())},
-        note=f"{model.config.steps} looks a frame, {torch.get_num_threads()} threads; n counts stretches of 40 frames",
+        controls={"one_decoding_step": float((1.0 / in_one_step).mean())},
+        note=f"{model.config.steps} decoding steps a frame, {torch.get_num_threads()} threads; n counts stretches of "
+        "40 frames",
     )  # fmt: skip
