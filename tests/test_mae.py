@@ -275,7 +275,7 @@ def test_the_exam_says_that_the_shipped_one_has_learned_from_other_films_than_it
 
 # --- learning --------------------------------------------------------------------------------------------------------
 def batches() -> Iterator[Tensor]:
-    films = to_model(load_films("simple", split="validation", count=12).frames[:, ::4]).flatten(0, 1)
+    films = to_model(load_films("rich", split="validation", count=12).frames[:, ::4]).flatten(0, 1)
     return iter(films.split(24))
 
 
@@ -288,7 +288,7 @@ def error_on_new_films(model: MAE) -> float:
 @torch.no_grad()
 def error_of_the_mean_patch(model: MAE) -> float:
     """What it costs to draw at every place what stands there in training films on the average."""
-    known = to_model(load_films("simple", split="train", count=40).frames[:, ::4]).flatten(0, 1)
+    known = to_model(load_films("rich", split="train", count=40).frames[:, ::4]).flatten(0, 1)
     mean, generator = model.targets(known).mean(dim=0), seeded(3)  # (N, 3 * P * P)
     errors = []
     for x in batches():
