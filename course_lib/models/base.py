@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class Strict(BaseModel):
@@ -47,6 +47,31 @@ def check_hidden(hidden: float, width: int) -> None:
     """Raises ValueError for a feed-forward layer without a channel inside."""
     if round(hidden * width) < 1:
         raise ValueError(f"hidden is {hidden:g}: of {width} channels that leaves none inside the feed-forward")
+
+
+class ViTConfig(ModelConfig):
+    """The sizes of a vision transformer that encodes frames (``nets/vit.py``), the same keys in every such model.
+
+    So two models with the same values here have encoders whose weights fit each other. The default is ViT-L/16.
+    """
+
+    frame_size: Annotated[Literal[32, 64, 224], Field(description="side of a frame in pixels")] = 224
+    patch: Annotated[int, Field(ge=1, le=224, description="side of a patch in pixels")] = 16
+    width: Annotated[int, Field(ge=4, description="channels of a token")] = 1024
+    depth: Annotated[int, Field(ge=1, description="blocks")] = 24
+    heads: Annotated[int, Field(ge=1, description="attention heads of a block")] = 16
+
+    @property
+    def patches(self) -> int:
+        """Patches of a frame, N."""
+        return (self.frame_size // self.patch) ** 2
+
+    @model_validator(mode="after")
+    def _encoder_fits(self) -> ViTConfig:
+        if self.frame_size % self.patch:
+            raise ValueError(f"frames of {self.frame_size} pixels cannot be cut into patches of {self.patch}")
+        check_heads("heads", self.heads, "width", self.width, waves=True)
+        return self
 
 
 C = TypeVar("C")

@@ -1,6 +1,9 @@
 """Question: what does its state hold? Places, speeds and attributes read off by probes, beside pixels, PCA and an
 untrained network.
 
+Probed is the state of a world model, or the tokens of an encoder before any pooling. An encoder sees single frames: the
+tokens of the last two are probed together, as the control pixels has the last two frames.
+
 The films hold the agent and one ball, so that "the ball's speed" is one number. Probes are fitted on validation films
 and scored on test films; both are films that the model has not learned from.
 """
@@ -38,6 +41,7 @@ VARIABLES = {  # of each film set that can be probed: the slot and the field of 
 }
 
 Features = Callable[[Tensor, Tensor], np.ndarray]  # frames (N, T, 3, H, W), actions (N, T - 1) -> (N, D)
+Encoder = Callable[[Tensor], Tensor]  # frames (N, T, 3, H, W) -> tokens of each frame before any pooling (N, T, K, D)
 
 
 @torch.no_grad()
@@ -50,6 +54,13 @@ def state_features(model: WorldModel, frames: Tensor, actions: Tensor) -> np.nda
         state = model.encode(frames[part], None if translated is None else translated[part])
         rows.append(torch.cat([tensor.reshape(len(tensor), -1).double() for tensor in state.tensors().values()], dim=1))
     return torch.cat(rows).numpy()
+
+
+@torch.no_grad()
+def token_features(encoder: Encoder, frames: Tensor) -> np.ndarray:
+    """An encoder's tokens of the last two frames, laid flat, float64 (N, 2 * K * D)."""
+    parts = [encoder(frames[start : start + CHUNK, -2:]) for start in range(0, len(frames), CHUNK)]
+    return torch.cat([tokens.flatten(1).double() for tokens in parts]).numpy()
 
 
 def pixel_features(frames: Tensor, actions: Tensor) -> np.ndarray:
@@ -89,12 +100,12 @@ class Probed:
 
 
 def features_of(parts: Mapping[str, Any], size: int) -> Features:
-    """How the entrant's parts look at films: its encoder where it brings one, otherwise the world model's state.
+    """What is probed of the entrant's parts: its encoder's tokens where it brings one, or the world model's state.
 
-    Raises NotCapable where there is neither, or it reads frames of another size.
+    Raises NotCapable where there is neither, or the world model reads frames of another size.
     """
     if "encoder" in parts:
-        return parts["encoder"]
+        return lambda frames, actions: token_features(parts["encoder"], frames)
     if "model" not in parts:
         raise NotCapable(f"it comes without an {PARTS['encoder']} and without a {PARTS['model']}")
     fits(parts["model"], size)
@@ -130,9 +141,16 @@ def ask(entrant: Entrant, sitting: Sitting) -> Iterator[Row]:
             scores["meaningless_task"] = r2(task_score, probed["model"].ask(task_fit, wavy=wavy))
             low, high = r2_interval(y, guesses["model"], films, sitting.rng(2))
             yield entrant.row(sitting, score, f"{kind}_{name}", value=scores["model"], low=low, high=high, unit="",
-                              n=len(score), controls=_others(scores) | shared[kind])  # fmt: skip
+                              n=len(score), controls=_others(scores) | shared[kind],
+                              note=_other_films(entrant, score))  # fmt: skip
     if score.name == "ball":
         yield _colour(entrant, sitting, fit, score, probed)
+
+
+def _other_films(entrant: Entrant, films: Films) -> str:
+    """A note for rows of who has learned from other film sets than the one that is probed."""
+    sets = sorted({place.partition("/")[0] for place in entrant.trained_on or ()})
+    return f"learned from {', '.join(sets)}, probed on {films.name}" if sets and films.name not in sets else ""
 
 
 def _others(scores: dict[str, float]) -> dict[str, float]:
@@ -179,6 +197,6 @@ def _colour(entrant: Entrant, sitting: Sitting, fit: Films, score: Films, probed
         right[who] = (guess == labels[1]).mean(axis=0)  # (N,): of a film
     majority = np.bincount(labels[0]).argmax()
     controls = {who: float(values.mean()) for who, values in right.items() if who != "model"}
-    return entrant.row(sitting, score, "probe_accuracy_ball_colour", unit="",
+    return entrant.row(sitting, score, "probe_accuracy_ball_colour", unit="", note=_other_films(entrant, score),
                        controls=controls | {"majority": float((labels[1] == majority).mean())},
                        **mean_and_interval(right["model"], seed=sitting.seed))  # fmt: skip
