@@ -518,7 +518,7 @@ show.table(rows)
 # The cures, all of them in the model that you built: directions instead of distances, so that no code can be out of reach; dead codes put where the answers are; pixels that move counted more, so that an action is worth something to the decoder.
 
 # %% [markdown] tags=["lecture"]
-# Others met the same failure. tinyworlds, a small open Genie, masks all frames but the first in the decoder's input, so that it cannot do without the action, and adds a penalty on codes that do not vary.
+# Others met the same failure. tinyworlds, a small open Genie, masks all frames but the first, so that the decoder cannot do without the action, and adds a penalty on codes that do not vary.
 
 # %% tags=["lecture"]
 assert rows[0]["perplexity"] < 1.05 and abs(rows[0]["gain in dB"]) < 1e-6, "one code, and nothing to be gained from it"
