@@ -568,7 +568,7 @@ assert trap[1]["given the place"] > 0.5 * trap[0]["NMI with the key"], "and ther
 # So we tried. Seven models learned from the same films, the agent alone. *Convolutions on pixels* are what you built. *Patches* are space-time transformers (notebook 12) on patches of 8 pixels, as encoder and as decoder. One of them has your decoder; some saw every film moved as a whole by a few pixels, so that no place on the grid is special; some learned four times as long.
 
 # %% [markdown] tags=["lecture"]
-# And one reads **tokens**: the code vectors of notebook 13 in the place of pixels. It is the paper's own ablation (section 3.4). All that takes half an hour, so the numbers were kept; `python -m tools.measure_encoders` makes them again.
+# And one reads **tokens**: the code vectors of notebook 13 in the place of pixels. It is the paper's own ablation (section 3.4). All that takes half an hour, so the numbers were kept; `python -m course_lib study encoders` makes them again.
 
 # %% tags=["lecture"]
 from course_lib.studies.encoders import ask_encoder, measured_encoders, train_kind
