@@ -318,7 +318,7 @@ print(f"bent: R² = {r2(square[200:], bent(waves(one[200:, 0]))):.2f}")
 # A strong probe can learn a variable that the state does not hold in any useful way. The extreme case is a directory: the state is a meaningless code word for each place, and the probe learns the words by heart.
 
 # %% [markdown] tags=["lecture"]
-# Hewitt & Liang (2019) propose a control: let the same probe learn a **task without meaning**. Cut the variable's values into 16 ranges and draw a random number for each.
+# Hewitt & Liang (2019) propose a control: let the same probe learn a **task without meaning**. In their paper, on language, every word type gets a random label. Here we cut the variable's values into 16 ranges and draw a random number for each.
 
 # %% tags=["lecture"]
 def meaningless(y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
