@@ -307,7 +307,7 @@ plt.show()
 
 # %% tags=["lecture"]
 def gain(name, control="copy-last"):
-    """Error of the control less that of the forecaster, 95 % interval at each distance: two arrays (16,)."""
+    """Error of the control minus that of the forecaster, 95 % interval at each distance: two arrays (16,)."""
     better = errors[control] - errors[name]  # paired: the same films for both
     return np.percentile(better[draws].mean(axis=1), [2.5, 97.5], axis=0)
 
@@ -356,7 +356,7 @@ timeline(events, gaps=[(1990.1, 2018.2, "the quiet\n2000s?")], title="World mode
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## The map
 #
-# You will build each of them, small, in this one Playground, and at the end ask all of them the same questions: predict, be steered, plan, be probed, be surprised. That **exam** decides here, with numbers and intervals, and "it cannot be said at this size" is an allowed answer.
+# You will build each of them, small, in this one Playground, and at the end ask all of them the same questions: predict, be steered, plan, be probed, be surprised. These questions, the same for every model and always with controls, are the course's **exam**. It decides here, with numbers and intervals, and "it cannot be said at this size" is an allowed answer.
 
 # %% [markdown]
 # The Playground is a toy that we drew ourselves, and a model could be good at our drawings only. So frames that we did not draw stand beside it. These come from CarRacing, the environment in which the first model of part II was published in 2018 (Ha & Schmidhuber, World Models).
@@ -427,7 +427,7 @@ def total_variation(p, q):
     ...
 
 # %% [markdown]
-# Left as `...` the reference takes its place and the notebook goes on, so you can always read first and come back. Filled in, it is checked at once on several inputs, and a wrong answer is told what is wrong with it. For help, ask for a hint. The same call again gives a second hint; `answer("counting.total_variation")` shows the answer and says why; `progress()` lists what you have solved, on other days too.
+# Left as `...` the reference takes its place and the notebook goes on, so you can always read first and come back. Filled in, it is checked at once on several inputs, and for a wrong answer the message says what is wrong with it. For help, ask for a hint. The same call again gives a second hint; `answer("counting.total_variation")` shows the answer and says why; `progress()` lists what you have solved, on other days too.
 
 # %%
 hint("counting.total_variation")
