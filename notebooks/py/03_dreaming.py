@@ -784,7 +784,7 @@ for name, which in (("numbers only", ()), ("with pictures", None)):
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercises
 #
-# Five, from five to fifteen minutes each. A blank left as `...` never stops the notebook: the library's answer is used. Fill it in, run the cell, and it is checked at once on random inputs. `hint("mdn.log_likelihood")` helps in two steps; `answer("mdn.log_likelihood")` shows a solution.
+# Five, from ten to fifteen minutes each. A blank left as `...` never stops the notebook: the library's answer is used. Fill it in, run the cell, and it is checked at once on random inputs. `hint("mdn.log_likelihood")` helps in two steps; `answer("mdn.log_likelihood")` shows a solution.
 
 # %%
 from course_lib.exercises import exercise, progress
