@@ -69,7 +69,7 @@ from course_lib.worlds.play import EnvPlayer
 show.canvas(EnvPlayer(PlaygroundEnv(films="goal"), seed=3), fps=10)
 
 # %% [markdown] tags=["lecture"]
-# Ten times a second the simulator takes the state of everything in the box and your key, works out the state a tenth of a second later, and draws it. After a minute or two you do something like it in your head: you let go of the key *before* you are where you want to be. A program that can do that, without having been told the rules, is what this course is after.
+# Ten times a second the simulator takes the state of everything in the box and your key, works out the state a tenth of a second later, and draws it. After a minute or two you do something like it in your head: you let go of the key *before* you are where you want to be. A program that can do that, without being given the rules, is what this course is after.
 
 # %% [markdown] tags=["lecture"]
 # Now imagine a forecaster who watches **two frames** of such a film, a tenth of a second apart, and then draws the rest without looking. It knows nothing about the world. It only goes on: whatever moved keeps moving in the same direction at the same speed.
@@ -195,7 +195,7 @@ game
 # So a film that looks right over a short stretch is **no evidence** of a world model. This is the first thing to take from this course.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
-# **The same game against a dream that was learned.** In part II you build a model that has never been told a law. It has watched 6,000 films of another task, in which an agent wanders and a star waits, and has learned to go on from what it saw and from the key that is pressed. It looks at two frames, dreams 24, looks at two again, and so on; in the later rounds it dreams less at a stretch.
+# **The same game against a dream that was learned.** In part II you build a model that was never given a law. It has watched 6,000 films of another task, in which an agent wanders and a star waits, and has learned to go on from what it saw and from the key that is pressed. It looks at two frames, dreams 24, looks at two again, and so on; in the later rounds it dreams less at a stretch.
 
 # %% [markdown] tags=["lecture"]
 # Both films are drawn by the same network, which makes everything a little soft; the softness is no clue. A horizon of 0 is the real film, drawn by it.

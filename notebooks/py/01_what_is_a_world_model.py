@@ -899,7 +899,7 @@ for keep in (1.0, 0.99, 0.9):
     print(f"keep {keep:4.2f}: {bumps} bumps")
 
 # %% [markdown]
-# Forgetting is not free. With `keep` = 0.9 a pair never has more than ten steps' worth of memory, so its probabilities go on trembling for ever, however long the robot lives. How fast to forget depends on how often the world changes, and that is one more thing that would have to be learned.
+# Forgetting is not free. With `keep` = 0.9 a pair never has more than ten steps' worth of memory, so its probabilities never settle, however long the robot lives. How fast to forget depends on how often the world changes, and that is one more thing that would have to be learned.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Which claim survives?

@@ -591,7 +591,7 @@ show.strips(silent, every=4)
 #
 # ### Where things are, 1 to 200 steps ahead
 #
-# In a hundred held-out films M sees four frames and then dreams 200 steps, six times as long as any film it learned from, under the keys of the film. The reader finds the agent and the star in the dreamed frames; the error is their mean distance from the truth in units (the box is 32 wide). A thing that cannot be found counts as 14 units away, the distance of two random places: who draws nothing must not look precise.
+# In a hundred held-out films M sees four frames and then dreams 200 steps, six times as long as any film it learned from, under the keys of the film. The reader finds the agent and the star in the dreamed frames; the error is their mean distance from the truth in units (the box is 32 wide). A thing that cannot be found counts as 14 units away, the distance of two random places, so that a dream that draws nothing does not look precise.
 
 # %% tags=["lecture"]
 ahead = np.array([1, 2, 4, 7, 10, 20, 35, 50, 75, 100, 150, 200])
@@ -687,7 +687,7 @@ assert last["M"]["high"] < 0.5 * min(last["copy-last"]["low"], last["another fil
 show.table([{"the agent after 200 steps, error": name} | row for name, row in last.items()])
 
 # %% [markdown] tags=["lecture"]
-# Why does it not drift? The argument behind the slide's headline goes like this: if each step fails with probability $e$, then after $n$ steps the forecast is still right with probability $(1-e)^n$, which soon is nothing. It takes for granted that a failure is for ever. Let us put numbers in: call the agent *lost* when it is more than 3 units from the truth, read $e$ off the first 20 steps, and compare.
+# Why does it not drift? The argument behind the slide's headline goes like this: if each step fails with probability $e$, then after $n$ steps the forecast is still right with probability $(1-e)^n$, which soon is nothing. It takes for granted that a failure is final. Let us put numbers in: call the agent *lost* when it is more than 3 units from the truth, read $e$ off the first 20 steps, and compare.
 
 # %% tags=["lecture"]
 kept = agent["M"] < 3.0  # (100, 12)
@@ -702,7 +702,7 @@ axis.legend()
 plt.show()
 
 # %% [markdown] tags=["lecture"]
-# Errors are not for ever here. A wall stops the real agent and the dreamed one at the same place; whoever lags behind catches up there. A floor does the same to heights. The world itself puts the dream right, again and again, as long as both hear the same keys.
+# Errors are not final here. A wall stops the real agent and the dreamed one at the same place; whoever lags behind catches up there. A floor does the same to heights. The world itself puts the dream right, again and again, as long as both hear the same keys.
 
 # %% tags=["lecture"]
 still_kept = mean_and_interval(kept[:, -1].astype(float), seed=0)
@@ -722,7 +722,7 @@ assert has["one agent"][:, -1].mean() > 0.85, "the agent stays"
 assert has["one star"][:, -1].mean() < has["one star"][:, at_10].mean() - 0.1, "stars go out"
 
 # %% [markdown] tags=["lecture"]
-# Two different ends in one dream. The agent stays whole to the end. The stars go out one by one: at each catch some dreams fail to settle on a new one, and nothing in the world of a dream brings a lost star back. For the star a failure *is* for ever, and there the slide is right.
+# Two different ends in one dream. The agent stays whole to the end. The stars go out one by one: at each catch some dreams fail to settle on a new one, and nothing in the world of a dream brings a lost star back. For the star a failure *is* final, and there the slide is right.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### In nats
@@ -749,7 +749,7 @@ assert by_name["M"]["high"] < by_name["Gaussian of changes"]["low"]
 show.table(rows, {"model": "model", "value": "nats a step", "low": "from", "high": "to"})
 
 # %% [markdown] tags=["lecture"]
-# An untrained M is more surprised than the plainest Gaussian. Half a minute of training beats that Gaussian by 17 nats; the shipped M is better again, by 9. The live M had 5.6 nats on the films that it was trained on and has 13.3 here, on films that it never saw: with 400 films it has overfitted. (A difference of $d$ nats means that what happened was $e^d$ times as likely in the eyes of the one as in those of the other, at every step.)
+# An untrained M is more surprised than the plainest Gaussian. Half a minute of training beats that Gaussian by 17 nats; the shipped M is better again, by 9. The live M had 5.6 nats on the films that it was trained on and has 13.3 here, on films that it never saw: with 400 films it has overfitted. (A difference of $d$ nats means that what happened was $e^d$ times as likely under the one model as under the other, at every step.)
 
 # %% [markdown] tags=["lecture"]
 # And what is the mixture worth, against the one Gaussian with its mean and variance? Ask at the catches, where there are many futures, and at all other steps. The difference is taken at each step, then the intervals.
@@ -857,7 +857,7 @@ progress()
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Which claim survives?
 #
-# **"Autoregressive models will die"** (自回归模型将死). An autoregressive (自回归) model forecasts one step, takes its forecast for the truth, and forecasts the next. M is one. In 200 steps one half of its dream, the agent, stays right, and the other, the star, does not. The agent's error stops growing, because walls and floors undo it: failures of single steps are neither independent nor for ever. The stars go out one after the other, because nothing brings a lost one back. So: partly. The argument $(1-e)^n$ is right where errors are never undone, and this world undoes many.
+# **"Autoregressive models will die"** (自回归模型将死). An autoregressive (自回归) model forecasts one step, takes its forecast for the truth, and forecasts the next. M is one. In 200 steps one half of its dream, the agent, stays right, and the other, the star, does not. The agent's error stops growing, because walls and floors undo it: failures of single steps are neither independent nor final. The stars go out one after the other, because nothing brings a lost one back. So: partly. The argument $(1-e)^n$ is right where errors are never undone, and this world undoes many.
 
 # %% [markdown] tags=["lecture"]
 # **What this toy cannot show.** The headline was about language models and, in the lecture, about Sora, which is a diffusion model and does not go step by step (an erratum of the slide; notebook 11 measures its long films). Our world is small, closed and full of walls; a text has no floor to fall back on.

@@ -375,7 +375,7 @@ class UntilStar:
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### The fitness of a generation
 #
-# A candidate's fitness is the mean return of a few lives. Some beginnings are easy, the star lies next to the agent; if every candidate began somewhere else, luck would choose. So all candidates of a generation play the **same beginnings**, and the next generation gets new ones.
+# A candidate's fitness is the mean return of a few lives. Some beginnings are easy, the star lies next to the agent; if every candidate began somewhere else, luck would decide. So all candidates of a generation play the **same beginnings**, and the next generation gets new ones.
 
 # %% tags=["lecture"]
 def returns_of(world, candidates: np.ndarray, seeds: np.ndarray, steps: int = 128) -> np.ndarray:

@@ -815,7 +815,7 @@ assert r2_of["memory of M", "star_x"] > r2_of["memory of the untrained M", "star
 assert all(row["selectivity"] > 0.3 for row in selectivity)
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
-# ### Second wrong conclusion: "it is told the key, and it draws what the key does"
+# ### Second wrong conclusion: "it is given the key, and it draws what the key does"
 #
 # Now the two pupils, in numbers. In 40 test films of the player with the rule, at four moments: the model is given the key that the film pressed.
 
@@ -894,7 +894,7 @@ own = {name: own_loss(name) for name in pupils}
 print({name: f"{loss:.1f} nats a step" for name, loss in own.items()})
 
 # %% [markdown] tags=["lecture"]
-# The model with the better loss, on test films, is the one that cannot be steered. Nothing in its films told the key from the habit, and habit was the easier thing to learn. Three throws of a coin in ten were enough to tell them apart.
+# The model with the better loss, on test films, is the one that cannot be steered. Nothing in its films separated the key from the habit, and habit was the easier thing to learn. Three throws of a coin in ten were enough to tell them apart.
 
 # %% tags=["lecture"]
 with_own, with_other = ({name: share[:, k].mean() for name, share in answers.items()} for k in (0, 1))
@@ -1121,7 +1121,7 @@ def my_task(y: np.ndarray, rng: np.random.Generator, bands: int = 16) -> np.ndar
 
 
 # %% [markdown]
-# **4. The control that was missing.** A paper reports: "told the keys, our model's error is small." You may call its `errors(actions)`, which gives an error for each film. Compute, film by film, what the model gains by getting the right keys.
+# **4. The control that was missing.** A paper reports: "given the keys, our model's error is small." You may call its `errors(actions)`, which gives an error for each film. Compute, film by film, what the model gains by getting the right keys.
 
 # %%
 @exercise("ask.missing_control")

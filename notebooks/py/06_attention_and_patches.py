@@ -163,7 +163,7 @@ again = (query @ key.T).softmax(dim=1)  # (6, 2), (2, 6) -> (6, 6)
 print("same shares:", torch.allclose(again, shares))
 
 # %% [markdown] tags=["lecture"]
-# Three roles, three names. The **query** (查询) of a token says what it looks for: here, where I am. Its **key** (键) says what it can be found by: where I am, and whether I hold a body. Its **value** (值) is what it gives to those that attend to it: my number.
+# Three roles, three names. The **query** (查询) of a token says what it looks for: here, where I am. Its **key** (键; nothing to do with the keys that a player presses) says what it can be found by: where I am, and whether I hold a body. Its **value** (值) is what it gives to those that attend to it: my number.
 
 # %% [markdown] tags=["lecture"]
 # Now take the places away. All that is left of the key is "I hold a body".

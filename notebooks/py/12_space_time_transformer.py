@@ -325,7 +325,7 @@ def distance(predicted: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
 
 
 # %% [markdown] tags=["lecture"]
-# The training loop takes windows of nine frames at random: eight to look at, and each one's successor to predict. The agent is seen and not scored, because it does what its keys say, and the keys are not given to the model.
+# The training loop takes windows of nine frames at random: eight to read, and each one's successor to predict. The agent is seen and not scored, because it does what its keys say, and the keys are not given to the model.
 
 # %% tags=["lecture"]
 def fit(model: NextPlace, steps: int, seed: int = 0, watch=None) -> NextPlace:

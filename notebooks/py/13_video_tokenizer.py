@@ -102,7 +102,7 @@ for _ in range(3):
 print("codes", [round(c, 2) for c in codes.tolist()], "chosen", [len(c) for c in chosen])
 
 # %% [markdown] tags=["lecture"]
-# Nobody chose the third code, so nothing told it where to go, so nobody will ever choose it. It is **dead**. Remember it; in *Break it* most of a codebook goes that way.
+# No number chose the third code, so nothing moved it, so no number will ever choose it. It is **dead**. Remember it; in *Break it* most of a codebook goes that way.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### A staircase has no slope

@@ -76,7 +76,7 @@ my_guess_in_db = 0.0
 #
 # ### Which of two shifts was it?
 #
-# Make the world as small as it gets: six numbers on a ring. In every step somebody turns the ring by one place, to the left or to the right. We see six numbers before and six after, two hundred times, and are not told which way it went.
+# Make the world as small as it gets: six numbers on a ring. In every step somebody turns the ring by one place, to the left or to the right. We see six numbers before and six after, two hundred times, and do not see which way it went.
 
 # %% tags=["lecture"]
 rng = np.random.default_rng(0)
@@ -170,7 +170,7 @@ print(tuple(frames.shape), "->", tuple(before.shape), tuple(after.shape))
 # %% [markdown] tags=["lecture"]
 # ### What the past says already
 #
-# A ball in flight goes on. Whoever sees two frames knows how fast it is, and can draw the third without being told anything. What can be known from the past need not be said by the code. So encoder and decoder look at the last **two** frames, and three bits are left for what is new.
+# A ball in flight goes on. Whoever sees two frames knows how fast it is, and can draw the third without further information. What can be known from the past need not be in the code. So encoder and decoder read the last **two** frames, and three bits are left for what is new.
 
 # %% tags=["lecture", "nbval-check-output"]
 def with_past(frames: torch.Tensor, context: int = 2) -> torch.Tensor:
@@ -719,7 +719,7 @@ progress()
 # **"The decoder predicts frame t + 1 from the frames so far and the actions"** (预测 t+1 帧). It stands, as built here. That it *uses* the action is not given: it has to be measured, and there are failures in which it does not.
 
 # %% [markdown] tags=["lecture"]
-# **"Without action labels it learns which part can be controlled"** (没有动作标签, 从视频中学习可控部分). Partly, at this size. Three things move in these films, one of them obeys the keys, and nobody told the network which. Its codes tell the key, far beyond the controls. They miss the course's bars, with 0.38 against 0.6 and 71 % against 85 %, and *Look* shows one reason: a code says what happened, and a key that is held against a wall makes nothing happen.
+# **"Without action labels it learns which part can be controlled"** (没有动作标签, 从视频中学习可控部分). Partly, at this size. Three things move in these films, one of them obeys the keys, and nothing tells the network which. Its codes tell the key, far beyond the controls. They miss the course's bars, with 0.38 against 0.6 and 71 % against 85 %, and *Look* shows one reason: a code says what happened, and a key that is held against a wall makes nothing happen.
 
 # %% [markdown] tags=["lecture"]
 # **"It infers latent actions that are consistent in the generated environment"** (一致的潜在动作). Not by itself. A gain in decibels does not show it: codes that were renamed at every place have the same gain and next to no meaning. With an encoder that forgets the place, the codes mean the same wherever it happens, as far as the table above says so. The paper's own evidence is the cloning of its section 3.3, where two hundred labelled steps are enough to translate codes into keys: that does test consistency, and notebook 16 repeats it.

@@ -444,7 +444,7 @@ show.table([{"question": row["question"], "value": bracket(row)} | row["controls
 # The gap is there, far above its controls: what happens between two frames of a level that it never saw is said better by its own code than by another's. The paper takes such a gap as its measure of control; here it was learned in half a minute.
 
 # %% [markdown] tags=["lecture"]
-# The buttons are another matter. The codes tell a little about jumping and next to nothing about left and right. One possible reason, which nothing here tests: the picture scrolls, so whichever way the figure runs it is the whole world that moves, and three bits, trained for half a minute, went to what changes most pixels. A gap in decibels is no control: notebook 14's lesson, in a game that is not ours.
+# The buttons are another matter. The codes tell a little about jumping and next to nothing about left and right. One possible reason, which nothing here tests: the picture scrolls, so whichever way the figure runs it is the whole world that moves, and three bits, trained for half a minute, went to what changes most pixels. A gap in decibels is not yet control: notebook 14's lesson, in a game that is not ours.
 
 # %% [markdown] tags=["lecture"]
 # The same by eye: a film of a held-out level, every next frame drawn with its own code, and with other ones. Look at the edge of the ground, which sinks and rises as the figure jumps.
