@@ -12,11 +12,15 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from course_lib.lookup import CourseError
+from course_lib.terminal import print_any_sign
+
+if TYPE_CHECKING:
+    from course_lib.training import History, Recipe, RunConfig
 
 app = typer.Typer(
     add_completion=False,
@@ -85,9 +89,11 @@ def train(
     Example: python -m course_lib train vae --size cpu --set train.steps=2000 --set model.beta=4
     """
     with _explained():
-        from course_lib.training import Interrupted, discard, get_recipe, load_config, save_checkpoint
+        from course_lib.files import CannotWrite
+        from course_lib.training import Interrupted, discard, get_recipe, load_config
         from course_lib.training import train as run
-        from course_lib.training.resume import FILE, read_state
+        from course_lib.training.checkpoints import check_places
+        from course_lib.training.resume import FILE
 
         recipe = get_recipe(model)
         config = load_config(recipe, size, settings or [])
@@ -101,16 +107,23 @@ def train(
                 f"course_lib/configs/{model}/{size}.yaml instead of using --set"
             )
         folder = out or Path("runs") / f"{model}-{size}"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            _stop(f"the folder {folder} cannot be made ({error}): give another one with --out")
+        places = [folder, None] if ship else [folder]
+        if _first_process():
+            try:
+                for place in places:
+                    check_places(recipe, size, place)
+            except CannotWrite as error:
+                _stop(f"{error}. Or give another folder with --out")
         again = _command(model, size, settings, out, ship)
         try:
             history = run(recipe, config, log=folder / "log.csv", keep=folder, resume=resume)
-            facts = {}
-            if recipe.finish is not None and _first_process():
-                facts = recipe.finish(history.model, config, history.data, folder, lambda line: print(line, flush=True))
+            if not _first_process():
+                return
+            facts: dict[str, Any] = {}
+            if recipe.finish is not None:
+                # The weights first, so that whatever goes wrong in finish loses none of the training.
+                _store(history, recipe, size, [folder], {"finished": False}, again)
+                facts = _finish(history, recipe, config, folder, again)
         except Interrupted as stopped:
             way_on = f". Go on with: {again}" if stopped.saved else ""
             _stop(f"stopped after step {stopped.step}; {stopped}{way_on}", code=130)
@@ -118,20 +131,45 @@ def train(
             if not (folder / FILE).exists():
                 raise
             _stop(f"stopped at once; go on from the last state that was saved: {again}", code=130)
-        if not _first_process():
-            return
+        _store(history, recipe, size, places, facts, again)
         try:
-            for place in [folder, None] if ship else [folder]:
-                for file in save_checkpoint(history.model, recipe, size, about=history.about() | facts, folder=place):
-                    print(f"stored {file}")
+            discard(folder)
         except OSError as error:
-            kept = "nothing of the run is kept"
-            if (folder / FILE).exists():
-                step = read_state(folder / FILE).facts["step"]  # an earlier one, where the disk was full before the end
-                kept = f"the state after step {step} is kept in {folder / FILE}"
-            _stop(f"the weights could not be written ({error}); {kept}. Make room, then: {again}")
-        discard(folder)
+            print(f"{folder / FILE} could not be removed ({error}); nobody needs it any more", file=sys.stderr)
         print(f"{len(history.rows)} steps in {history.minutes:.1f} minutes; the log is {folder / 'log.csv'}")
+
+
+def _store(
+    history: History, recipe: Recipe, size: str, places: list[Path | None], facts: dict[str, Any], again: str
+) -> None:
+    """Store the weights in every place, or say what is kept of the run and how to go on."""
+    from course_lib.training import ResumeError, save_checkpoint
+    from course_lib.training.resume import FILE, read_state
+
+    try:
+        for place in places:
+            for file in save_checkpoint(history.model, recipe, size, about=history.about() | facts, folder=place):
+                print(f"stored {file}", flush=True)
+    except OSError as error:
+        kept, state = "nothing of the run is kept", places[0] / FILE
+        try:
+            step = read_state(state).facts["step"]  # an earlier one, where the disk was full before the end
+            kept = f"the state after step {step} is kept in {state}"
+        except ResumeError:
+            pass  # there is none, or no whole one
+        _stop(f"the weights could not be written ({error}); {kept}. Make room, then: {again}")
+
+
+def _finish(history: History, recipe: Recipe, config: RunConfig, folder: Path, again: str) -> dict[str, Any]:
+    """What comes after the last step; where it fails, the error says that nothing is lost and how to go on."""
+    try:
+        return recipe.finish(history.model, config, history.data, folder, lambda line: print(line, flush=True))
+    except Exception as error:
+        kept = f"All {len(history.rows)} steps are stored in {folder}. To do again what comes after them: {again}"
+        if isinstance(error, CourseError | OSError):
+            _stop(f"what comes after the last step failed: {error}. {kept}")
+        error.add_note(kept)
+        raise
 
 
 def _command(model: str, size: str, settings: list[str] | None, out: Path | None, ship: bool) -> str:
@@ -290,5 +328,11 @@ def _as_text(rows: list[dict[str, str]]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Run the command line."""
+    print_any_sign()
     app(prog_name="python -m course_lib")
+
+
+if __name__ == "__main__":
+    main()

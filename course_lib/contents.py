@@ -42,6 +42,21 @@ class Contents:
     reference: dict[str, float]
 
 
+def markdown_table(contents: Contents, folder: str = "") -> str:
+    """The table of contents in Markdown, with the measured minutes of the notebooks that are there.
+
+    folder: where the notebooks lie, seen from the page that shows the table ("notebooks/" from README.md).
+    """
+    lines = ["| | notebook | you build | minutes |", "|---|---|---|---|"]
+    for number, title in contents.parts.items():
+        lines.append(f"| **{number}** | **{title}** | | |")
+        for entry in (e for e in contents.notebooks if e.part == number):
+            name = f"[{entry.title}]({folder}{entry.stem}.ipynb)" if entry.built else entry.title
+            minutes = f"{entry.seconds / 60:.1f}" if entry.built and entry.seconds else "planned"
+            lines.append(f"| {entry.number} | {name} | {entry.builds} | {minutes} |")
+    return "\n".join(lines)
+
+
 def load_contents(path: Path = PATH) -> Contents:
     """Read the table of contents. Raises ValueError that names the file and the line of thought that went wrong."""
     try:

@@ -6,9 +6,15 @@ import glob
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
+
+from course_lib.lookup import CourseError
+
+
+class CannotWrite(CourseError, OSError):
+    """A file cannot be put where it should go; the message names the place and what stands in the way."""
 
 
 @contextmanager
@@ -28,11 +34,30 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)  # mkstemp's files are for their owner alone
+        with suppress(OSError):  # a stick, a share or a mounted disk may know no permissions, and needs none
+            os.chmod(temporary, 0o644)  # mkstemp's files are for their owner alone
         os.replace(temporary, path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def check_writable(path: Path) -> None:
+    """Find out now whether :func:`atomic_file` could write this file, rather than after hours of work.
+
+    The folder is made where it is missing, and a file is written into it and taken away again; what stands at the path
+    is left as it is. Raises CannotWrite.
+    """
+    try:
+        if path.is_dir():
+            raise CannotWrite(f"{path} is a folder, and a file of that name is to be written: move it away")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", suffix=".part") as file:
+            file.write(b"?")
+    except CannotWrite:
+        raise
+    except OSError as error:
+        raise CannotWrite(f"nothing can be written into the folder {path.parent} ({error})") from None
 
 
 def remove_parts(path: Path) -> None:

@@ -24,8 +24,8 @@ from tests import small_run
 plain = loop.make_accelerator
 
 
-def sharding(precision: str) -> Any:
-    accelerator = plain(precision)
+def sharding(precision: str, device: str) -> Any:
+    accelerator = plain(precision, device)
     plugin = FullyShardedDataParallelPlugin(
         fsdp_version=2, reshard_after_forward=True, auto_wrap_policy="no_wrap", state_dict_type="FULL_STATE_DICT"
     )

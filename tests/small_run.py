@@ -62,7 +62,7 @@ class Small(nn.Module):
         never = torch.tensor(float("nan"))  # a part may be NaN as long as the loss is not
         return {"loss": error.square().mean(), "never": never}
 
-    def after_step(self, step: int) -> None:
+    def after_step(self, step: int, of: int) -> None:
         self.updates += 1
         self.average.lerp_(self.encoder[2].weight.detach(), 0.1)
 

@@ -307,18 +307,24 @@ def test_a_full_disk_stops_nothing_and_loses_nothing(
     assert sorted(path.name for path in (tmp_path / "full").iterdir()) == ["log.csv", FILE]
 
 
-def test_weights_that_cannot_be_written_leave_the_run_and_the_way_on(tmp_path: Path) -> None:
+def test_weights_that_cannot_be_written_leave_the_run_and_the_way_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings = ["--set", "train.steps=3", "--set", "data.count=2"]
     words = ["train", "vae", "--size", "tiny", *settings, "--out", str(tmp_path)]
     block = tmp_path / "vae-tiny.safetensors"
-    block.mkdir()  # what a rename cannot replace stands in for a full disk
-    done = CliRunner().invoke(app, words)
+
+    def full(path: Path, content: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("course_lib.training.checkpoints.write_atomically", full)
+        done = CliRunner().invoke(app, words)
     assert done.exit_code == 2, done.output
     assert "could not be written" in done.stderr
     assert f"the state after step 3 is kept in {tmp_path / FILE}" in done.stderr
     assert f"python -m course_lib {' '.join(words)} --resume" in done.stderr
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["log.csv", FILE, block.name]
-    block.rmdir()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["log.csv", FILE]
     done = CliRunner().invoke(app, [*words, "--resume"])
     assert done.exit_code == 0 and "Going on after step 3" in done.stderr, done.output
     assert sorted(path.name for path in tmp_path.iterdir()) == ["log.csv", "vae-tiny.json", "vae-tiny.safetensors"]
@@ -337,7 +343,8 @@ def test_the_command_explains_a_damaged_state_and_a_folder_that_cannot_be(tmp_pa
     assert done.exit_code == 2 and f"{FILE} is damaged" in done.stderr and "begin anew" in done.stderr, done.output
     assert [path.name for path in (tmp_path / "out").iterdir()] == [FILE]
     done = CliRunner().invoke(app, [*words, str(tmp_path / "out" / FILE)])
-    assert done.exit_code == 2 and "cannot be made" in done.stderr and "--out" in done.stderr, done.output
+    assert done.exit_code == 2 and "nothing can be written into the folder" in done.stderr, done.output
+    assert "--out" in done.stderr and len(done.stderr.splitlines()) == 1
 
 
 def test_the_log_after_a_resume_has_each_step_once(tmp_path: Path) -> None:

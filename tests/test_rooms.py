@@ -13,10 +13,10 @@ GROUND = {"worlds", "nets", "files", "lookup"}
 LATER = {"training", "planning", "measures", "studies", "exam"}
 MAY_IMPORT: dict[str, set[str]] = {
     "lookup": set(),
-    "files": set(),
+    "files": {"lookup"},
     "contract": set(),
     "worlds": {"files", "lookup"},
-    "nets": set(),
+    "nets": {"lookup"},
     "show": set(),
     "models": {"contract", *GROUND},
     "planning": {"contract", "models", *GROUND},
@@ -27,9 +27,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "views": {"contract", "models", "show", *LATER, *GROUND},
     "exercises": {"contract", "models", *LATER, *GROUND},
     "contents": set(),
+    "terminal": set(),
     "machine": {"contents"},
     "bench": {"machine", "contract", "models", "training", *GROUND},
-    "__main__": {"bench", "contract", "models", *LATER, *GROUND},
+    "__main__": {"bench", "terminal", "contract", "models", *LATER, *GROUND},
     "__init__": set(),
     "configs": set(),
 }

@@ -109,8 +109,8 @@ def test_noise_contrast_and_variance_see_the_global_batch(tmp_path: Path) -> Non
     # Ctrl-C in one of them stops both after the same step; going on is bit for bit there too
     assert first["stopped"] == second["stopped"] in (13, 14)
     assert first["resumed"] == second["resumed"] == first["outcome"]
-    assert "a batch of 7 cannot be shared evenly by 2 processes" in first["uneven"]
-    assert "data.batch a multiple of 2" in second["uneven"]
+    assert "data.batch is 7, which 2 processes cannot share evenly" in first["uneven"]
+    assert "make it a multiple of 2" in second["uneven"]
 
 
 def test_a_slice_of_the_losses_would_be_noticed() -> None:

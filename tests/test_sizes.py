@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from course_lib.exercises.nb16 import block_weights
+from course_lib.exercises.nb16 import my_block_weights
 from course_lib.nets.space_time import SpaceTimeTransformer
 from course_lib.studies.genie_sizes import (
     PUBLISHED,
@@ -48,7 +48,7 @@ def test_the_courses_own_sizes_are_readings(parts: dict[str, nn.Module]) -> None
 
 def test_heads_that_do_not_share_the_width_evenly_count_as_the_whole_width(parts: dict[str, nn.Module]) -> None:
     found = count(parts["dynamics"], Reading(4.0, False, 1))
-    assert found == pytest.approx(block_weights(48, 5120, 5120, 4.0, 1), rel=0.003)
+    assert found == pytest.approx(my_block_weights(48, 5120, 5120, 4.0, 1), rel=0.003)
 
 
 def test_the_table_is_complete_sorted_and_rounds_as_it_says(parts: dict[str, nn.Module]) -> None:

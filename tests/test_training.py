@@ -62,7 +62,7 @@ class Line(nn.Module):
     def other_loss(self, batch: dict[str, Tensor], step: int, generator: torch.Generator) -> dict[str, Tensor]:
         return {"loss": self.offset.weight.square().sum(), "offset": self.offset.weight.sum()}
 
-    def after_step(self, step: int) -> None:
+    def after_step(self, step: int, of: int) -> None:
         self.updates += 1
 
 

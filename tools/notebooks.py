@@ -1,12 +1,15 @@
 """The notebook machine: carries twins into notebooks, runs them, compares and measures them.
 
     python tools/notebooks.py build 02      # notebooks/py/02_*.py -> notebooks/02_*.ipynb, executed
+    python tools/notebooks.py text 02       # carry changed text cells only: nothing is run, every output stays
     python tools/notebooks.py check         # does every notebook say what its twin says?
     python tools/notebooks.py course        # run everything, keep nothing, print minutes and memory
 
 A notebook lives twice. `notebooks/NN_name.ipynb` is what a reader opens; `notebooks/py/NN_name.py` is the same
 cells as a jupytext `py:percent` script, which is what a developer edits and reviews. The twin is always the source:
 nothing here ever writes into it, so an edit cannot be lost to a newer time stamp (as `jupytext --sync` does).
+Neither file says how the two are paired: with jupytext's `formats` in its metadata, any JupyterLab in which jupytext
+is installed would write the twin whenever a reader saves, and refuse to open a notebook newer than its twin.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ import argparse
 import base64
 import difflib
 import hashlib
+import itertools
 import os
 import re
 import shutil
@@ -34,6 +38,8 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
+from course_lib.terminal import print_any_sign
+
 FOLDER = Path(__file__).resolve().parent.parent / "notebooks"
 CELL_TIMEOUT = 120  # seconds; nbclient can hang on widget cells when it has no timeout, so there always is one
 PICTURE_BYTES = 150_000
@@ -41,7 +47,6 @@ NOTEBOOK_BYTES = 3_000_000
 COURSE_SECONDS = 120
 COURSE_BYTES = 3 * 1024**3
 READER_THREADS = "2"  # the course's laptop has two cores
-FORMATS = "ipynb,py//py:percent"
 VIEW = "application/vnd.jupyter.widget-view+json"
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 COMPARED_METADATA = ("tags", "slideshow")
@@ -131,7 +136,6 @@ def carry(twin: NotebookNode, old: NotebookNode | None, name: str) -> NotebookNo
     """
     new = nbformat.v4.new_notebook(cells=[nbformat.from_dict(dict(cell)) for cell in twin.cells])
     new.metadata.kernelspec = dict(KERNELSPEC)
-    new.metadata.jupytext = {"formats": FORMATS}
     ids: dict[int, str] = {}
     before = old.cells if old is not None else []
     matcher = difflib.SequenceMatcher(None, [_content(c) for c in before], [_content(c) for c in new.cells], False)
@@ -212,6 +216,16 @@ def _first_difference(ours: str, theirs: str) -> str:
     return "in the line ends"
 
 
+def pairing(notebook: NotebookNode, name: str) -> list[str]:
+    """The complaint about metadata that pairs a notebook with its twin, or nothing."""
+    if "formats" not in notebook.metadata.get("jupytext", {}):
+        return []
+    return [
+        f"{name} is paired by its metadata (jupytext.formats), so JupyterLab would write a second file when it is "
+        f"saved; run `python tools/notebooks.py text {name[:2]}`, or delete that line of a twin's header"
+    ]
+
+
 def check_pair(pair: Pair) -> list[str]:
     """What keeps a pair from being one notebook; an empty list when nothing does."""
     if not pair.twin.exists():
@@ -248,6 +262,24 @@ def output_problems(notebook: NotebookNode) -> list[str]:
                         f"{where} stores {size / 1000:.0f} KB of {mime}, the limit is {PICTURE_BYTES / 1000:.0f} KB: "
                         "make it smaller (figsize, dpi, fewer frames)"
                     )
+    return found
+
+
+EXPORTED = ("text/html", "text/latex", "text/markdown", "image/svg+xml", "image/png", "image/jpeg")
+
+
+def lost_in_export(notebook: NotebookNode) -> list[str]:
+    """Stored pictures that a page or slides made by nbconvert would leave out: it knows no GIF, for example."""
+    found = []
+    for index, cell in enumerate(notebook.cells):
+        for output in cell.get("outputs", []):
+            kinds = set(output.get("data", {}))
+            lost = sorted(kind for kind in kinds if kind.startswith("image/"))
+            if lost and not kinds & set(EXPORTED):
+                found.append(
+                    f"{cell_name(index, cell)} stores {', '.join(lost)} alone, which is lost when the notebook is "
+                    "exported; show.gif and show.side_by_side make films that are not"
+                )
     return found
 
 
@@ -357,7 +389,7 @@ def execute(notebook: NotebookNode, folder: Path, name: str, threads: str = READ
     run.seconds = time.perf_counter() - started
     run.peak_bytes = watches[0].close() if watches else 0
     if not run.problems:
-        run.problems += bare_widgets(notebook)
+        run.problems += bare_widgets(notebook) + lost_in_export(notebook)
     clean(notebook)
     run.problems += [text for text in output_problems(notebook) if not (run.problems and "stores an error" in text)]
     return run
@@ -372,6 +404,36 @@ def _replacing(path: Path) -> Iterator[Path]:
         half.replace(path)
     finally:
         half.unlink(missing_ok=True)
+
+
+def carry_text(pair: Pair) -> bool:
+    """Carry changed text cells of the twin into the stored notebook, which is not run; whether anything changed.
+
+    Outputs, execution counts and ids stay as they are: text changes no result. Raises NotebookError, and writes
+    nothing, where a code cell was changed, added, removed or moved: then the notebook has to be run.
+    """
+    if not pair.notebook.exists():
+        raise NotebookError(f"{pair.name} is not built yet; run `make notebooks NB={pair.name[:2]}`")
+    before = pair.notebook.read_text(encoding="utf-8")
+    twin, old = read_twin(pair.twin), read_notebook(pair.notebook)
+    ours, theirs = ([(i, c) for i, c in enumerate(n.cells) if c.cell_type == "code"] for n in (twin, old))
+    for mine, stored in itertools.zip_longest(ours, theirs):
+        if mine is None or stored is None or mine[1].source != stored[1].source:
+            where = cell_name(*(mine or stored))
+            raise NotebookError(f"{pair.name}: {where} is new code; run `make notebooks NB={pair.name[:2]}`")
+    new = carry(twin, old, pair.name)
+    kept = {key: value for key, value in old.metadata.items() if key != "jupytext"}
+    new.metadata = nbformat.from_dict(kept)
+    carried = [cell for cell in new.cells if cell.cell_type == "code"]
+    for cell, (_, stored) in zip(carried, theirs, strict=True):  # also where difflib takes moved text for moved code
+        cell.outputs, cell.execution_count, cell.id = stored.outputs, stored.execution_count, stored.id
+    nbformat.validate(new)
+    after = nbformat.writes(new) + "\n"
+    if after.rstrip() == before.rstrip():
+        return False
+    with _replacing(pair.notebook) as half:
+        half.write_text(after, encoding="utf-8")
+    return True
 
 
 def build(pair: Pair, run_it: bool = True) -> Run:
@@ -435,6 +497,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     for command, text in (
         ("build", "carry the twins into the notebooks and execute them"),
+        ("text", "carry changed text cells into the stored notebooks and run nothing"),
         ("check", "compare cells and tags of every pair and name the cell that differs"),
         ("course", "execute the notebooks, keep nothing; minutes, peak memory, result"),
     ):
@@ -448,6 +511,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         chosen = pairs(folder, options.notebooks)
         if options.command == "build":
             return _build_all(chosen, run_it=not options.no_execute)
+        if options.command == "text":
+            return _carry_texts(chosen)
         if options.command == "check":
             found = [text for pair in chosen for text in check_pair(pair)]
             print("\n".join(found) or f"{len(chosen)} pairs, every cell the same")
@@ -475,5 +540,17 @@ def _build_all(chosen: list[Pair], run_it: bool) -> int:
     return failed > 0
 
 
+def _carry_texts(chosen: list[Pair]) -> int:
+    failed = 0
+    for pair in chosen:
+        try:
+            print(f"{pair.name}: {'text carried' if carry_text(pair) else 'unchanged'}")
+        except NotebookError as error:
+            failed += 1
+            print(error, file=sys.stderr)
+    return failed > 0
+
+
 if __name__ == "__main__":
+    print_any_sign()
     sys.exit(main())

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from course_lib import show
-from course_lib.contents import load_contents
+from course_lib.contents import load_contents, markdown_table
 from course_lib.exam.rows import Row
 from course_lib.worlds.films import load_films, make_film
 from course_lib.worlds.scenes import film_seed
@@ -27,7 +27,7 @@ FILMS += [("bodies", 5), ("occluded", 4), ("rich", 2), ("simple", 6)]
 
 
 def picture() -> bytes:
-    """Eight films of the Playground side by side, as one GIF."""
+    """Eight films of the Playground side by side, as one animated PNG."""
     films = [make_film(name, film_seed("validation", i)).frames for name, i in FILMS]  # each uint8 (32, 32, 32, 3)
     rows = [np.concatenate(films[k : k + 4], axis=2) for k in (0, 4)]  # (32, 32, 128, 3)
     return show.gif(np.concatenate(rows, axis=1), fps=10, scale=4).data  # (32, 64, 128, 3)
@@ -35,15 +35,7 @@ def picture() -> bytes:
 
 def contents_block() -> str:
     """The table of contents with the measured minutes of the notebooks that are built."""
-    contents = load_contents()
-    lines = ["| | notebook | you build | minutes |", "|---|---|---|---|"]
-    for number, title in contents.parts.items():
-        lines.append(f"| **{number}** | **{title}** | | |")
-        for entry in (e for e in contents.notebooks if e.part == number):
-            name = f"[{entry.title}](notebooks/{entry.stem}.ipynb)" if entry.built else entry.title
-            minutes = f"{entry.seconds / 60:.1f}" if entry.built and entry.seconds else "planned"
-            lines.append(f"| {entry.number} | {name} | {entry.builds} | {minutes} |")
-    return "\n".join(lines)
+    return markdown_table(load_contents(), folder="notebooks/")
 
 
 def figures() -> dict[str, dict[str, dict]]:
@@ -116,7 +108,7 @@ def block(name: str, text: str | None = None) -> str:
 
 def main() -> None:
     """Rewrite what is made by measuring, and say what was written."""
-    path = ROOT / "notebooks" / "pictures" / "playground.gif"
+    path = ROOT / "notebooks" / "pictures" / "playground.png"
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(picture())
     print(block("contents", contents_block()))

@@ -17,8 +17,11 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 OLDEST, NEWEST = (3, 11), (3, 13)
@@ -35,9 +38,29 @@ class SetupError(Exception):
     """Setup cannot go on; the message says why and what to do."""
 
 
+@dataclass(frozen=True)
+class Answer:
+    """How a command ended: went through or not, and what it printed."""
+
+    ok: bool
+    output: str
+
+    @property
+    def reason(self) -> str:
+        """The line that says why it failed: the last that calls itself an error, else the last one."""
+        lines = [line.strip() for line in self.output.splitlines() if line.strip()]
+        errors = [line for line in lines if re.match(r"(\w*error|fatal)\b", line, re.IGNORECASE)]
+        return (errors or lines or ["it printed nothing"])[-1]
+
+
 def venv_python() -> Path:
     """The interpreter inside `.venv`."""
     return VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def python_version() -> str:
+    """The version of the Python that runs this, as in "3.11"."""
+    return f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
 def wanted_stamp() -> dict[str, str]:
@@ -47,7 +70,7 @@ def wanted_stamp() -> dict[str, str]:
         digest.update(path.read_bytes())
     return {
         "requirements": digest.hexdigest(),
-        "python": f"{sys.version_info.major}.{sys.version_info.minor}",
+        "python": python_version(),
         "folder": str(ROOT),  # the scripts in .venv know their place: a moved course needs a new one
     }
 
@@ -64,10 +87,10 @@ def interpreter_works() -> bool:
     """Does `.venv` start, with pip in it? It stops doing so when the Python below it is removed or upgraded away."""
     try:
         probe = [str(venv_python()), "-c", "import pip, sys; print(*sys.version_info[:2], sep='.')"]
-        answer = subprocess.run(probe, capture_output=True, text=True, timeout=60)
+        answer = subprocess.run(probe, capture_output=True, text=True, timeout=60, env=clean_environment())
     except (OSError, subprocess.TimeoutExpired):
         return False
-    return answer.returncode == 0 and answer.stdout.strip() == wanted_stamp()["python"]
+    return answer.returncode == 0 and answer.stdout.strip() == python_version()
 
 
 def has_nvidia_gpu() -> bool:
@@ -119,19 +142,93 @@ class Ticker:
             print("\r" + " " * (len(self._text) + 20) + "\r", end="", flush=True)
 
 
-def call(command: list[str], text: str) -> bool:
-    """Run a command from the course's folder, its output into the log; True when it went through."""
-    with LOG.open("a", encoding="utf-8") as log, Ticker(text):
-        log.write(f"\n$ {' '.join(command)}\n")
-        log.flush()
-        return subprocess.run(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT).returncode == 0
+def clean_environment(given: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment variables for what runs here: none that leads Python or pip away from `.venv`.
+
+    With PYTHONPATH pip takes packages elsewhere for installed ones and leaves them out; with `user`, `target`,
+    `prefix` or `root` it installs into another place. Where a machine gets its packages from (index, mirror, proxy,
+    certificates) stays.
+    """
+    environment = dict(os.environ if given is None else given)
+    for name in ("PYTHONPATH", "PYTHONHOME", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT"):
+        environment.pop(name, None)
+    # Zero rather than unset: a variable also wins over pip's configuration files. That does not hold for an empty
+    # PIP_TARGET, so what such a file says of target, prefix and root is met with by `missing_packages`.
+    return environment | {"PYTHONNOUSERSITE": "1", "PIP_USER": "0", "PIP_DRY_RUN": "0"}
 
 
-def must(command: list[str], text: str, advice: str) -> None:
-    """Like `call`, but a failure ends the setup with the end of the log and the advice."""
-    if not call(command, text):
-        tail = "\n".join(LOG.read_text(encoding="utf-8", errors="replace").splitlines()[-25:])
-        raise SetupError(f"{tail}\n\n{text} failed. {advice}\nThe whole story is in {LOG.relative_to(ROOT)}.")
+def call(command: list[str], text: str) -> Answer:
+    """Run a command from the course's folder; what it prints is returned, and kept in the log where that can be."""
+    with Ticker(text):
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            env=clean_environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+        )
+    try:
+        with LOG.open("a", encoding="utf-8") as log:
+            log.write(f"\n$ {' '.join(command)}\n{done.stdout}")
+    except OSError:
+        pass  # a full disk: what it printed is in the answer as well
+    return Answer(done.returncode == 0, done.stdout)
+
+
+# What a failed command may have printed, and the way out. The first that fits is shown; nothing is guessed.
+REMEDIES = (
+    (
+        r"No space left on device|Errno 28|Disk quota exceeded|not enough space",
+        "The disk is full: {room}. Make room (the environment takes about {need} GB), or let the environment variable "
+        "TMPDIR name a larger folder if it is the temporary one that is full. Then run `make setup` again.",
+    ),
+    (
+        r"Permission denied|Errno 13|Read-only file system|Errno 30",
+        "A folder cannot be written: the line above names it. Mend its rights or put the course into a folder of your "
+        "own, then run `make setup` again.",
+    ),
+    (
+        r"Failed to establish a new connection|Temporary failure in name resolution|Name or service not known|"
+        r"Network is unreachable|Connection refused|ConnectTimeout|Read timed out|ProxyError|NewConnectionError|"
+        r"Could not fetch URL|SSLError|CERTIFICATE_VERIFY_FAILED|nodename nor servname",
+        "The package source was not reached. Check the network (and the proxy, where there is one), then run "
+        "`make setup` again: it goes on where it stopped.",
+    ),
+)
+
+
+def remedy(output: str) -> str:
+    """The way out that fits what a command printed."""
+    for pattern, advice in REMEDIES:
+        if re.search(pattern, output):
+            return advice.format(room=_room(), need=6 if has_nvidia_gpu() else 2)
+    return "Run `make setup` again: it goes on where it stopped."
+
+
+def _room() -> str:
+    places = dict.fromkeys([str(ROOT), tempfile.gettempdir()])
+    free = []
+    for place in places:
+        try:
+            free.append(f"{shutil.disk_usage(place).free / 1e9:.1f} GB are free in {place}")
+        except OSError:
+            continue
+    return ", ".join(free) or "how much is free cannot be found out"
+
+
+def must(command: list[str], text: str) -> None:
+    """Like `call`, but a failure ends the setup with the end of what was printed, the reason and the way out."""
+    answer = call(command, text)
+    if not answer.ok:
+        tail = "\n".join(answer.output.splitlines()[-25:])
+        raise SetupError(f"{tail}\n\n{text} failed: {answer.reason}\n{remedy(answer.output)}{_where_the_log_is()}")
+
+
+def _where_the_log_is() -> str:
+    return f"\nAll that was printed is in {LOG.relative_to(ROOT)}." if LOG.is_file() else ""
 
 
 def installer() -> list[str]:
@@ -153,17 +250,31 @@ def installer() -> list[str]:
 
 def make_venv() -> None:
     """A new, empty `.venv`, made by the Python below this one (not by a virtual environment)."""
+    if os.pathsep in str(ROOT):
+        raise SetupError(
+            f"The course is in the folder {ROOT}. Python can make no virtual environment in a folder whose name "
+            f"contains '{os.pathsep}': rename the folder, then run `make setup` again."
+        )
+    if VENV.is_symlink():
+        raise SetupError(
+            f".venv is a link to {VENV.resolve()}, an environment that was made for another folder or another version "
+            "of the course. Remove the link (rm .venv), then run `make setup` again."
+        )
     if VENV.exists():
         shutil.rmtree(VENV)
     base = getattr(sys, "_base_executable", None) or sys.executable
-    made = subprocess.run([base, "-m", "venv", str(VENV)], capture_output=True, text=True)
-    if made.returncode != 0:
+    command = [base, "-m", "venv", str(VENV)]
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", env=clean_environment())
+    if done.returncode != 0:
         shutil.rmtree(VENV, ignore_errors=True)
-        version = wanted_stamp()["python"]
-        raise SetupError(
-            f"{made.stdout}{made.stderr}\nPython {version} cannot make a virtual environment. On Debian and Ubuntu:\n"
-            f"    sudo apt-get install python{version}-venv"
-        )
+        version, output = python_version(), f"{done.stdout}{done.stderr}"
+        advice = remedy(output)
+        if "ensurepip" in output and "No space" not in output:
+            advice = (
+                f"This Python {version} lacks a part. On Debian and Ubuntu:\n"
+                f"    sudo apt-get install python{version}-venv\nThen run `make setup` again."
+            )
+        raise SetupError(f"{output}\nPython {version} could not make a virtual environment in {VENV}. {advice}")
 
 
 def install_cpu_torch() -> None:
@@ -175,27 +286,40 @@ def install_cpu_torch() -> None:
     """
     wanted = f"torch=={locked_version('torch')}+cpu"
     command = [*installer(), "--constraint", str(LOCK), wanted]
-    if call(command, "looking for torch's CPU build"):
+    here = call(command, "looking for torch's CPU build")
+    if here.ok:
         return
-    if call([*command, "--extra-index-url", PYTORCH_CPU_INDEX], "installing torch's CPU build"):
+    there = call([*command, "--extra-index-url", PYTORCH_CPU_INDEX], "installing torch's CPU build")
+    if there.ok:
         return
-    if torch_brings_cuda():
+    brings = torch_brings_cuda()
+    if brings is not False:
+        why = (
+            "the torch that is offered brings several GB of CUDA packages, of no use without an NVIDIA GPU"
+            if brings
+            else "no other torch is offered either"
+        )
         raise SetupError(
-            f"No CPU build of torch was found: neither this machine's package sources nor {PYTORCH_CPU_INDEX} gave\n"
-            f"{wanted}, and the torch they do offer brings several GB of CUDA packages that are of no use without an\n"
-            "NVIDIA GPU. Check the network and run `make setup` again, or take that torch with COURSE_GPU=1 make setup."
+            f"torch's CPU build, {wanted}, could not be installed, and {why}.\n"
+            f"Asked for it from this machine's package sources, the installer said: {here.reason}\n"
+            f"Asked for it from {PYTORCH_CPU_INDEX} as well, it said: {there.reason}\n"
+            f"{remedy(there.output)}{_where_the_log_is()}\n"
+            "With COURSE_GPU=1 make setup you take the torch with CUDA."
         )
 
 
-def torch_brings_cuda() -> bool:
-    """Would the torch that pip takes here require CUDA packages? Asks for its metadata, installs nothing."""
+def torch_brings_cuda() -> bool | None:
+    """Would the torch that pip takes here require CUDA packages? None where pip finds no torch at all.
+
+    Asks for its metadata, installs nothing.
+    """
     question = [str(venv_python()), "-m", "pip", "install", "--dry-run", "--no-deps", "--ignore-installed", "--quiet"]
     question += ["--report", "-", f"torch=={locked_version('torch')}"]
-    answer = subprocess.run(question, cwd=ROOT, capture_output=True, text=True)
+    answer = subprocess.run(question, cwd=ROOT, capture_output=True, text=True, env=clean_environment())
     try:
         required = json.loads(answer.stdout)["install"][0]["metadata"].get("requires_dist", [])
     except (ValueError, LookupError):
-        return True  # nothing to be had at all: the caller's message covers it
+        return None
     return requires_cuda(required)
 
 
@@ -207,17 +331,38 @@ def requires_cuda(requirements: list[str]) -> bool:
 def cuda_packages() -> list[str]:
     """Names of CUDA packages inside `.venv`."""
     lister = "import importlib.metadata as m; print('\\n'.join(d.name for d in m.distributions()))"
-    names = subprocess.run([str(venv_python()), "-c", lister], capture_output=True, text=True, check=True).stdout
+    command = [str(venv_python()), "-c", lister]
+    names = subprocess.run(command, capture_output=True, text=True, check=True, env=clean_environment()).stdout
     return sorted({name for name in names.split() if CUDA.match(name)})
 
 
+def missing_packages() -> list[str]:
+    """The packages that pyproject.toml asks for and that are not inside `.venv`."""
+    import tomllib  # not above: an older Python, which has none, must get as far as the sentence that it is too old
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    names = [re.split(r"[^\w.-]", line, maxsplit=1)[0] for line in wanted]
+    lister = (
+        "import importlib.metadata as m, sys\n"
+        "for name in sys.argv[1:]:\n    try: m.version(name)\n    except m.PackageNotFoundError: print(name)"
+    )
+    command = [str(venv_python()), "-c", lister, *names]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=clean_environment())
+    return done.stdout.split()
+
+
 def quiet_jupyterlab() -> None:
-    """JupyterLab's settings for the course: no news and updates from the network, no jupytext menus."""
+    """JupyterLab's settings: no news and updates from the network, pages shown as pages, no jupytext menus."""
     settings = VENV / "share/jupyter/lab/settings/overrides.json"
     news = {"fetchNews": "false", "checkForUpdates": False}
+    viewers = {"defaultViewers": {"markdown": "Markdown Preview"}}  # a link to claims.md shows it, and its place in it
     page = VENV / "etc/jupyter/labconfig/page_config.json"
     for path, content in (
-        (settings, {"@jupyterlab/apputils-extension:notification": news}),
+        (
+            settings,
+            {"@jupyterlab/apputils-extension:notification": news, "@jupyterlab/docmanager-extension:plugin": viewers},
+        ),
         (page, {"disabledExtensions": {"jupyterlab-jupytext": True}}),
     ):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -243,9 +388,13 @@ def setup() -> None:
     gpu = has_nvidia_gpu()
     if sys.platform.startswith("linux") and not gpu:
         install_cpu_torch()
-    command = [*installer(), "--constraint", str(LOCK), "--editable", f"{ROOT}[dev]"]
-    advice = "Is this machine online? Run `make setup` again: it goes on where it stopped."
-    must(command, "installing the course", advice)
+    must([*installer(), "--constraint", str(LOCK), "--editable", ".[dev]"], "installing the course")
+    missing = missing_packages()
+    if missing:
+        raise SetupError(
+            f"The installer reported success, but .venv lacks {', '.join(missing)}: a setting of pip's sends packages "
+            "elsewhere. `pip config list` shows it (target, prefix or root): take it out, then run `make setup` again."
+        )
     surplus = cuda_packages()
     if surplus and not gpu:
         raise SetupError(
@@ -272,6 +421,10 @@ def main() -> int:
     except SetupError as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
+    except OSError as error:  # of this program's own files; what pip met is a SetupError
+        where = f" ({error.filename})" if error.filename else ""
+        print(f"\nSetting up stopped: {error.strerror or error}{where}. {remedy(str(error))}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("\nInterrupted. `make setup` goes on where it stopped.", file=sys.stderr)
         return 130
@@ -279,4 +432,8 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))  # this file is run by its path, before anything is installed
+    from course_lib.terminal import print_any_sign
+
+    print_any_sign()
     sys.exit(main())

@@ -81,7 +81,7 @@ class Entrant:
                     f'{self.name}: {what} are given by name, as {{"model": my_model}}, not as a {type(parts).__name__}'
                 )
         if self.trained_on is not None:
-            check_places(self.name, self.trained_on)
+            check_trained_on(self.name, self.trained_on)
 
     def part(self, name: str) -> Any:
         """A part that a question asks for. Raises NotCapable, with the reason for the row, where there is none."""
@@ -99,7 +99,7 @@ class Entrant:
                    minutes=self.minutes, **{"bar": self.bars.get(question)} | answer)  # fmt: skip
 
 
-def check_places(name: str, places: Sequence[str]) -> None:
+def check_trained_on(name: str, places: Sequence[str]) -> None:
     """Hold what a model says that it was trained on against what there is. Raises EntrantError."""
     form = f'write sets and splits in a list, such as ["simple/train"], or "{OWN}/..." for data of your own'
     if isinstance(places, str) or not isinstance(places, Sequence) or not all(isinstance(p, str) for p in places):

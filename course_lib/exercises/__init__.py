@@ -6,6 +6,6 @@
     progress()                   what is solved, over sessions
 """
 
-from course_lib.exercises.reader import answer, exercise, hint, progress
+from course_lib.exercises.notebook import answer, exercise, hint, progress
 
 __all__ = ["answer", "exercise", "hint", "progress"]

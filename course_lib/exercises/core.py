@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import inspect
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +24,10 @@ class Wrong(Exception):
     """Raised by a checker. Its message completes the sentence "your function ..." or states what is off, calmly."""
 
 
+class CourseFault(RuntimeError):
+    """Something in a check went wrong that is no fault of the learner's."""
+
+
 class UnknownExercise(CourseError, LookupError):
     """No exercise has this id; the message offers the nearest ones."""
 
@@ -32,8 +37,13 @@ class Exercise:
     """One exercise.
 
     id: ``topic.name``. notebook: two digits, as in the notebook's file name. difficulty: 1 to 5. minutes: typical time.
-    reference: the answer of the library. check: called with the learner's function; raises Wrong, or returns.
-    hints: exactly two, the second says more than the first. explanation: why the answer is what it is.
+    reference: the right answer, named as the cell that the reader fills in. check: called with the learner's function;
+    raises Wrong, or returns. Before a check sees what that function returns, ``checking.py`` has made sure that the
+    inputs are as they were, and that type, dtype and shape are those of the reference's answer to the same inputs.
+    like: in the reference's place there, for an exercise whose inputs are functions that keep count of their calls.
+    parts: the names of the results, where there are several. gradients: the parameters with respect to which the
+    answer's gradient must be the reference's. without: names of functions that the answer may not call, and "for" for
+    a loop. hints: exactly two, the second says more than the first. explanation: why the answer is what it is.
     returns_none: True for the rare function whose answer is a change made in place.
 
     Raises ValueError when a field does not fit, naming the exercise and the field.
@@ -48,6 +58,10 @@ class Exercise:
     check: Check
     hints: tuple[str, str]
     explanation: str
+    like: Callable[..., Any] | None = None
+    parts: tuple[str, ...] = ()
+    gradients: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
     returns_none: bool = False
 
     def __post_init__(self) -> None:
@@ -65,6 +79,8 @@ class Exercise:
         hints_given = isinstance(self.hints, tuple) and len(self.hints) == 2 and all(h.strip() for h in self.hints)
         need(hints_given, "hints must be a tuple of two texts, the second saying more than the first")
         need(bool(self.explanation.strip()), "the explanation is empty")
+        unknown = set(self.gradients) - set(inspect.signature(self.reference).parameters)
+        need(not unknown, f"gradients names what is no parameter of the reference: {', '.join(sorted(unknown))}")
 
     @property
     def dots(self) -> str:

@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any, Literal
 
-_COLOURS = {"good": "#009e73", "bad": "#d55e00", "open": "#0072b2"}  # Okabe-Ito: told apart by colour-blind readers too
+_COLOURS = {"good": "#009e73", "bad": "#d55e00", "open": "#0072b2"}  # Okabe-Ito: apart for the colour-blind too
 
 
 @dataclass(frozen=True)

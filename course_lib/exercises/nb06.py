@@ -8,55 +8,45 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from course_lib.exercises.checking import Asked
 from course_lib.exercises.core import Exercise, Wrong, register
-from course_lib.nets import patches
+from course_lib.exercises.inputs import close, compare, need, seeded
 from course_lib.nets.attention import MLP, Attention
 
 
-def _generator(seed: int) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
-def _tensor(result: object, shape: tuple[int, ...]) -> Tensor:
-    if not isinstance(result, Tensor):
-        raise Wrong(f"A tensor is expected, your function returns a {type(result).__name__}.")
-    if tuple(result.shape) != shape:
-        raise Wrong(f"The result has shape {tuple(result.shape)}; {shape} is expected.")
-    return result
-
-
 # --- 1. who looks at whom -----------------------------------------------------------------------------------------
-def weights(q: Tensor, k: Tensor, mask: Tensor) -> Tensor:
+def my_weights(q: Tensor, k: Tensor, mask: Tensor) -> Tensor:
     """Shares of attention. q: (N, d), k: (M, d), mask: (N, M), True where a query may look -> (N, M)."""
     logits = q @ k.T / math.sqrt(q.shape[-1])
     return logits.masked_fill(~mask, -torch.inf).softmax(dim=-1)
 
 
-def _check_weights(candidate: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
-    for seed in range(3):
-        g = _generator(seed)
-        n, m, d = 4 + seed, 6, 9
-        q, k = torch.randn(n, d, generator=g), torch.randn(m, d, generator=g)
+def _check_weights(candidate: Asked) -> None:
+    for seed, (n, m, d) in enumerate(((4, 7, 9), (5, 6, 3), (3, 8, 5))):
+        generator = seeded(seed)
+        q, k = torch.randn(n, d, generator=generator), torch.randn(m, d, generator=generator)
         everywhere = torch.ones(n, m, dtype=torch.bool)
-        mine = _tensor(candidate(q, k, everywhere), (n, m))
-        raw = q @ k.T
-        if torch.allclose(mine, (raw / math.sqrt(d)).softmax(dim=0), atol=1e-5):
-            raise Wrong("Your columns add up to 1. A query shares its looks out among the keys: rows add up to 1.")
-        if torch.allclose(mine, raw.softmax(dim=-1), atol=1e-5):
-            raise Wrong(f"The division is missing: with {d} channels logits are {math.sqrt(d):.0f} times too large.")
-        if torch.allclose(mine, (raw / d).softmax(dim=-1), atol=1e-5):
+        mine, raw = candidate(q, k, everywhere), q @ k.T
+        if close(mine, (raw / math.sqrt(d)).softmax(dim=0)):
+            raise Wrong("Your columns add up to 1. A query has 1 to share out among the keys: rows add up to 1.")
+        if close(mine, raw.softmax(dim=-1)):
+            raise Wrong(f"The division is missing: with {d} channels logits are {math.sqrt(d):.1f} times too large.")
+        if close(mine, (raw / d).softmax(dim=-1)):
             raise Wrong("You divide by d; the formula divides by its square root.")
-        if not torch.allclose(mine.sum(-1), torch.ones(n), atol=1e-4):
+        if not close(mine.sum(-1), torch.ones(n)):
             raise Wrong("The rows do not add up to 1: the softmax goes over the keys, the last axis.")
         wanted = (raw / math.sqrt(d)).softmax(dim=-1)
-        if not torch.allclose(mine, wanted, atol=1e-5):
+        if close(mine, (-raw / math.sqrt(d)).softmax(dim=-1)):
+            raise Wrong("The sign is turned round: the larger the product of query and key, the larger the share.")
+        if not close(mine, wanted):
             raise Wrong("With nothing masked this is not softmax(q kᵀ / sqrt(d)). Compare one row by hand.")
-        mask = torch.rand(n, m, generator=g) > 0.4
+        mask = torch.rand(n, m, generator=generator) > 0.4
         mask[:, 0], mask[0, 1] = True, False
-        mine = _tensor(candidate(q, k, mask), (n, m))
-        if torch.allclose(mine, wanted, atol=1e-5):
+        lost = "A row of your shares is not finite: every row has a key at which it may look."
+        mine = candidate.explaining(infinite=lost)(q, k, mask)
+        if close(mine, wanted):
             raise Wrong("The mask is not used: queries look where they may not.")
-        if torch.allclose(mine, wanted * mask, atol=1e-5):
+        if close(mine, wanted * mask):
             raise Wrong(
                 "You set the forbidden shares to 0 after the softmax, and the rest no longer adds up to 1. "
                 "Forbid before the softmax, with a logit of minus infinity."
@@ -65,7 +55,7 @@ def _check_weights(candidate: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Non
             if float(mine[mask].abs().max()) < 1e-6:
                 raise Wrong("The mask is turned round: True means that the query may look.")
             raise Wrong("Something is left of the forbidden shares. A logit of 0 is not nothing: exp(0) is 1.")
-        if not torch.allclose(mine, weights(q, k, mask), atol=1e-5):
+        if not close(mine, my_weights(q, k, mask)):
             raise Wrong("With a mask, the allowed shares are not the softmax over the allowed keys.")
 
 
@@ -76,7 +66,7 @@ register(
         title="Who looks at whom",
         difficulty=2,
         minutes=8,
-        reference=weights,
+        reference=my_weights,
         check=_check_weights,
         hints=(
             "First the logits q @ k.T, divided by the square root of the number of channels. What logit means never?",
@@ -84,23 +74,22 @@ register(
         ),
         explanation="exp(-inf) is 0, so a forbidden key gets nothing and the others share out what it would have had. "
         "Zeroing after the softmax would leave rows that add up to less than 1, by another amount in each row.",
+        gradients=("q", "k"),
     )
 )
 
 
 # --- 2. a window into the past ------------------------------------------------------------------------------------
-def window(tokens: int, reach: int) -> Tensor:
+def my_window(tokens: int, reach: int) -> Tensor:
     """(N, N), True where token n may look at token m: itself and the reach - 1 tokens just before it."""
     n, m = torch.arange(tokens)[:, None], torch.arange(tokens)[None, :]
     return (m <= n) & (m > n - reach)
 
 
-def _check_window(candidate: Callable[[int, int], Tensor]) -> None:
-    for tokens, reach in ((5, 2), (7, 3), (6, 1), (4, 9)):
-        mine = _tensor(candidate(tokens, reach), (tokens, tokens))
-        if mine.dtype != torch.bool:
-            raise Wrong(f"A mask is a boolean tensor, this one holds {mine.dtype}.")
-        wanted, case = window(tokens, reach), f"With {tokens} tokens and a reach of {reach}"
+def _check_window(candidate: Asked) -> None:
+    for tokens, reach in ((5, 2), (7, 3), (6, 1), (4, 9), (8, 4), (9, 8), (1, 1)):
+        mine = candidate(tokens, reach)
+        wanted, case = my_window(tokens, reach), f"With {tokens} tokens and a reach of {reach}"
         if torch.equal(mine, wanted):
             continue
         if torch.equal(mine, wanted.T):
@@ -115,8 +104,11 @@ def _check_window(candidate: Callable[[int, int], Tensor]) -> None:
             raise Wrong(f"{case} a token does not see itself; it counts as the first of its reach.")
         if torch.equal(mine, torch.ones_like(mine).tril()):
             raise Wrong(f"{case} the last token still sees the first: the window has no far end.")
-        counts = mine[-1].sum().item(), wanted[-1].sum().item()
-        raise Wrong(f"{case} the last token sees {counts[0]} tokens and should see {counts[1]}.")
+        place = int((mine.sum(1) != wanted.sum(1)).nonzero()[0]) if (mine.sum(1) != wanted.sum(1)).any() else -1
+        if place < 0:
+            raise Wrong(f"{case} every token sees as many as it should, but not the ones just before it.")
+        counts = mine[place].sum().item(), wanted[place].sum().item()
+        raise Wrong(f"{case} token {place} sees {counts[0]} tokens and should see {counts[1]}.")
 
 
 register(
@@ -126,7 +118,7 @@ register(
         title="A window into the past",
         difficulty=2,
         minutes=8,
-        reference=window,
+        reference=my_window,
         check=_check_window,
         hints=(
             "Lay the numbers of the looking tokens along the rows and those of the others along the columns.",
@@ -139,7 +131,7 @@ register(
 
 
 # --- 3. cut a picture ---------------------------------------------------------------------------------------------
-def cut(frames: Tensor, patch: int) -> Tensor:
+def my_cut(frames: Tensor, patch: int) -> Tensor:
     """(B, C, H, W) -> (B, N, C * P * P): squares row by row, each laid flat with the channel first."""
     batch, channels, height, width = frames.shape
     squares = frames.reshape(batch, channels, height // patch, patch, width // patch, patch)
@@ -147,12 +139,22 @@ def cut(frames: Tensor, patch: int) -> Tensor:
     return squares.reshape(batch, -1, channels * patch * patch)
 
 
-def _check_cut(candidate: Callable[[Tensor, int], Tensor]) -> None:
-    for seed, (height, width, patch) in enumerate(((4, 6, 2), (8, 8, 4), (6, 9, 3))):
-        frames = torch.rand(2, 3, height, width, generator=_generator(seed))
+def _by_hand(frames: Tensor, patch: int) -> Tensor:
+    """The same with loops: one patch after the other."""
+    rows, columns = frames.shape[2] // patch, frames.shape[3] // patch
+    flat = [
+        frames[:, :, row * patch : (row + 1) * patch, column * patch : (column + 1) * patch].flatten(1)
+        for row in range(rows) for column in range(columns)
+    ]  # fmt: skip
+    return torch.stack(flat, dim=1)
+
+
+def _check_cut(candidate: Asked) -> None:
+    for seed, (*shape, patch) in enumerate(((2, 3, 4, 10, 2), (5, 2, 8, 12, 4), (2, 4, 6, 9, 3))):
+        frames = torch.rand(shape, generator=seeded(seed))
+        batch, channels, height, width = shape
         rows, columns = height // patch, width // patch
-        mine = _tensor(candidate(frames.clone(), patch), (2, rows * columns, 3 * patch * patch))
-        wanted = patches.patchify(frames, patch)
+        mine, wanted = candidate(frames, patch), _by_hand(frames, patch)
         if torch.equal(mine, wanted):
             continue
         if torch.equal(mine, frames.reshape(wanted.shape)):
@@ -160,10 +162,10 @@ def _check_cut(candidate: Callable[[Tensor, int], Tensor]) -> None:
                 "A reshape alone keeps the numbers in their old order: your first token is a piece of the uppermost "
                 "lines. Make axes for rows, columns and the inside of a patch, and then move them."
             )
-        grid = wanted.view(2, rows, columns, -1)
+        grid = wanted.view(batch, rows, columns, -1)
         if torch.equal(mine, grid.transpose(1, 2).flatten(1, 2)):
             raise Wrong("The patches are numbered column by column; row by row is wanted.")
-        inside = wanted.view(2, rows * columns, 3, patch, patch)
+        inside = wanted.view(batch, rows * columns, channels, patch, patch)
         if torch.equal(mine, inside.permute(0, 1, 3, 4, 2).flatten(2)):
             raise Wrong("Inside a token your colours come last; the channel comes first, then lines, then pixels.")
         if torch.equal(mine, inside.transpose(-1, -2).flatten(2)):
@@ -180,7 +182,7 @@ register(
         title="Cut a picture into patches",
         difficulty=3,
         minutes=12,
-        reference=cut,
+        reference=my_cut,
         check=_check_cut,
         hints=(
             "Split the height into (rows, P) and the width into (columns, P): six axes. Which belong to a token?",
@@ -188,35 +190,38 @@ register(
         ),
         explanation="reshape never moves a number, it only counts them differently; permute moves. Cutting is: make "
         "the axes, move the two that count the patches to the front, then join.",
+        gradients=("frames",),
+        without=("patchify", "unfold", "pixel_unshuffle", "for"),
     )
 )
 
 
 # --- 4. what it costs ---------------------------------------------------------------------------------------------
-def multiplications(tokens: int, width: int) -> int:
+def my_multiplications(tokens: int, width: int) -> int:
     """Multiplications of one attention layer: queries, keys, values, logits, mixing, and the way out."""
     return 4 * tokens * width**2 + 2 * tokens**2 * width
 
 
-def _check_multiplications(candidate: Callable[[int, int], int]) -> None:
-    for tokens, width in ((1, 3), (6, 4), (64, 64), (10, 1)):
-        mine = candidate(tokens, width)
-        if not isinstance(mine, int) or isinstance(mine, bool):
-            raise Wrong(f"A count is a whole number, your function returns a {type(mine).__name__}.")
+def _check_multiplications(candidate: Asked) -> None:
+    for tokens, width in ((6, 4), (3, 10), (64, 63), (10, 1), (1, 3)):
         linear, square = tokens * width**2, tokens**2 * width
-        told = f"{tokens} tokens of width {width}"
-        if mine == 3 * linear + 2 * square:
-            raise Wrong("The last matrix is missing: after the mixing each token goes through one more.")
-        if mine == 4 * linear + square:
-            raise Wrong("One N x N product is missing: first the logits q kᵀ, then the weights times the values.")
-        if mine == 4 * linear:
-            raise Wrong("Only the four matrices are counted. Tokens meet in pairs as well: that is what grows.")
-        if mine == 2 * square:
-            raise Wrong("Only the pairs are counted. Queries, keys, values and the way out are products with a matrix.")
-        if mine == 2 * (4 * linear + 2 * square) and mine:
-            raise Wrong("Twice as many: count the multiplications, not the additions beside them.")
-        if mine != 4 * linear + 2 * square:
-            raise Wrong(f"For {told} there are {4 * linear + 2 * square} multiplications, not {mine}.")
+        compare(
+            candidate(tokens, width),
+            4 * linear + 2 * square,
+            [
+                (3 * linear + 2 * square,
+                 "The last matrix is missing: after the mixing each token goes through one more."),
+                (4 * linear + square,
+                 "One N x N product is missing: first the logits q kᵀ, then the weights times the values."),
+                (4 * linear, "Only the four matrices are counted. Tokens meet in pairs as well: that is what grows."),
+                (2 * square,
+                 "Only the pairs are counted. Queries, keys, values and the way out are products with a matrix."),
+                (2 * (4 * linear + 2 * square),
+                 "Twice as many: count the multiplications, not the additions beside them."),
+            ],
+            f"For {tokens} tokens of width {width} there are {{wanted}} multiplications, not {{mine}}.",
+            rtol=1e-9,
+        )  # fmt: skip
 
 
 register(
@@ -226,7 +231,7 @@ register(
         title="Count the work",
         difficulty=3,
         minutes=10,
-        reference=multiplications,
+        reference=my_multiplications,
         check=_check_multiplications,
         hints=(
             "A product of an (A, B) and a (B, C) matrix takes A * B * C multiplications. List the products of a layer.",
@@ -239,13 +244,13 @@ register(
 
 
 # --- 5. find the leak ---------------------------------------------------------------------------------------------
-def looks_ahead(layer: Callable[[Tensor], Tensor], x: Tensor) -> bool:
+def my_leak_test(layer: Callable[[Tensor], Tensor], x: Tensor) -> bool:
     """Whether any output of layer depends on a later token. layer: (N, D) -> (N, E); x: (N, D)."""
     x = x.detach().clone().requires_grad_()
     out = layer(x)
     for n in range(len(x) - 1):
-        (gradient,) = torch.autograd.grad(out[n].square().sum(), x, retain_graph=True, allow_unused=True)
-        if gradient is not None and gradient[n + 1 :].abs().max() > 0:
+        (gradient,) = torch.autograd.grad(out[n].square().sum(), x, retain_graph=True)
+        if gradient[n + 1 :].abs().max() > 0:
             return True
     return False
 
@@ -264,30 +269,25 @@ class _Leak(nn.Module):
         return early + peek
 
 
-def _check_looks_ahead(candidate: Callable[[Callable[[Tensor], Tensor], Tensor], bool]) -> None:
+def _check_leak_test(candidate: Asked) -> None:
     torch.manual_seed(0)
-    x = torch.randn(6, 8, generator=_generator(1))
+    x = torch.randn(6, 8, generator=seeded(1))
     cases: list[tuple[nn.Module, bool, str]] = [
         (Attention(8, 2, causal=True), False, "causal attention, which looks only back,"),
         (Attention(8, 2), True, "attention without a mask"),
-        (MLP(8), False, "a layer that keeps every token to itself"),
+        (nn.Sequential(MLP(8), nn.Linear(8, 5)), False, "a layer that keeps every token to itself"),
         (nn.Sequential(*(Attention(8, 2, causal=True) for _ in range(2))), False, "two causal layers, one by one,"),
         (_Leak(0, 1), True, "a layer in which the first token sees a little of the second, and no other sees ahead,"),
         (_Leak(4, 5), True, "a layer in which the last but one sees a little of the last, and no other sees ahead,"),
         (_Leak(1, 4), True, "a layer in which token 1 sees a little of token 4, and no other sees ahead,"),
     ]
     for layer, ahead, name in cases:
-        given = x.clone()
-        mine = candidate(layer, given)
-        if not isinstance(mine, bool):
-            kind = type(mine).__name__
-            raise Wrong(f"The answer is True or False, your function returns a {kind}; bool(...) makes one of it.")
-        if not torch.equal(given, x):
-            raise Wrong("Your function changes the tokens that it is given; work on a copy.")
-        if mine and not ahead:
-            raise Wrong(f"You accuse {name} of looking ahead. A token may depend on itself and on what came before.")
-        if ahead and not mine:
-            raise Wrong(f"You let {name} pass. Ask every token, about every token after it.")
+        mine = candidate(layer, x)
+        need(
+            ahead or not mine,
+            f"You accuse {name} of looking ahead. A token may depend on itself and on what came before.",
+        )
+        need(mine or not ahead, f"You let {name} pass. Ask every token, about every token after it.")
 
 
 register(
@@ -297,8 +297,8 @@ register(
         title="Find the leak",
         difficulty=4,
         minutes=15,
-        reference=looks_ahead,
-        check=_check_looks_ahead,
+        reference=my_leak_test,
+        check=_check_leak_test,
         hints=(
             "Change the tokens after n and see whether output n changes; or take the gradient of output n.",
             "For each n: add random numbers to x[n + 1 :] in a copy; is layer(copy)[: n + 1] still layer(x)[: n + 1]?",
@@ -306,5 +306,6 @@ register(
         explanation="A leak makes the training loss better and the model useless, so nothing in the training will show "
         "it. A test asks every output about every later input; asking the last output, or their sum, shows nothing. "
         "(Who changes tokens should change them by random numbers: a layer norm does not notice a constant.)",
+        like=lambda layer, x: True,
     )
 )

@@ -9,61 +9,44 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from course_lib.exercises.checking import Asked
 from course_lib.exercises.core import Exercise, Wrong, register
-
-
-def _generator(seed: int) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
-def _tensor(result: object, shape: tuple[int, ...], what: str = "The result") -> Tensor:
-    if not isinstance(result, Tensor):
-        raise Wrong(f"{what} should be a tensor, your function returns a {type(result).__name__}.")
-    if tuple(result.shape) != shape:
-        raise Wrong(f"{what} has shape {tuple(result.shape)}; {shape} is expected.")
-    return result
-
-
-def _number(result: object) -> float:
-    if isinstance(result, Tensor | np.ndarray) and result.ndim == 0:
-        result = result.item()
-    if isinstance(result, bool) or not isinstance(result, int | float | np.number):
-        raise Wrong(f"One number is expected, your function returns a {type(result).__name__}.")
-    return float(result)
+from course_lib.exercises.inputs import Inputs, check_values, close, compare, seeded
 
 
 # --- 1. along time ------------------------------------------------------------------------------------------------
-def along_time(x: Tensor, mix: Callable[[Tensor], Tensor]) -> Tensor:
+def my_along_time(x: Tensor, mix: Callable[[Tensor], Tensor]) -> Tensor:
     """Let ``mix`` work along time at each place by itself. x: (B, T, N, D); mix: (M, T, D) -> (M, T, D)."""
     films, frames, places, width = x.shape
     rows = x.transpose(1, 2).reshape(films * places, frames, width)  # (B, T, N, D) -> (B * N, T, D)
     return mix(rows).reshape(films, places, frames, width).transpose(1, 2)  # -> (B, T, N, D)
 
 
-def _check_along_time(candidate: Callable[[Tensor, Callable[[Tensor], Tensor]], Tensor]) -> None:
-    for seed, (films, frames, places, width) in enumerate(((1, 3, 2, 1), (2, 4, 3, 5), (3, 2, 5, 2))):
-        x = torch.randn(films, frames, places, width, generator=_generator(seed))
+def _check_along_time(candidate: Asked) -> None:
+    for seed, shape in enumerate(((2, 4, 3, 5), (3, 2, 5, 4), (4, 5, 2, 3))):
+        films, frames, places, width = shape
+        x = torch.randn(shape, generator=seeded(seed))
         seen: list[tuple[int, ...]] = []
 
         def last_minus_first(rows: Tensor, seen: list[tuple[int, ...]] = seen) -> Tensor:
             seen.append(tuple(rows.shape))
             return rows - rows[:, :1]  # what has changed since the first frame
 
-        same = candidate(x, lambda rows: rows)
-        if isinstance(same, Tensor) and same.shape == (films, places, frames, width) and frames != places:
-            raise Wrong("The result is (B, N, T, D): exchange the two axes again on the way back.")
-        same = _tensor(same, (films, frames, places, width))
-        if not torch.equal(same, x):
+        ask = candidate.explaining(
+            {(films, places, frames, width): "The result is (B, N, T, D): exchange the two axes again on the way back."}
+        )
+        if not torch.equal(ask(x, lambda rows: rows), x):
             raise Wrong(
                 "With a mix that changes nothing the film must come back as it was; yours comes back in another "
                 "order. Undo on the way back exactly what you did on the way in."
             )
-        mine = _tensor(candidate(x, last_minus_first), (films, frames, places, width))
+        mine = ask(x, last_minus_first)
         if not seen:
             raise Wrong("Your function never calls mix.")
-        if seen[0] != (films * places, frames, width):
-            raise Wrong(f"mix is given {seen[0]}; it needs one row for each place of each film: (B * N, T, D).")
-        if not torch.allclose(mine, x - x[:, :1], atol=1e-6):
+        unfit = [given for given in seen if len(given) != 3 or given[1:] != (frames, width)]
+        if unfit:
+            raise Wrong(f"mix is given {unfit[0]}; it needs rows of one place through time, (M, T, D).")
+        if not close(mine, x - x[:, :1]):
             raise Wrong(
                 "The rows that mix is given do not hold one place through time: reshape alone cuts the memory into "
                 "pieces of the right size with the wrong tokens in them. Exchange the axes T and N first."
@@ -77,7 +60,7 @@ register(
         title="Along time, and back",
         difficulty=2,
         minutes=8,
-        reference=along_time,
+        reference=my_along_time,
         check=_check_along_time,
         hints=(
             "Time must be the last axis but one, and places must stand beside the films. Which two axes change places?",
@@ -85,12 +68,14 @@ register(
         ),
         explanation="reshape never moves a number: it reads them in the order in which they lie. Only transpose (or "
         "permute) says that another axis is to be read first. The bug stays silent, because every shape fits.",
+        like=lambda x, mix: x,
+        gradients=("x",),
     )
 )
 
 
 # --- 2. who may look at whom --------------------------------------------------------------------------------------
-def masks(frames: int, places: int) -> tuple[Tensor, Tensor]:
+def my_masks(frames: int, places: int) -> tuple[Tensor, Tensor]:
     """Both attentions as masks over all tokens, frame by frame: (space, time), bool (T * N, T * N), True to look."""
     token = torch.arange(frames * places)
     frame, place = token // places, token % places
@@ -99,16 +84,10 @@ def masks(frames: int, places: int) -> tuple[Tensor, Tensor]:
     return space, time
 
 
-def _check_masks(candidate: Callable[[int, int], tuple[Tensor, Tensor]]) -> None:
+def _check_masks(candidate: Asked) -> None:
     for frames, places in ((2, 3), (3, 2), (4, 5), (1, 4), (5, 1)):
-        result = candidate(frames, places)
-        if not isinstance(result, tuple | list) or len(result) != 2:
-            raise Wrong("Two masks are expected: return space, time.")
-        side = (frames * places, frames * places)
-        space, time = _tensor(result[0], side, "space"), _tensor(result[1], side, "time")
-        if space.dtype != torch.bool or time.dtype != torch.bool:
-            raise Wrong(f"The masks hold True and False, yours hold {space.dtype} and {time.dtype}.")
-        wanted_space, wanted_time = masks(frames, places)
+        space, time = candidate(frames, places)
+        wanted_space, wanted_time = my_masks(frames, places)
         if frames > 1 and places > 1:
             if torch.equal(space, wanted_time) and torch.equal(time, wanted_space):
                 raise Wrong("The two masks are exchanged: space comes first.")
@@ -124,7 +103,7 @@ def _check_masks(candidate: Callable[[int, int], tuple[Tensor, Tensor]]) -> None
             raise Wrong("Along time a token of yours sees later frames too: that is the leak of this notebook.")
         if torch.equal(time, wanted_time.T) and frames > 1:
             raise Wrong("Rows look and columns are looked at: yours look at later frames and not at earlier ones.")
-        if torch.equal(time, wanted_time & ~torch.eye(side[0], dtype=torch.bool)):
+        if torch.equal(time, wanted_time & ~torch.eye(frames * places, dtype=torch.bool)):
             raise Wrong("A token may look at itself too; otherwise the first frame has nothing to look at.")
         if not torch.equal(time, wanted_time):
             raise Wrong(
@@ -140,7 +119,7 @@ register(
         title="Who may look at whom",
         difficulty=3,
         minutes=12,
-        reference=masks,
+        reference=my_masks,
         check=_check_masks,
         hints=(
             "Number the tokens 0 to T * N - 1, frame by frame. From the number alone: which frame is it, which place?",
@@ -148,34 +127,41 @@ register(
         ),
         explanation="The space-time block is joint attention with most pairs forbidden: T N^2 + N T (T + 1) / 2 of "
         "(T N)^2 pairs are left. What is forbidden need not be computed, and that is the whole gain.",
+        parts=("space", "time"),
     )
 )
 
 
 # --- 3. where time begins to matter -------------------------------------------------------------------------------
-def frames_at_share(share: float, places: int, width: int) -> float:
+def my_frames_at_share(share: float, places: int, width: int) -> float:
     """At how many frames temporal attention is this share of all multiplications of a block (feed-forward 4 D)."""
     return share / (1.0 - share) * (8 * width + places)
 
 
-def _check_frames_at_share(candidate: Callable[[float, int, int], float]) -> None:
-    slips = {
-        "You set temporal attention against the rest. A share is a part of the whole: share = time / (time + rest).":
-            lambda s, n, d: s * (8 * d + n),
-        "The spatial attention is missing in the rest: 2 T N^2 D.": lambda s, n, d: s / (1 - s) * 8 * d,
-        "Some 8 T N D^2 are missing in the rest: two attentions have projections of 4 T N D^2 each, the feed-forward "
-        "layer of width 4 D has 8 T N D^2.": lambda s, n, d: s / (1 - s) * (4 * d + n),
-        "This is where temporal attention is that share of the two attentions; projections and feed-forward count too.":
-            lambda s, n, d: s / (1 - s) * n,
-    }  # fmt: skip
-    for share, places, width in ((0.1, 64, 128), (0.25, 16, 32), (0.8, 256, 512)):
-        mine, wanted = _number(candidate(share, places, width)), frames_at_share(share, places, width)
-        for reason, slip in slips.items():
-            if math.isclose(mine, slip(share, places, width), rel_tol=1e-6):
-                raise Wrong(reason)
-        if not math.isclose(mine, wanted, rel_tol=1e-3):
-            asked = f"a share of {share}, {places} places and width {width}"
-            raise Wrong(f"For {asked} the formula of this notebook gives {wanted:.1f} frames; yours gives {mine:.1f}.")
+def _check_frames_at_share(candidate: Asked) -> None:
+    check_values(
+        candidate,
+        my_frames_at_share,
+        lambda seed: ((0.1, 64, 128), (0.25, 16, 32), (0.8, 256, 512), (0.5, 7, 3))[seed % 4],
+        [
+            (lambda s, n, d: s * (8 * d + n),
+             "You set temporal attention against the rest. A share is a part of the whole: share = time / (time + "
+             "rest)."),
+            (lambda s, n, d: s / (1 - s) * 8 * d, "The spatial attention is missing in the rest: 2 T N^2 D."),
+            (lambda s, n, d: s / (1 - s) * (4 * d + n),
+             "Some 8 T N D^2 are missing in the rest: two attentions have projections of 4 T N D^2 each, the "
+             "feed-forward layer of width 4 D has 8 T N D^2."),
+            (lambda s, n, d: s / (1 - s) * n,
+             "This is where temporal attention is that share of the two attentions; projections and feed-forward count "
+             "too."),
+            (lambda s, n, d: math.ceil(s / (1 - s) * (8 * d + n)) + 0.0 if s / (1 - s) * (8 * d + n) % 1 else None,
+             "Do not round: the number of frames at which the share is reached exactly is asked for."),
+        ],
+        "For one choice of share, places and width the formula of this notebook gives {wanted} frames; yours gives "
+        "{mine}.",
+        rounds=4,
+        rtol=1e-6,
+    )  # fmt: skip
 
 
 register(
@@ -185,7 +171,7 @@ register(
         title="Where time begins to matter",
         difficulty=3,
         minutes=12,
-        reference=frames_at_share,
+        reference=my_frames_at_share,
         check=_check_frames_at_share,
         hints=(
             "Write all four parts down for T frames. Temporal attention has T^2, all others T. Divide all by 2 T N D.",
@@ -198,36 +184,53 @@ register(
 
 
 # --- 4. the exponent ----------------------------------------------------------------------------------------------
-def exponent(frames: np.ndarray, seconds: np.ndarray) -> float:
+def my_exponent(frames: np.ndarray, seconds: np.ndarray) -> float:
     """p of the power law seconds = c * frames^p that fits best in logarithms. Both (F,)."""
     return float(np.polyfit(np.log(frames), np.log(seconds), 1)[0])
 
 
-def _check_exponent(candidate: Callable[[np.ndarray, np.ndarray], float]) -> None:
+def _noisy(seed: int) -> Inputs:
+    rng = np.random.default_rng(seed)
+    uneven = np.sort(rng.choice(np.arange(2, 100), 6, replace=False)).astype(float)
+    return uneven, 0.01 * uneven**1.3 * np.exp(0.2 * rng.standard_normal(6))
+
+
+def _check_exponent(candidate: Asked) -> None:
     frames = np.array([4.0, 8.0, 16.0, 32.0, 64.0])
     for power in (1.0, 2.0, 1.5):
-        mine = _number(candidate(frames, 0.02 * frames**power))
-        if math.isclose(mine, power, abs_tol=1e-6):
-            continue
-        if math.isclose(mine, math.log(0.02), abs_tol=1e-6):
-            raise Wrong("This is the line's height, log c; the exponent is its slope. polyfit gives the slope first.")
-        if any(math.isclose(mine, power * math.log(2) ** sign, rel_tol=1e-6) for sign in (1, -1)):
-            raise Wrong("Two different logarithms are mixed: use the same one for frames and for seconds.")
-        if math.isclose(mine, 1 / power, rel_tol=1e-6):
-            raise Wrong("The axes are exchanged: log seconds goes up, log frames to the right.")
-        if math.isclose(mine, float(np.polyfit(frames, 0.02 * frames**power, 1)[0]), rel_tol=1e-6):
-            raise Wrong("A line through the times themselves has seconds a frame as its slope. Take logarithms first.")
-        raise Wrong(f"Times that grow as frames^{power:g} must give {power:g}; yours gives {mine:.3f}.")
-    rng = np.random.default_rng(0)
-    for _ in range(4):
-        uneven = np.sort(rng.choice(np.arange(2, 100), 6, replace=False)).astype(float)
-        times = 0.01 * uneven**1.3 * np.exp(0.2 * rng.standard_normal(6))
-        mine, wanted = _number(candidate(uneven, times)), exponent(uneven, times)
-        ends = math.log(times[-1] / times[0]) / math.log(uneven[-1] / uneven[0])
-        if math.isclose(mine, ends, rel_tol=1e-6) and not math.isclose(ends, wanted, rel_tol=1e-3):
-            raise Wrong("Only the first and the last time are used: one accident there ruins it. Fit all of them.")
-        if not math.isclose(mine, wanted, rel_tol=1e-5):
-            raise Wrong(f"On noisy times the least-squares slope is {wanted:.3f}, yours is {mine:.3f}.")
+        times = 0.02 * frames**power
+        mixed = "Two different logarithms are mixed: use the same one for frames and for seconds."
+        both = "These are slope and height of the line; the exponent is its slope, the first of the two."
+        compare(
+            candidate.explaining({(2,): both})(frames, times),
+            power,
+            [
+                (math.log(0.02), "This is the line's height, log c; the exponent is its slope. polyfit gives the slope "
+                                 "first."),
+                (power * math.log(2), mixed),
+                (power / math.log(2), mixed),
+                (1 / power, "The axes are exchanged: log seconds goes up, log frames to the right."),
+                (float(np.polyfit(frames, times, 1)[0]),
+                 "A line through the times themselves has seconds a frame as its slope. Take logarithms first."),
+            ],
+            f"Times that grow as frames^{power:g} must give {power:g}; yours gives {{mine}}.",
+        )  # fmt: skip
+    check_values(
+        candidate,
+        my_exponent,
+        _noisy,
+        [
+            (lambda f, s: math.log(s[-1] / s[0]) / math.log(f[-1] / f[0]),
+             "Only the first and the last time are used: one accident there ruins it. Fit all of them."),
+            (lambda f, s: float(np.mean(np.diff(np.log(s)) / np.diff(np.log(f)))),
+             "This is the mean of the slopes between neighbours; the slope of the best line through all is asked for."),
+            (lambda f, s: float(1 / np.polyfit(np.log(s), np.log(f), 1)[0]),
+             "The line is fitted with the axes exchanged and then turned: with noise that is another slope."),
+        ],
+        "On noisy times the least-squares slope is {wanted}, yours is {mine}.",
+        rounds=4,
+        rtol=1e-5,
+    )  # fmt: skip
 
 
 register(
@@ -237,7 +240,7 @@ register(
         title="Read the exponent off a clock",
         difficulty=2,
         minutes=8,
-        reference=exponent,
+        reference=my_exponent,
         check=_check_exponent,
         hints=(
             "Take the logarithm of seconds = c * frames^p. Which curve is that, and where in it is p?",
@@ -250,7 +253,7 @@ register(
 
 
 # --- 5. one more frame --------------------------------------------------------------------------------------------
-def one_more(
+def my_one_more(
     q: Tensor, k: Tensor, v: Tensor, keys: Tensor, values: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Temporal attention of one new frame with what is remembered. q, k, v: (N, d); keys, values: (N, T, d).
@@ -262,38 +265,43 @@ def one_more(
     return (weights * values).sum(dim=1), keys, values
 
 
-def _check_one_more(candidate: Callable[..., tuple[Tensor, Tensor, Tensor]]) -> None:
-    for seed, (places, frames, width) in enumerate(((3, 4, 5), (2, 1, 8), (6, 0, 2))):
-        g = _generator(seed)
-        q, k, v = (2 * torch.randn(places, width, generator=g) for _ in range(3))
-        keys, values = (2 * torch.randn(places, frames, width, generator=g) for _ in range(2))
-        result = candidate(q, k, v, keys.clone(), values.clone())
-        if not isinstance(result, tuple | list) or len(result) != 3:
-            raise Wrong("Three tensors are expected: what the places receive, keys, values.")
-        longer = (places, frames + 1, width)
-        mixed = _tensor(result[0], (places, width), "What the places receive")
-        if isinstance(result[1], Tensor) and result[1].shape == (places, frames, width):
-            raise Wrong("The new frame is not remembered: keys and values must come back one frame longer.")
-        new_keys, new_values = _tensor(result[1], longer, "keys"), _tensor(result[2], longer, "values")
+def _check_one_more(candidate: Asked) -> None:
+    for seed, (places, frames, width) in enumerate(((3, 4, 6), (2, 1, 8), (6, 0, 2))):
+        generator = seeded(seed)
+        q, k, v = (2 * torch.randn(places, width, generator=generator) for _ in range(3))
+        keys, values = (2 * torch.randn(places, frames, width, generator=generator) for _ in range(2))
+        kept = "The new frame is not remembered: keys and values must come back one frame longer."
+        mixed, new_keys, new_values = candidate.explaining({(places, frames, width): kept})(q, k, v, keys, values)
         want_keys, want_values = torch.cat([keys, k[:, None]], 1), torch.cat([values, v[:, None]], 1)
         if frames and torch.equal(new_keys, torch.cat([k[:, None], keys], 1)):
             raise Wrong("The new frame is put in front; it is the latest, so it goes to the end.")
+        if torch.equal(new_keys, want_values) and torch.equal(new_values, want_keys):
+            raise Wrong("keys and values have changed places: the keys come first.")
         if not torch.equal(new_keys, want_keys) or not torch.equal(new_values, want_values):
             raise Wrong("keys and values must be the old ones with the new frame's k and v at their end.")
         logits = torch.einsum("ntd,nd->nt", want_keys, q)
         scaled = logits / math.sqrt(width)
-        wanted = torch.einsum("nt,ntd->nd", scaled.softmax(1), want_values)
-        if torch.allclose(mixed, wanted, atol=1e-5):
-            continue
-        if torch.allclose(mixed, torch.einsum("nt,ntd->nd", logits.softmax(1), want_values), atol=1e-5):
-            raise Wrong("The logits are not divided by the square root of d.")
-        if torch.allclose(mixed, torch.einsum("nt,ntd->nd", scaled.softmax(0), want_values), atol=1e-5):
-            raise Wrong("The softmax runs over the places; the weights of one place over its frames add up to 1.")
-        if frames and torch.allclose(
-            mixed, torch.einsum("nt,ntd->nd", scaled[:, :-1].softmax(1), values), atol=1e-5
-        ):
-            raise Wrong("The new frame looks at the old ones only; it may look at itself too.")
-        raise Wrong("On random inputs what the places receive is not softmax(q k / sqrt(d)) v over their frames.")
+
+        def receive(weights: Tensor, values: Tensor = want_values) -> Tensor:
+            return torch.einsum("nt,ntd->nd", weights, values)
+
+        slips = [
+            (receive(logits.softmax(1)), "The logits are not divided by the square root of d."),
+            (receive((logits / width).softmax(1)), "The logits are divided by d; the formula divides by its square "
+                                                   "root."),
+            (receive(scaled.softmax(0)),
+             "The softmax runs over the places; the weights of one place over its frames add up to 1."),
+        ]  # fmt: skip
+        if frames:
+            alone = "The new frame looks at the old ones only; it may look at itself too."
+            slips.append((receive(scaled[:, :-1].softmax(1), values), alone))
+        compare(
+            mixed,
+            receive(scaled.softmax(1)),
+            slips,
+            "On random inputs what the places receive is not softmax(q k / sqrt(d)) v over their frames: at {place} it "
+            "is {mine} and should be {wanted}.",
+        )
 
 
 register(
@@ -303,7 +311,7 @@ register(
         title="One more frame, from memory",
         difficulty=3,
         minutes=12,
-        reference=one_more,
+        reference=my_one_more,
         check=_check_one_more,
         hints=(
             "First make keys and values one frame longer, then let the new queries look at all of them. No mask.",
@@ -312,5 +320,7 @@ register(
         ),
         explanation="No mask is needed: what comes later does not exist yet. An old frame's key and value never "
         "change, because that frame could not see the new one. Trained without the causal mask this would be false.",
+        parts=("mixed", "keys", "values"),
+        gradients=("q", "k", "v", "keys", "values"),
     )
 )

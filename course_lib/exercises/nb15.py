@@ -4,41 +4,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor
 
+from course_lib.exercises.checking import Asked
 from course_lib.exercises.core import Exercise, Wrong, register
-
-
-def _generator(seed: int) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
-def _mask(value: Any, shape: tuple[int, ...]) -> Tensor:
-    """The candidate's answer as a mask. Raises Wrong for another kind or shape."""
-    if not isinstance(value, Tensor) or value.dtype != torch.bool:
-        raise Wrong("A mask is expected, a tensor of booleans: True where a token is hidden.")
-    if tuple(value.shape) != shape:
-        raise Wrong(f"The shape {shape} is expected, yours is {tuple(value.shape)}.")
-    return value
+from course_lib.exercises.inputs import Inputs, check_values, compare, need, seeded
 
 
 # --- 1. how many stay hidden ------------------------------------------------------------------------------------------
-def tokens_left(step: int, steps: int, tokens: int) -> int:
-    """Tokens that are still hidden after look 1, 2, ..., steps: cos(pi / 2 * step / steps) of them, rounded down."""
+def my_tokens_left(step: int, steps: int, tokens: int) -> int:
+    """Tokens that are still hidden after step 1, 2, ..., steps: cos(pi / 2 * step / steps) of them, rounded down."""
     return int(math.cos(math.pi / 2 * step / steps) * tokens + 1e-9)
 
 
-def _check_left(candidate: Callable[[int, int, int], int]) -> None:
-    for steps, tokens in ((4, 64), (8, 64), (3, 100), (1, 10)):
+def _check_left(candidate: Asked) -> None:
+    for steps, tokens in ((4, 64), (8, 64), (3, 100), (1, 10), (7, 90)):
         mine = [candidate(step, steps, tokens) for step in range(1, steps + 1)]
-        wanted = [tokens_left(step, steps, tokens) for step in range(1, steps + 1)]
-        if any(not isinstance(value, int) for value in mine):
-            raise Wrong(f"A number of tokens is whole: return an int, not a {type(mine[0]).__name__}.")
+        wanted = [my_tokens_left(step, steps, tokens) for step in range(1, steps + 1)]
         if mine[-1] != 0:
-            raise Wrong(f"After the last look nothing is hidden; yours leaves {mine[-1]} of {tokens}.")
+            raise Wrong(f"After the last step nothing is hidden; yours leaves {mine[-1]} of {tokens}.")
         if mine == wanted:
             continue
         if mine == [int(tokens * (1 - step / steps)) for step in range(1, steps + 1)]:
@@ -47,10 +33,12 @@ def _check_left(candidate: Callable[[int, int, int], int]) -> None:
             abs(a - int(tokens * (1 - math.sin(math.pi / 2 * s / steps)))) <= 1
             for s, a in enumerate(mine, start=1)
         ):  # fmt: skip
-            raise Wrong("Yours fixes most tokens in the first looks, when least is known: take the cosine itself.")
+            raise Wrong("Yours fixes most tokens in the first steps, when least is known: take the cosine itself.")
+        if mine == [round(math.cos(math.pi / 2 * step / steps) * tokens) for step in range(1, steps + 1)]:
+            raise Wrong("Yours is rounded to the nearest number. It is to be rounded down: int() does that.")
         if all(0 <= a - b <= 1 for a, b in zip(mine, wanted, strict=True)):
             raise Wrong("The number is rounded down, so that at least as many tokens are fixed as the cosine says.")
-        raise Wrong(f"{steps} looks at {tokens} tokens leave {wanted} hidden, yours {mine}.")
+        raise Wrong(f"{steps} steps for {tokens} tokens leave {wanted} hidden, yours {mine}.")
 
 
 register(
@@ -60,7 +48,7 @@ register(
         title="How many stay hidden",
         difficulty=1,
         minutes=6,
-        reference=tokens_left,
+        reference=my_tokens_left,
         check=_check_left,
         hints=(
             "The angle goes from 0 to a quarter of a turn while step goes from 0 to steps; its cosine from 1 to 0.",
@@ -73,7 +61,7 @@ register(
 
 
 # --- 2. what is hidden in training ------------------------------------------------------------------------------------
-def hide(shape: tuple[int, int, int], least: float, generator: torch.Generator) -> Tensor:
+def my_hide(shape: tuple[int, int, int], least: float, generator: torch.Generator) -> Tensor:
     """Which tokens of films are hidden. shape: (B, T, N), least: the smallest rate -> booleans of this shape.
 
     Each frame has a rate of its own, even between ``least`` and 1; the first frame of a film is never hidden.
@@ -85,28 +73,35 @@ def hide(shape: tuple[int, int, int], least: float, generator: torch.Generator) 
     return mask
 
 
-def _check_hide(candidate: Callable[..., Tensor]) -> None:
-    for seed, least in enumerate((0.5, 0.2)):
-        shape = (300, 4, 80)
-        mask = _mask(candidate(shape, least, _generator(seed)), shape)
-        if not torch.equal(mask, candidate(shape, least, _generator(seed))):
+def _check_hide(candidate: Asked) -> None:
+    # Many frames, so that all of these hold as well where the films share the rates of their frames.
+    shape = (4, 900, 100)
+    for seed, least in enumerate((0.2, 0.5)):
+        mask = candidate(shape, least, seeded(seed))
+        if not torch.equal(mask, candidate(shape, least, seeded(seed))):
             raise Wrong("The same generator in the same state gives another mask: draw from the one that is passed in.")
+        if torch.equal(mask, candidate(shape, least, seeded(seed + 10))):
+            raise Wrong("Another generator gives the very same mask: draw from the one that is passed in.")
         if mask[:, 0].any():
             raise Wrong("The first frame is never hidden: something has to be known.")
         rate = mask[:, 1:].float().mean(dim=2)  # (B, T - 1)
-        if abs(float(rate.mean()) - (1 - least) / 2) < 0.02 and least != 0.5:
+        even = (1 - least) / math.sqrt(12)  # the standard deviation of a rate that is even between least and 1
+        if float((mask[:, 1:] == mask[:, 1:, :1]).float().mean()) > 0.99:
+            raise Wrong("A frame is hidden whole or not at all. Its rate is the probability of each of its tokens.")
+        if float(rate.std(dim=1).mean()) < 0.6 * even:
+            films = float(rate.mean(dim=1).std()) > 0.02
+            raise Wrong(
+                "All frames of a film have the same rate. Draw one for each frame." if films else
+                "All frames have nearly the same rate. Draw one for each frame of each film."
+            )  # fmt: skip
+        mean = float(rate.mean())
+        if abs(mean - (1 - least) / 2) < 0.03 and least != 0.5:
             raise Wrong("Yours hides the others: True stands for a hidden token, and the rate is that of hiding.")
-        if float(rate.min()) < least - 0.2 or abs(float(rate.mean()) - (1 + least) / 2) > 0.02:
-            raise Wrong(f"With least = {least} a share of {(1 + least) / 2:.2f} is hidden on average, between {least} "
-                        f"and 1; yours hides {float(rate.mean()):.2f}.")  # fmt: skip
-        if float(rate.std()) < 0.5 * (1 - least) / math.sqrt(12):
-            raise Wrong("All frames have nearly the same rate. Draw one for each frame of each film.")
-        spread = float(rate.std(dim=1).mean())
-        if spread < 0.5 * (1 - least) / math.sqrt(12):
-            raise Wrong("All frames of a film have the same rate. Draw one for each frame.")
-        alike = (mask[:, 1:] == mask[:, 1:, :1]).float().mean()
-        if alike > 0.99:
-            raise Wrong("A frame is hidden whole or not at all. Its rate is a chance for each of its tokens.")
+        if abs(mean - (1 + least) / 2) > 0.03 or not 0.85 < float(rate.std()) / even < 1.25:
+            raise Wrong(
+                f"With least = {least} a share of {(1 + least) / 2:.2f} is hidden on average, with rates evenly "
+                f"between {least} and 1; yours hides {mean:.3f}, with a spread of {rate.std():.3f} between frames."
+            )
 
 
 register(
@@ -116,7 +111,7 @@ register(
         title="What is hidden in training",
         difficulty=2,
         minutes=8,
-        reference=hide,
+        reference=my_hide,
         check=_check_hide,
         hints=(
             "Draw a rate of shape (B, T, 1) between least and 1, then a number of shape (B, T, N) between 0 and 1.",
@@ -129,39 +124,53 @@ register(
 
 
 # --- 3. which guesses are kept ----------------------------------------------------------------------------------------
-def hide_again(sure: Tensor, mask: Tensor, left: int) -> Tensor:
+def my_hide_again(sure: Tensor, mask: Tensor, left: int) -> Tensor:
     """Keep the surest guesses, hide the others again: the new mask, with exactly ``left`` hidden tokens in each row.
 
-    sure: log-probability of the guess at each place, (B, N); mask: True where a token was hidden in this look, (B, N).
+    sure: log-probability of the guess at each place, (B, N); mask: True where a token was hidden before, (B, N).
     What was known before stays known.
     """
     order = sure.masked_fill(~mask, torch.inf).argsort(dim=1)  # the least sure first, known tokens last
     return torch.zeros_like(mask).scatter(1, order[:, :left], True)
 
 
-def _check_again(candidate: Callable[[Tensor, Tensor, int], Tensor]) -> None:
-    for seed, (left, hidden) in enumerate(((3, 6), (0, 5), (5, 9))):
-        g = _generator(seed)
-        sure = torch.randn(4, 9, generator=g) - 2.0
-        mask = torch.zeros(4, 9, dtype=torch.bool)
-        mask.scatter_(1, torch.rand(4, 9, generator=g).argsort(dim=1)[:, :hidden], True)
-        given = (sure.clone(), mask.clone())
-        mine = _mask(candidate(sure, mask, left), (4, 9))
-        if not (torch.equal(sure, given[0]) and torch.equal(mask, given[1])):
-            raise Wrong("Your function changes what it was given; make a new mask.")
-        wanted = hide_again(*given, left)
-        if torch.equal(mine, wanted):
-            continue
-        if left and (mine == mine[:1]).all():
-            raise Wrong("All rows hide the same places. Each frame of the batch has its own order: sort along dim=1.")
-        if (mine & ~mask).any():
-            raise Wrong("A token that was known is hidden again. Known tokens are as sure as can be, whatever `sure` "
-                        "says at their places.")  # fmt: skip
-        if (mine.sum(dim=1) != left).any():
-            raise Wrong(f"{left} tokens of each row are to be hidden, yours hides {mine.sum(dim=1).tolist()}.")
-        if torch.equal(mine, hide_again(-given[0], given[1], left)):
-            raise Wrong("You hide the guesses that the model is surest of. Those are the ones to keep.")
-        raise Wrong("The hidden tokens are not the least sure ones of their own row.")
+def _guesses(seed: int, left: int, hidden: int) -> Inputs:
+    generator = seeded(seed)
+    sure = torch.randn(4, 9, generator=generator) - 2.0
+    mask = torch.zeros(4, 9, dtype=torch.bool)
+    mask.scatter_(1, torch.rand(4, 9, generator=generator).argsort(dim=1)[:, :hidden], True)
+    return sure, mask, left
+
+
+def _check_again(candidate: Asked) -> None:
+    for seed, (left, hidden) in enumerate(((3, 6), (0, 5), (5, 9), (6, 6))):
+        sure, mask, _ = _guesses(seed, left, hidden)
+        for ties in (False, True):
+            sure = sure.round() if ties else sure  # many guesses are equally sure then
+            mine = candidate(sure, mask, left)
+            if 0 < left < hidden and (mine == mine[:1]).all():
+                raise Wrong("All rows hide the same places. Each frame of the batch has its own order: sort along "
+                            "dim=1.")  # fmt: skip
+            if (mine & ~mask).any():
+                raise Wrong(
+                    "A token that was known is hidden again. Known tokens are as sure as can be, whatever `sure` says "
+                    "at their places."
+                )
+            counts = mine.sum(dim=1).tolist()
+            if ties and counts != [left] * 4:
+                raise Wrong(
+                    f"{left} tokens of each row are to be hidden; where several guesses are equally sure, yours hides "
+                    f"{counts}. Sort them and take the first `left`."
+                )
+            if counts != [left] * 4:
+                raise Wrong(f"{left} tokens of each row are to be hidden, yours hides {counts}.")
+            kept = sure.masked_fill(mine | ~mask, torch.inf).min(dim=1).values  # the least sure guess that is kept
+            again = sure.masked_fill(~mine, -torch.inf).max(dim=1).values  # the surest that is hidden
+            if (again <= kept).all():
+                continue
+            if torch.equal(mine, my_hide_again(-sure, mask, left)):
+                raise Wrong("You hide the guesses that the model is surest of. Those are the ones to keep.")
+            raise Wrong("The hidden tokens are not the least sure ones of their own row.")
 
 
 register(
@@ -171,7 +180,7 @@ register(
         title="Which guesses are kept",
         difficulty=2,
         minutes=10,
-        reference=hide_again,
+        reference=my_hide_again,
         check=_check_again,
         hints=(
             "Set `sure` to infinity where a token was known already, sort each row, and hide the first `left` places.",
@@ -185,7 +194,7 @@ register(
 
 
 # --- 4. what an action is worth ---------------------------------------------------------------------------------------
-def delta_psnr(inferred: Tensor, random: Tensor, real: Tensor) -> Tensor:
+def my_delta_psnr(inferred: Tensor, random: Tensor, real: Tensor) -> Tensor:
     """How many dB nearer to the real frames the dream under inferred actions is than that under random ones.
 
     All (B, 3, H, W) in [0, 1] -> scalar, the mean over films of PSNR(inferred) - PSNR(random).
@@ -197,34 +206,51 @@ def delta_psnr(inferred: Tensor, random: Tensor, real: Tensor) -> Tensor:
     return (psnr(inferred) - psnr(random)).mean()
 
 
-def _check_delta(candidate: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
-    real = torch.full((2, 3, 4, 4), 0.5)
-    near, far = real + 0.01, real + 0.1
-    mine = candidate(near, far, real)
-    if not isinstance(mine, Tensor) or mine.ndim != 0:
-        raise Wrong("One number is expected, a tensor without axes: the mean over films.")
-    if not torch.allclose(mine, torch.tensor(20.0), atol=1e-3):
-        for value, told in (
-            (-20.0, "The dream under inferred actions is the nearer one here, so the gain is above 0: turn it round."),
-            (40.0, "10 times the logarithm of the squared error: yours counts every tenth twice."),
-            (-2.0, "Decibels are 10 times the logarithm to the base 10, with a minus."),
-            (2.0, "Decibels are 10 times the logarithm to the base 10."),
-            (40.0, "A PSNR alone is not a gain: subtract that under random actions."),
-        ):
-            if torch.allclose(mine, torch.tensor(value), atol=1e-3):
-                raise Wrong(told)
-        raise Wrong(f"An error of 0.01 against one of 0.1 is a gain of 20 dB, yours is {float(mine):.3f}.")
-    for seed in range(3):
-        g = _generator(seed)
-        a, b, c = (torch.rand(5, 3, 6, 6, generator=g) for _ in range(3))
-        a[0] = c[0] + 0.001
-        mine, wanted = candidate(a, b, c), delta_psnr(a, b, c)
-        if torch.allclose(mine, wanted, rtol=1e-3):
-            continue
-        pooled = [-10.0 * (x - c).square().mean().log10() for x in (a, b)]
-        if torch.allclose(mine, pooled[0] - pooled[1], rtol=1e-3):
-            raise Wrong("Each film has a PSNR of its own; you take the error of all films together.")
-        raise Wrong(f"On random frames the mean gain is {float(wanted):.3f} dB, yours {float(mine):.3f}.")
+def _dreams(seed: int) -> Inputs:
+    generator = seeded(seed)
+    inferred, random, real = (torch.rand(5, 3, 6, 4, generator=generator) for _ in range(3))
+    inferred[0] = real[0] + 0.001
+    return inferred, random, real
+
+
+def _check_delta(candidate: Asked) -> None:
+    real = torch.full((2, 3, 4, 5), 0.5)
+    each = "One number is expected, the mean over films; yours has one for each."
+    compare(
+        candidate.explaining({(2,): each})(real + 0.01, real + 0.1, real),
+        torch.tensor(20.0),
+        [
+            (torch.tensor(-20.0), "The dream under inferred actions is the nearer one here, so the gain is above 0: "
+                                  "turn it round."),
+            (torch.tensor(40.0), "Twice too much: 10 times the logarithm of the squared error, and the PSNR under "
+                                 "random actions is subtracted."),
+            (torch.tensor(10.0), "Half of it: 10 times the logarithm of the squared error, not of the absolute one."),
+            (torch.tensor(-2.0), "Decibels are 10 times the logarithm to the base 10, with a minus."),
+            (torch.tensor(2.0), "Decibels are 10 times the logarithm to the base 10."),
+            (torch.tensor(20.0 * math.log(10.0)), "Decibels use the logarithm to base 10; torch.log is the natural "
+                                                  "one."),
+        ],
+        "An error of 0.01 against one of 0.1 is a gain of 20 dB, yours is {mine}.",
+        atol=1e-3,
+    )  # fmt: skip
+
+    def psnr(x: Tensor, real: Tensor) -> Tensor:
+        return -10.0 * torch.stack([(a - b).square().mean().log10() for a, b in zip(x, real, strict=True)])
+
+    check_values(
+        candidate,
+        lambda a, b, c: (psnr(a, c) - psnr(b, c)).mean(),
+        _dreams,
+        [
+            (lambda a, b, c: -10.0 * ((a - c).square().mean().log10() - (b - c).square().mean().log10()),
+             "Each film has a PSNR of its own; you take the error of all films together."),
+            (lambda a, b, c: (psnr(a, c) - psnr(b, c)).sum(), "This is the sum over films; their mean is asked for."),
+            (lambda a, b, c: (psnr(a, c) - psnr(b, c)).median(), "This is the median over films; their mean is asked "
+                                                                 "for."),
+        ],
+        "On random frames the mean gain is {wanted} dB, yours {mine}.",
+        rtol=1e-3,
+    )  # fmt: skip
 
 
 register(
@@ -234,7 +260,7 @@ register(
         title="What an action is worth",
         difficulty=2,
         minutes=8,
-        reference=delta_psnr,
+        reference=my_delta_psnr,
         check=_check_delta,
         hints=(
             "The PSNR of a film: -10 log10 of its mean squared error over colours and pixels, one number a film.",
@@ -246,35 +272,39 @@ register(
 )
 
 
-# --- 5. a frame in a few looks ----------------------------------------------------------------------------------------
-def make_frame(guess: Callable[[Tensor, Tensor], Tensor], tokens: int, steps: int) -> Tensor:
-    """A frame of tokens, int64 (tokens,), in ``steps`` looks, the likeliest token each time.
+# --- 5. a frame in a few steps ----------------------------------------------------------------------------------------
+def my_make_frame(guess: Callable[[Tensor, Tensor], Tensor], tokens: int, steps: int) -> Tensor:
+    """A frame of tokens, int64 (tokens,), in ``steps`` decoding steps, the likeliest token each time.
 
-    guess: (index (tokens,), mask (tokens,) True where hidden) -> logits (tokens, K). All is hidden at first; after look
+    guess: (index (tokens,), mask (tokens,) True where hidden) -> logits (tokens, K). All is hidden at first; after step
     s the cos(pi / 2 * s / steps) * tokens least sure guesses (rounded down) are hidden again.
     """
     index, mask = torch.zeros(tokens, dtype=torch.long), torch.ones(tokens, dtype=torch.bool)
     for step in range(1, steps + 1):
-        chances = guess(index, mask).softmax(dim=-1)  # (tokens, K)
-        sure, drawn = chances.max(dim=-1)
+        probabilities = guess(index, mask).softmax(dim=-1)  # (tokens, K)
+        sure, drawn = probabilities.max(dim=-1)
         index = torch.where(mask, drawn, index)
-        mask = hide_again(sure[None], mask[None], tokens_left(step, steps, tokens))[0]
+        mask = my_hide_again(sure[None], mask[None], my_tokens_left(step, steps, tokens))[0]
     return index
 
 
 class _Model:
-    """A model to be played with: its logits are fixed, or change with every look, or know the place before only."""
+    """A model to be played with: its logits are fixed, or change with every call, or know the place before only."""
 
     def __init__(self, kind: str, seed: int, tokens: int) -> None:
-        self.kind, self.looks, self.masks = kind, 0, []
-        self.logits = 3.0 * torch.randn(40, tokens, 6, generator=_generator(seed))
+        self.kind, self.tokens, self.calls, self.masks = kind, tokens, 0, []
+        self.logits = 3.0 * torch.randn(40, tokens, 6, generator=seeded(seed))
 
     def __call__(self, index: Tensor, mask: Tensor) -> Tensor:
+        for name, given, dtype in (("index", index, torch.int64), ("mask", mask, torch.bool)):
+            if tuple(given.shape) != (self.tokens,) or given.dtype != dtype:
+                raise Wrong(f"guess is given {name} as {given.dtype} {tuple(given.shape)}; {dtype} ({self.tokens},) is "
+                            "expected.")  # fmt: skip
         self.masks.append(mask.clone())
-        look = self.looks if self.kind == "changes" else 0
-        self.looks += 1
+        call = self.calls if self.kind == "changes" else 0
+        self.calls += 1
         if self.kind != "chain":
-            return self.logits[look].clone()
+            return self.logits[call].clone()
         logits = torch.zeros(len(index), 6)  # sure of a token only where the one before it is known: it is one more
         for place in range(len(index)):
             if place == 0 or not mask[place - 1]:
@@ -283,32 +313,47 @@ class _Model:
         return logits
 
 
-def _check_make(candidate: Callable[..., Tensor]) -> None:
+def _by_logits(guess: Callable[[Tensor, Tensor], Tensor], tokens: int, steps: int) -> Tensor:
+    """The same with a mistake: the surest guesses are those with the largest logits."""
+    index, mask = torch.zeros(tokens, dtype=torch.long), torch.ones(tokens, dtype=torch.bool)
+    for step in range(1, steps + 1):
+        sure, drawn = guess(index, mask).max(dim=-1)
+        index = torch.where(mask, drawn, index)
+        mask = my_hide_again(sure[None], mask[None], my_tokens_left(step, steps, tokens))[0]
+    return index
+
+
+def _check_make(candidate: Asked) -> None:
     for seed, (tokens, steps) in enumerate(((16, 4), (12, 8), (9, 1))):
         model = _Model("fixed", seed, tokens)
         mine = candidate(model, tokens, steps)
-        if not isinstance(mine, Tensor) or tuple(mine.shape) != (tokens,) or mine.is_floating_point():
-            raise Wrong(f"{tokens} whole numbers are expected, a tensor of shape ({tokens},).")
-        if model.looks != steps:
-            raise Wrong(f"The model is asked {steps} times for {steps} looks; you asked it {model.looks} times.")
+        if model.calls != steps:
+            raise Wrong(f"The model is asked once in each of {steps} steps; you asked it {model.calls} times.")
         if not torch.equal(mine, model.logits[0].argmax(dim=-1)):
             raise Wrong("With a model that never changes its mind each token is the likeliest one; yours are others.")
         hidden = [int(mask.sum()) for mask in model.masks]
-        wanted = [tokens, *(tokens_left(s, steps, tokens) for s in range(1, steps))]
+        wanted = [tokens, *(my_tokens_left(s, steps, tokens) for s in range(1, steps))]
         if hidden != wanted:
-            raise Wrong(f"In its {steps} looks the model should see {wanted} tokens hidden, it saw {hidden}.")
+            raise Wrong(f"In its {steps} steps the model should see {wanted} tokens hidden, it saw {hidden}.")
         changing, same = _Model("changes", seed, tokens), _Model("changes", seed, tokens)
-        mine, reference = candidate(changing, tokens, steps), make_frame(same, tokens, steps)
+        mine, reference = candidate(changing, tokens, steps), my_make_frame(same, tokens, steps)
         if torch.equal(mine, changing.logits[steps - 1].argmax(dim=-1)) and steps > 1:
-            raise Wrong("The last look overwrites all tokens. What is known stays: only hidden tokens take the guess.")
+            raise Wrong("The last step overwrites all tokens. What is known stays: only hidden tokens take the guess.")
         for early, late in zip(changing.masks, changing.masks[1:], strict=False):
             if (late & ~early).any():
                 raise Wrong("A token that was known is hidden again, once the model is less sure of it.")
-        if not torch.equal(mine, reference):
-            raise Wrong("With a model that changes its mind the kept tokens are others: keep the surest guesses.")
+        if torch.equal(mine, reference):
+            continue
+        if torch.equal(mine, _by_logits(_Model("changes", seed, tokens), tokens, steps)):
+            raise Wrong("You rank the guesses by their logits. How sure a guess is only its share says, after the "
+                        "softmax: logits of different places have nothing in common.")  # fmt: skip
+        raise Wrong("With a model that changes its mind the kept tokens are others: keep the surest guesses, by their "
+                    "probabilities.")  # fmt: skip
     chain = candidate(_Model("chain", 0, 8), 8, 40)
-    if not torch.equal(chain, torch.arange(8) % 6):
-        raise Wrong("Where each token follows from the one before it, many looks should find all of them.")
+    need(
+        torch.equal(chain, torch.arange(8) % 6),
+        "Where each token follows from the one before it, many steps should find all of them.",
+    )
 
 
 register(
@@ -318,7 +363,7 @@ register(
         title="A frame in a few looks",
         difficulty=3,
         minutes=15,
-        reference=make_frame,
+        reference=my_make_frame,
         check=_check_make,
         hints=(
             "Begin with all hidden. In each look: guess, take the guesses at hidden places, hide the least sure again; "
@@ -327,5 +372,6 @@ register(
             "new mask from sure, with infinity at the known places.",
         ),
         explanation="The library's `Dynamics.make` is this loop with a batch, a temperature and noise in the order.",
+        like=lambda guess, tokens, steps: torch.zeros(tokens, dtype=torch.int64),
     )
 )

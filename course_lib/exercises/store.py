@@ -36,14 +36,14 @@ def folder() -> Path | None:
 class Record:
     """States of exercises, ``{"topic.name": "tried" | "solved"}``. A solved exercise stays solved.
 
-    ``notes`` gathers what the reader should be told: a damaged file, a folder that cannot be written. A disk never
+    ``notes`` gathers what the reader should know: a damaged file, a folder that cannot be written. A disk never
     stops a notebook.
     """
 
     def __init__(self) -> None:
         self.notes: list[str] = []
         self._session: dict[str, str] = {}
-        self._said_unwritable = False
+        self._reported_unwritable = False
 
     def states(self) -> dict[str, str]:
         """What is on disk together with what this session did."""
@@ -109,8 +109,8 @@ class Record:
             self._unwritable(error)
 
     def _unwritable(self, error: OSError) -> None:
-        if not self._said_unwritable:
-            self._said_unwritable = True
+        if not self._reported_unwritable:
+            self._reported_unwritable = True
             reason = error.strerror or type(error).__name__
             self.notes.append(
                 f"Your progress counts in this session but cannot be kept ({reason}). "

@@ -21,9 +21,33 @@ class ModelConfig(Strict):
     """Base of the configurations of models: the sizes of one network, all that is needed to build it."""
 
 
-PositiveInt = Annotated[int, Field(strict=True, ge=1)]
-Sizes = Annotated[tuple[PositiveInt, ...], Field(strict=False, min_length=1)]
+PositiveInt = Annotated[int, Field(strict=True, ge=1, le=16_384)]
+"""A width, or another number that a network has so many of. What is larger can be neither built nor counted."""
+Layers = Annotated[int, Field(strict=True, ge=1, le=256)]
+Sizes = Annotated[tuple[PositiveInt, ...], Field(strict=False, min_length=1, max_length=32)]
 """A row of whole numbers, each at least 1, written as a list: ``[32, 64, 128]``."""
+
+
+
+def check_groups(name: str, width: int) -> None:
+    """Raises ValueError for channels that group normalisation cannot share evenly: up to 8 groups, of 1 at least."""
+    if width > 8 and width % 8:
+        raise ValueError(f"{name} is {width}: the norm has 8 groups, so it is at most 8 or a multiple of 8")
+
+
+def check_heads(heads_name: str, heads: int, width_name: str, width: int, *, waves: bool = False) -> None:
+    """Raises ValueError for heads that cannot share the channels evenly. waves: positions on a grid need 4 kinds."""
+    if width % heads:
+        raise ValueError(f"{heads_name} is {heads} and {width_name} is {width}: heads share the channels evenly")
+    if waves and width % 4:
+        raise ValueError(f"{width_name} is {width}: four kinds of waves say the place, so it is a multiple of 4")
+
+
+def check_hidden(hidden: float, width: int) -> None:
+    """Raises ValueError for a feed-forward layer without a channel inside."""
+    if round(hidden * width) < 1:
+        raise ValueError(f"hidden is {hidden:g}: of {width} channels that leaves none inside the feed-forward")
+
 
 C = TypeVar("C")
 M = TypeVar("M")

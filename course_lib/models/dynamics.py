@@ -26,10 +26,10 @@ from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from course_lib.models.base import ModelConfig, PositiveInt
+from course_lib.models.base import Layers, ModelConfig, PositiveInt, check_heads, check_hidden
 from course_lib.nets import chance
 from course_lib.nets.space_time import Memory, SpaceTimeTransformer
 
@@ -37,18 +37,29 @@ from course_lib.nets.space_time import Memory, SpaceTimeTransformer
 class DynamicsConfig(ModelConfig):
     """The sizes of one dynamics model. codes: of the tokenizer; tokens: of a frame; actions: latent ones."""
 
-    codes: PositiveInt = 512
+    codes: Annotated[int, Field(ge=2, le=65_536)] = 512
     tokens: PositiveInt = 64
     actions: PositiveInt = 8
-    frames: Annotated[int, Field(ge=2, description="the most that it looks back on, the next one included")] = 16
+    frames: Annotated[
+        int, Field(ge=2, le=1024, description="the most that it looks back on, the next one included")
+    ] = 16
     width: PositiveInt = 128
-    layers: PositiveInt = 4
+    layers: Layers = 4
     heads: PositiveInt = 4
-    head_size: Annotated[int | None, Field(ge=1, description="channels of a key; null for width / heads")] = None
-    hidden: Annotated[float, Field(gt=0.0, description="inside the feed-forward, in widths")] = 4.0
+    head_size: Annotated[
+        int | None, Field(ge=1, le=1024, description="channels of a key; null for width / heads")
+    ] = None
+    hidden: Annotated[float, Field(gt=0.0, le=64.0, description="inside the feed-forward, in widths")] = 4.0
     action: Annotated[Literal["added", "prepended"], Field(description="how an action enters")] = "added"
     least: Annotated[float, Field(ge=0.0, lt=1.0, description="the smallest share that is hidden in training")] = 0.5
     clean: Annotated[float, Field(ge=0.0, le=1.0, description="share of the films whose past is shown whole")] = 0.5
+
+    @model_validator(mode="after")
+    def _fits(self) -> DynamicsConfig:
+        if self.head_size is None:
+            check_heads("heads", self.heads, "width", self.width)
+        check_hidden(self.hidden, self.width)
+        return self
 
 
 def cosine_share(step: int, steps: int) -> float:

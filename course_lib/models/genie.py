@@ -4,7 +4,7 @@ Bruce et al., Genie: Generative Interactive Environments, 2024 (arXiv 2402.15391
 file of its own:
 
     tokenizer             a frame becomes 64 whole numbers                      models/tokenizer.py
-    latent action model   two frames become one of 8 actions                    models/latent_action.py
+    latent action model   two frames become one of 8 actions                    models/lam.py
     dynamics              past tokens and an action become the next tokens      models/dynamics.py
 
 Training looks at films alone: first the tokenizer learns, then the latent action model and the dynamics, which sees the
@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import torch
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from torch import Tensor, nn
 
 from course_lib.contract import Actions, Capabilities, LatentTable, State
@@ -30,6 +30,7 @@ from course_lib.models.base import ModelConfig, fresh
 from course_lib.models.dynamics import Dynamics, DynamicsConfig
 from course_lib.models.lam import LatentActionConfig, LatentActionModel
 from course_lib.models.tokenizer import TokenizerConfig, VideoTokenizer
+from course_lib.worlds.scenes import check_trainable
 
 REAL_ACTIONS = 4  # of the Playground, for the table
 
@@ -41,8 +42,18 @@ class GenieConfig(ModelConfig):
     lam: LatentActionConfig = LatentActionConfig()
     dynamics: DynamicsConfig = DynamicsConfig()
     steps: Annotated[int, Field(ge=1, le=1024, description="decoding steps of a frame")] = 8
-    temperature: Annotated[float, Field(gt=0.0, description="of a draw")] = 1.0
+    temperature: Annotated[float, Field(gt=0.0, le=1e6, description="of a draw")] = 1.0
     table_from: Annotated[str, Field(description="films with known actions that the table of codes was read off")] = ""
+
+    @field_validator("table_from")
+    @classmethod
+    def _may_be_read_off(cls, place: str) -> str:
+        if place:
+            name, _, split = place.partition("/")
+            if split != "train":
+                raise ValueError("write a film set and the split train, as in goal/train, or nothing for no table")
+            check_trainable(name, split)  # an unknown set, or one that is kept for questions about generalisation
+        return place
 
     @property
     def frame_size(self) -> int:

@@ -30,7 +30,7 @@ import torch.nn.functional as F
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from course_lib.models.base import ModelConfig, PositiveInt
+from course_lib.models.base import Layers, ModelConfig, PositiveInt, check_groups, check_heads, check_hidden
 from course_lib.models.tokenizer import VideoTokenizer
 from course_lib.nets.patches import patchify, unpatchify
 from course_lib.nets.quantise import Quantised, VectorQuantiser
@@ -49,26 +49,37 @@ class LatentActionConfig(ModelConfig):
     latent: Annotated[int, Field(ge=1, le=1024, description="numbers in a code")] = 32
     encoder: Annotated[Kind, Field(description="of layers")] = "convolutions"
     width: PositiveInt = 32
-    layers: PositiveInt = 2
-    heads: Annotated[int, Field(ge=1, description="for space_time")] = 4
+    layers: Layers = 2
+    heads: Annotated[int, Field(ge=1, le=16_384, description="for space_time")] = 4
     decoder: Annotated[Kind, Field(description="of layers")] = "convolutions"
     decoder_width: PositiveInt = 32
-    decoder_layers: PositiveInt = 3
-    decoder_heads: Annotated[int, Field(ge=1, description="for space_time")] = 4
+    decoder_layers: Layers = 3
+    decoder_heads: Annotated[int, Field(ge=1, le=16_384, description="for space_time")] = 4
     context: Annotated[int, Field(ge=1, le=8, description="frames before the next that convolutions see")] = 2
     patch: Annotated[int, Field(ge=1, le=16, description="pixels on a side of a token, for space_time")] = 8
-    hidden: Annotated[float, Field(gt=0.0, description="inside the feed-forward, in widths, for space_time")] = 4.0
-    beta: Annotated[float, Field(ge=0.0, description="weight of the commitment")] = 0.25
+    hidden: Annotated[
+        float, Field(gt=0.0, le=64.0, description="inside the feed-forward, in widths, for space_time")
+    ] = 4.0
+    beta: Annotated[float, Field(ge=0.0, le=1e6, description="weight of the commitment")] = 0.25
     cosine: Annotated[bool, Field(description="compare codes by angle alone")] = True
-    reset_after: Annotated[int, Field(ge=0, description="steps until an unused code is revived; 0 for never")] = 50
-    spread: Annotated[float, Field(gt=0.0, description="standard deviation of codes that wait for nobody")] = 1.0
-    changed: Annotated[float, Field(ge=0.0, description="extra weight of pixels that change")] = 20.0
-    variance: Annotated[float, Field(gt=0.0, description="of a pixel of the data")] = 0.01
+    reset_after: Annotated[
+        int, Field(ge=0, le=10**9, description="steps until an unused code is revived; 0 for never")
+    ] = 50
+    spread: Annotated[float, Field(gt=0.0, le=1e6, description="standard deviation of the codes at first")] = 1.0
+    changed: Annotated[float, Field(ge=0.0, le=1e6, description="extra weight of pixels that change")] = 20.0
+    variance: Annotated[float, Field(gt=0.0, le=1e6, description="of a pixel of the data")] = 0.01
 
     @model_validator(mode="after")
     def _fits(self) -> LatentActionConfig:
         if self.frame_size % self.patch:
             raise ValueError(f"frames of {self.frame_size} pixels cannot be cut into patches of {self.patch}")
+        for part, kind in (("", self.encoder), ("decoder_", self.decoder)):
+            width = getattr(self, f"{part}width")
+            if kind == "space_time":
+                check_heads(f"{part}heads", getattr(self, f"{part}heads"), f"{part}width", width, waves=True)
+                check_hidden(self.hidden, width)
+            elif part:  # the convolutions of the decoder alone are normalised
+                check_groups(f"{part}width", width)
         return self
 
 

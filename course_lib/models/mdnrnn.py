@@ -44,7 +44,7 @@ class MDNRNNConfig(ModelConfig):
     hidden: Annotated[int, Field(ge=1, le=4096, description="numbers in h")] = 256
     mixtures: Annotated[int, Field(ge=1, le=64, description="Gaussians for each latent number")] = 5
     reward: Annotated[Literal["binary", "real"], Field(description="what a reward can be")] = "binary"
-    reward_weight: Annotated[float, Field(ge=0.0, description="nats of reward loss count so much")] = 1.0
+    reward_weight: Annotated[float, Field(ge=0.0, le=1e6, description="nats of reward loss count so much")] = 1.0
 
 
 class Mixture(NamedTuple):
@@ -146,7 +146,9 @@ class MDNRNN(nn.Module):
     def film(self, z: Tensor, actions: Tensor, memory: Memory | None = None) -> Step:
         """A whole film, each moment from those before it. z: (B, T, Z), actions: (B, T, A) -> (B, T) moments."""
         start = None if memory is None else (memory.h[None], memory.c[None])
-        out, _ = self.lstm(torch.cat([z, actions], dim=-1), start)
+        read = torch.cat([z, actions], dim=-1)
+        with torch.autocast(read.device.type, enabled=False):  # not every processor has an LSTM in bfloat16
+            out, _ = self.lstm(read.float(), start)
         return self.say(out)
 
     def losses(self, z: Tensor, actions: Tensor, rewards: Tensor, over: Tensor) -> dict[str, Tensor]:

@@ -57,12 +57,15 @@ PARTS = {
 }
 
 
+GroupedWidth = Annotated[int, Field(ge=8, le=16_384, multiple_of=8)]  # the norms have 8 groups
+
+
 class ReaderConfig(ModelConfig):
     """The sizes of one reader. frame_size: side of a frame in pixels; widths: channels at 16, 8 and 4 cells a side."""
 
     frame_size: Literal[32, 64] = 32
     stem: PositiveInt = 24
-    widths: Annotated[tuple[PositiveInt, PositiveInt, PositiveInt], Field(strict=False)] = (32, 64, 96)
+    widths: Annotated[tuple[GroupedWidth, GroupedWidth, GroupedWidth], Field(strict=False)] = (32, 64, 96)
     noise: Annotated[float, Field(ge=0.0, le=0.2, description="standard deviation of noise added in training")] = 0.02
     recolour: Annotated[float, Field(ge=0.0, le=1.0, description="share of training frames with turned hues")] = 0.5
 

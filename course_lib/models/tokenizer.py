@@ -32,7 +32,7 @@ import torch.nn.functional as F
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from course_lib.models.base import ModelConfig, PositiveInt
+from course_lib.models.base import Layers, ModelConfig, PositiveInt, check_groups, check_heads, check_hidden
 from course_lib.nets.patches import patchify, unpatchify
 from course_lib.nets.quantise import FSQ, Quantised, VectorQuantiser
 from course_lib.nets.space_time import SpaceTimeTransformer
@@ -47,27 +47,33 @@ class TokenizerConfig(ModelConfig):
     patch: Annotated[int, Field(ge=1, le=16, description="pixels on a side that become one token")] = 4
     kind: Annotated[Literal["convolutions", "space_time"], Field(description="of layers")] = "convolutions"
     width: PositiveInt = 64
-    layers: PositiveInt = 2
-    heads: Annotated[int, Field(ge=1, description="of the encoder's attention, for space_time")] = 4
+    layers: Layers = 2
+    heads: Annotated[int, Field(ge=1, le=16_384, description="of the encoder's attention, for space_time")] = 4
     decoder_width: PositiveInt = 64
-    decoder_layers: PositiveInt = 2
+    decoder_layers: Layers = 2
     decoder_heads: PositiveInt = 4
-    hidden: Annotated[float, Field(gt=0.0, description="inside the feed-forward, in widths, for space_time")] = 4.0
+    hidden: Annotated[
+        float, Field(gt=0.0, le=64.0, description="inside the feed-forward, in widths, for space_time")
+    ] = 4.0
     latent: Annotated[int, Field(ge=1, le=1024, description="numbers in a code")] = 16
     quantiser: Literal["vq", "fsq"] = "vq"
     codes: Annotated[int, Field(ge=2, le=65_536, description="in the codebook, for vq")] = 512
-    levels: Annotated[tuple[PositiveInt, ...], Field(strict=False, description="of each number, for fsq")] = ()
-    beta: Annotated[float, Field(ge=0.0, description="weight of the commitment")] = 0.25
+    levels: Annotated[
+        tuple[Annotated[int, Field(ge=2, le=65_536)], ...], Field(strict=False, description="of each number, for fsq")
+    ] = ()
+    beta: Annotated[float, Field(ge=0.0, le=1e6, description="weight of the commitment")] = 0.25
     decay: Annotated[float | None, Field(ge=0.0, lt=1.0, description="for codes that are moving averages")] = None
     cosine: Annotated[bool, Field(description="compare codes by angle alone")] = False
-    reset_after: Annotated[int, Field(ge=0, description="steps until an unused code is revived; 0 for never")] = 100
+    reset_after: Annotated[
+        int, Field(ge=0, le=10**9, description="steps until an unused code is revived; 0 for never")
+    ] = 100
     revive_far: Annotated[bool, Field(description="put dead codes on what is drawn badly, not on anything")] = False
     norm: Annotated[Literal["frame", "place"], Field(description="what convolutions are normalised over")] = "frame"
     looking: Annotated[
-        int | None, Field(ge=0, description="encoder layers that look at their neighbours; null for all")
+        int | None, Field(ge=0, le=256, description="encoder layers that look at their neighbours; null for all")
     ] = None
-    spread: Annotated[float, Field(gt=0.0, description="standard deviation of codes that wait for nobody")] = 1.0
-    variance: Annotated[float, Field(gt=0.0, description="of a pixel of the data")] = 0.01
+    spread: Annotated[float, Field(gt=0.0, le=1e6, description="standard deviation of the codes at first")] = 1.0
+    variance: Annotated[float, Field(gt=0.0, le=1e6, description="of a pixel of the data")] = 0.01
 
     @property
     def tokens(self) -> int:
@@ -87,7 +93,19 @@ class TokenizerConfig(ModelConfig):
             raise ValueError("levels belong to the quantiser fsq, which needs them")
         if self.levels and len(self.levels) != self.latent:
             raise ValueError(f"fsq rounds each of the {self.latent} latent numbers, levels has {len(self.levels)}")
+        if self.number_of_codes > 65_536:
+            raise ValueError(f"levels come to {self.number_of_codes} codes, and a codebook has at most 65536")
+        self._widths_fit()
         return self
+
+    def _widths_fit(self) -> None:
+        for part in ("", "decoder_"):
+            width, heads = getattr(self, f"{part}width"), getattr(self, f"{part}heads")
+            if self.kind == "space_time":
+                check_heads(f"{part}heads", heads, f"{part}width", width, waves=True)
+                check_hidden(self.hidden, width)
+            elif self.norm == "frame":
+                check_groups(f"{part}width", width)
 
 
 class TokenizerOutput(NamedTuple):

@@ -41,14 +41,16 @@ class VAEConfig(ModelConfig):
     latent: Annotated[int, Field(ge=1, le=1024, description="numbers in z")] = 32
     encoder_channels: Sizes = (32, 64, 128, 256)
     encoder_kernels: Sizes = (4, 4, 4, 4)
-    decoder_start: Annotated[int, Field(ge=1)] = 1024
+    decoder_start: Annotated[int, Field(ge=1, le=16_384)] = 1024
     decoder_side: Annotated[int, Field(ge=1, le=32)] = 1
     decoder_channels: Sizes = (128, 64, 32)
     decoder_kernels: Sizes = (5, 5, 6, 6)
     padding: Annotated[int, Field(ge=0, le=2, description="pixels added around every convolution's input")] = 0
-    beta: Annotated[float, Field(ge=0.0, description="weight of the KL; 0 makes a plain autoencoder")] = 1.0
-    sigma: Annotated[float, Field(gt=0.0, description="standard deviation of a pixel around its mean")] = math.sqrt(0.5)
-    kl_tolerance: Annotated[float, Field(ge=0.0, description="free nats per latent number; 0 for none")] = 0.0
+    beta: Annotated[float, Field(ge=0.0, le=1e6, description="weight of the KL; 0 makes a plain autoencoder")] = 1.0
+    sigma: Annotated[
+        float, Field(ge=1e-6, le=1e6, description="standard deviation of a pixel around its mean")
+    ] = math.sqrt(0.5)
+    kl_tolerance: Annotated[float, Field(ge=0.0, le=1e6, description="free nats per latent number; 0 for none")] = 0.0
 
     @property
     def encoder_sides(self) -> list[int]:
@@ -80,6 +82,8 @@ class VAEConfig(ModelConfig):
             )
         if min(self.encoder_sides) < 1:
             raise ValueError(f"the encoder shrinks the frame to nothing: widths {self.encoder_sides}")
+        if min(self.decoder_sides) < 1:
+            raise ValueError(f"padding leaves nothing of what the decoder draws: widths {self.decoder_sides}")
         if self.decoder_sides[-1] != self.frame_size:
             raise ValueError(f"the decoder's widths are {self.decoder_sides}: the last must be {self.frame_size}")
         return self

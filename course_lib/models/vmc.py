@@ -127,7 +127,7 @@ class VMC(nn.Module):
         memory = self.m.begin(len(z))
         reward = over = z.new_zeros(len(z))
         for t in range(z.shape[1] - 1):
-            predicted, memory = self.m.step(z[:, t], self._as_vector(actions[:, t]), memory)
+            predicted, memory = self.m.step(z[:, t], self.as_vector(actions[:, t]), memory)
             reward, over = self.m.expected_reward(predicted), predicted.over.sigmoid()
         return Dream(z[:, -1], *memory, reward, over)
 
@@ -137,7 +137,7 @@ class VMC(nn.Module):
     ) -> Dream:  # fmt: skip
         """One step of a dream: z from the mixture at a temperature, or its likeliest value without a generator."""
         self.capabilities.actions.check(action, (len(state),))
-        predicted, memory = self.m.step(state.z, self._as_vector(action), Memory(state.h, state.c))
+        predicted, memory = self.m.step(state.z, self.as_vector(action), Memory(state.h, state.c))
         z = likeliest(predicted.mixture) if generator is None else draw(predicted.mixture, generator, temperature)
         return Dream(z, *memory, self.m.expected_reward(predicted), predicted.over.sigmoid())
 
@@ -156,7 +156,7 @@ class VMC(nn.Module):
         z = self._see(observations, generator)
         result = torch.full(observations.shape[:2], torch.nan, device=observations.device)
         if z.shape[1] > 1:
-            predicted = self.m.film(z[:, :-1], self._as_vector(actions))
+            predicted = self.m.film(z[:, :-1], self.as_vector(actions))
             result[:, 1:] = -log_likelihood(predicted.mixture, z[:, 1:]).sum(dim=-1)
         return result
 
@@ -182,7 +182,7 @@ class VMC(nn.Module):
 
         action: as in ``predict``; frame: (B, 3, H, W) in [0, 1].
         """
-        predicted, memory = self.m.step(state.z, self._as_vector(action), Memory(state.h, state.c))
+        predicted, memory = self.m.step(state.z, self.as_vector(action), Memory(state.h, state.c))
         z, _ = self.v.encode(frame)
         return Dream(z, *memory, self.m.expected_reward(predicted), predicted.over.sigmoid())
 
@@ -199,14 +199,14 @@ class VMC(nn.Module):
         batch: mu, logvar (B, T, Z), actions (B, T - 1) or (B, T - 1, A), rewards, over (B, T - 1).
         """
         z = reparameterise(batch["mu"], batch["logvar"], generator)
-        return self.m.losses(z, self._as_vector(batch["actions"]), batch["rewards"], batch["over"])
+        return self.m.losses(z, self.as_vector(batch["actions"]), batch["rewards"], batch["over"])
 
     def _see(self, observations: Tensor, generator: torch.Generator | None) -> Tensor:
         """(B, T, 3, H, W) -> z (B, T, Z)."""
         mu, logvar = self.v.encode(observations.flatten(0, 1))
         return reparameterise(mu, logvar, generator).unflatten(0, observations.shape[:2])
 
-    def _as_vector(self, action: Tensor) -> Tensor:
+    def as_vector(self, action: Tensor) -> Tensor:
         """Actions as M reads them: whole numbers (...) become (..., A) with a single 1."""
         if action.is_floating_point():
             return action

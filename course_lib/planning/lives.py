@@ -90,7 +90,7 @@ def beginnings(model: VMC, films: np.ndarray, actions: np.ndarray, seed: int = 0
     first frame would know no memory but an empty one, and a real life has an empty one only once.
     """
     whole = np.issubdtype(actions.dtype, np.integer)
-    pressed = model._as_vector(torch.from_numpy(actions.astype(np.int64 if whole else np.float32)))
+    pressed = model.as_vector(torch.from_numpy(actions.astype(np.int64 if whole else np.float32)))
     z = torch.stack([model.v.encode(to_model(film))[0] for film in films])  # (N, T, Z)
     memory, none, states = model.m.begin(len(z)), z.new_zeros(len(z)), []
     for t in range(z.shape[1] - 1):
@@ -110,17 +110,18 @@ class RealWorld:
     def begin(self, seeds: np.ndarray) -> Dream:
         """Begin an episode for each seed and look at it."""
         self.games = [begin(self.films, film_seed(self.split, int(seed))) for seed in seeds]
-        self.state = self.model.encode(self._look()[:, None])
+        self.state = self.model.encode(self.look()[:, None])
         return self.state
 
     @torch.no_grad()
     def step(self, actions: Tensor) -> tuple[Dream, Tensor]:
         """Play one step, remember what was seen and done, look again."""
         rewards = torch.tensor([game.step(action) for game, action in zip(self.games, actions.tolist(), strict=True)])
-        self.state = self.model.remember(self.state, actions, self._look())
+        self.state = self.model.remember(self.state, actions, self.look())
         return self.state, rewards
 
-    def _look(self) -> Tensor:
+    def look(self) -> Tensor:
+        """The frames of all games as they stand, (B, 3, H, W)."""
         size = self.model.config.v.frame_size
         states = np.stack([game.state() for game in self.games])
         return to_model(draw_together([game.scene for game in self.games], states, size))

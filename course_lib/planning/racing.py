@@ -42,7 +42,7 @@ class RaceWorld:
             race.seed = track
             race.reset()
         self.races += [Race(track, slow=self.slow) for track in tracks[len(self.races) :]]
-        self.state = self.model.encode(self._look(range(len(seeds)))[:, None])
+        self.state = self.model.encode(self.look(range(len(seeds)))[:, None])
         self.taken = 0
         self.alive = np.ones(len(seeds), bool)
         self.total = np.zeros(len(seeds))
@@ -59,7 +59,7 @@ class RaceWorld:
         on = [index for index in going if self.alive[index]]
         if on:
             rows = torch.tensor(on)
-            seen = self.model.remember(self.state[rows], actions[rows], self._look(on))
+            seen = self.model.remember(self.state[rows], actions[rows], self.look(on))
             whole = self.state.tensors()
             for name, part in seen.tensors().items():
                 whole[name] = whole[name].index_copy(0, rows, part)
@@ -79,7 +79,8 @@ class RaceWorld:
             reward -= FUEL * HELD * (self.decisions - self.taken)
         return reward
 
-    def _look(self, which: list[int] | range) -> Tensor:
+    def look(self, which: list[int] | range) -> Tensor:
+        """The frames of these races as they stand, (B, 3, H, W)."""
         return to_model(np.stack([self.races[index].frame() for index in which]))
 
 

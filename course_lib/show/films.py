@@ -1,6 +1,9 @@
-"""Films that play by themselves and stay small: GIFs with one palette shared by all frames.
+"""Films that play by themselves and stay small: animated PNGs (APNG) with one palette shared by all frames.
 
-A GIF needs no script, so it also plays on a web page of the stored notebook. Sixteen to sixty kilobytes are usual.
+They need no script, so they also play on a web page of the stored notebook. Five to thirty kilobytes are usual. A GIF
+would be larger, and lost: what exports a notebook (nbconvert's pages and slides) leaves `image/gif` out, and where a
+still PNG stands beside a GIF, JupyterLab shows the still. Every browser plays an animated PNG, and what cannot play it
+(a printed page) shows its first frame.
 """
 
 from __future__ import annotations
@@ -29,7 +32,8 @@ def gif(frames: ArrayLike, fps: float = 10, scale: int = 4) -> NotebookImage:
 
     frames: uint8 ``(T, H, W, 3)``. fps: frames a second, up to 50 (what browsers play). scale: enlargement in whole
     steps; a dot of the film stays a square. A result above 150 KB is made again in fewer colours, at less scale, and at
-    last with every second frame (or fewer) at the same tempo.
+    last with every second frame (or fewer) at the same tempo. ``.data`` of what is returned are the bytes of the
+    animated PNG.
     """
     checked = check.film(frames)
     _, height, width, _ = checked.shape
@@ -72,7 +76,7 @@ def _show(
     """Encode, and again more sparingly until it fits. compose: (indices, scale, first grey) -> indices of the pages."""
     scale = check.positive(scale, "scale", most=32)
     if not 0 < fps <= 50:
-        raise ValueError(f"fps must be above 0 and at most 50, not {fps!r}: browsers play no faster GIF")
+        raise ValueError(f"fps must be above 0 and at most 50, not {fps!r}: browsers play no faster film")
     in_colours: dict[int, tuple[Bytes, list[int]]] = {}
     for skip, factor, colours in _ways(frames.shape[1], scale):
         if colours not in in_colours:
@@ -81,7 +85,7 @@ def _show(
         data = encode(compose(indices[::skip], factor, colours - GREYS), palette, fps / skip)
         if len(data) <= LIMIT:
             break
-    return NotebookImage(data=data, format="gif", alt=text)
+    return NotebookImage(data=data, format="png", alt=text)
 
 
 def _ways(size: int, scale: int) -> Iterator[tuple[int, int, int]]:
@@ -118,22 +122,21 @@ def index(frames: Bytes, colours: int) -> tuple[Bytes, list[int]]:
 
 
 def encode(indices: Bytes, palette: list[int], fps: float) -> bytes:
-    """Write an indexed film, ``(T, H, W)``, as the bytes of a GIF that loops."""
+    """Write an indexed film, ``(T, H, W)``, as the bytes of an animated PNG that loops."""
     pages = []
     for page in indices:
         image = Image.fromarray(page)
         image.putpalette(palette)  # with a palette, the grey levels become indices
         pages.append(image)
-    tick = max(20, round(100 / fps) * 10)  # a GIF counts in hundredths of a second
+    tick = max(20, round(100 / fps) * 10)  # milliseconds, in hundredths of a second
     buffer = io.BytesIO()
     pages[0].save(
         buffer,
-        format="GIF",
+        format="PNG",
         save_all=True,
         append_images=pages[1:],
         duration=[tick] * (len(pages) - 1) + [max(tick, LAST_FRAME_MS)],
         loop=0,
-        optimize=True,
     )
     return buffer.getvalue()
 

@@ -16,11 +16,13 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from course_lib.exam.measures.returns import EPISODES
 from course_lib.models.base import fresh
 from course_lib.models.cloning import KEYS, Player, Policy, PolicyConfig, draw_labels, key_shares, key_table, name_steps
 from course_lib.models.lam import LatentActionModel
+from course_lib.nets.fit import fit
 from course_lib.planning.games import play_together
 from course_lib.studies.store import DATA, read_study
 from course_lib.training.checkpoints import load_checkpoint, provenance
@@ -47,28 +49,26 @@ def clone(
     films: uint8 (N, T, H, W, 3); answers: whole numbers (N, S), S < T, below 0 for a step that nobody names. on_step:
     called with the number of steps done and the loss and share of right answers.
     """
-    policy = fresh(Policy, config, seed).train()
-    optimiser = torch.optim.AdamW(policy.parameters(), learning_rate, weight_decay=1e-4)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, learning_rate, total_steps=steps, pct_start=0.1)
+    policy = fresh(Policy, config, seed)
     pixels = torch.from_numpy(films).movedim(-1, 2).contiguous()  # (N, T, 3, H, W), bytes
     target = torch.from_numpy(np.asarray(answers, np.int64))
     named = (target >= 0).nonzero()  # (M, 2): film and time
-    generator, back = torch.Generator().manual_seed(seed), torch.arange(1 - config.context, 1)
-    losses, right = [], []
-    for step in range(1, steps + 1):
+    back = torch.arange(1 - config.context, 1)
+
+    def draw(generator: torch.Generator) -> tuple[Tensor, Tensor]:
         film, time = named[torch.randint(len(named), (batch,), generator=generator)].unbind(dim=1)
         seen = pixels[film[:, None], (time[:, None] + back).clamp_min(0)]  # (B, context, 3, H, W)
-        logits, wanted = policy(seen.flatten(1, 2) / 255.0), target[film, time]
-        loss = F.cross_entropy(logits, wanted)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        schedule.step()
-        losses.append(loss.item())
-        right.append((logits.argmax(dim=1) == wanted).float().mean().item())
-        if on_step is not None:
-            on_step(step, {"loss": losses[-1], "right": right[-1]})
-    return Cloned(policy.eval(), losses, right)
+        return seen.flatten(1, 2) / 255.0, target[film, time]
+
+    def loss(drawn: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
+        frames, wanted = drawn
+        logits = policy(frames)
+        right = (logits.argmax(dim=1) == wanted).float().mean()
+        return {"loss": F.cross_entropy(logits, wanted), "right": right}
+
+    rows = fit(policy, loss, draw, steps=steps, learning_rate=learning_rate, weight_decay=1e-4,
+               generator=torch.Generator().manual_seed(seed), on_step=on_step)  # fmt: skip
+    return Cloned(policy, [row["loss"] for row in rows], [row["right"] for row in rows])
 
 
 LABELS = (50, 100, 200)

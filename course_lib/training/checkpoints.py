@@ -23,7 +23,7 @@ from safetensors.torch import load as unpack
 from safetensors.torch import save as pack
 from torch import Tensor, nn
 
-from course_lib.files import atomic_file
+from course_lib.files import atomic_file, check_writable
 from course_lib.lookup import CourseError
 from course_lib.training.recipe import Recipe, build
 from course_lib.training.registry import get_recipe
@@ -47,6 +47,14 @@ def paths(name: str, size: str, part: str, folder: Path | None = None) -> tuple[
     """Where the weights and their provenance lie; folder: another place than the course's own checkpoints."""
     base = (folder or CHECKPOINTS / name) / f"{part}-{size}"
     return base.with_name(base.name + ".safetensors"), base.with_name(base.name + ".json")
+
+
+def check_places(name: str | Recipe, size: str, folder: Path | None = None) -> None:
+    """Find out before a training whether its weights can be stored; see :func:`save_checkpoint`. Raises CannotWrite."""
+    recipe = get_recipe(name)
+    for part in recipe.part_names():
+        for path in paths(recipe.name, size, part, folder):
+            check_writable(path)
 
 
 def save_checkpoint(

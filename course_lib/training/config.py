@@ -135,10 +135,16 @@ def _override(values: dict[str, Any], overrides: Mapping[str, Any] | Iterable[st
     pairs = overrides.items() if isinstance(overrides, Mapping) else map(_split, overrides)
     sources = set()
     for key, value in pairs:
-        group, _, rest = key.partition(".")
-        if group not in GROUPS or not rest or "." in rest or rest not in _group(kind, group).model_fields:
+        *groups, last = key.split(".")
+        group = _group(kind, groups)
+        if not groups or group is None or last not in group.model_fields:
             raise ConfigError(_unknown(f"--set {key}", key, kind))
-        values.setdefault(group, {})[rest] = value
+        place = values
+        for name in groups:
+            place = place.setdefault(name, {})
+            if not isinstance(place, dict):
+                raise ConfigError(f"--set {key}: {name} is {place!r} in the file, and must be a group of keys")
+        place[last] = value
         sources.add(key)
     return sources
 
@@ -156,45 +162,71 @@ def _split(text: str) -> tuple[str, Any]:
 # ------------------------------------------------------------------------------------------------ explaining errors
 
 
-def _group(kind: type[BaseModel], group: str) -> type[BaseModel]:
-    return kind.model_fields[group].annotation  # type: ignore[return-value]
+def _group(kind: type[BaseModel], names: Iterable[str]) -> type[BaseModel] | None:
+    """The group under these names, such as model, tokenizer; None where there is none."""
+    for name in names:
+        info = kind.model_fields.get(name)
+        if info is None or not _is_group(info.annotation):
+            return None
+        kind = info.annotation  # type: ignore[assignment]
+    return kind
 
 
-def _keys(kind: type[BaseModel]) -> list[str]:
-    return [f"{group}.{key}" for group in GROUPS for key in _group(kind, group).model_fields]
+def _is_group(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+
+
+def keys_of(kind: type[BaseModel], before: str = "") -> dict[str, FieldInfo]:
+    """Every key that can be set, dotted, with its field: ``train.steps``, ``model.tokenizer.width``."""
+    found = {}
+    for name, info in kind.model_fields.items():
+        if not before and name not in GROUPS:
+            continue  # name and size say where a configuration came from
+        if _is_group(info.annotation):
+            found |= keys_of(info.annotation, f"{before}{name}.")  # type: ignore[arg-type]
+        else:
+            found[before + name] = info
+    return found
 
 
 def _unknown(source: str, key: str, kind: type[BaseModel]) -> str:
-    keys = _keys(kind)
-    if key in GROUPS:
-        listed = [k for k in keys if k.startswith(f"{key}.")]
-        return f"{source}: {key} is a group of keys, set one of them: {', '.join(listed)}"
+    keys = list(keys_of(kind))
+    below = [k for k in keys if k.startswith(f"{key}.")]
+    if below:
+        return f"{source}: {key} is a group of keys, set one of them: {', '.join(below)}"
     last = key.rpartition(".")[2]
     close = [k for k in keys if k.rpartition(".")[2] == last] or get_close_matches(key, keys, n=1)
     close = close or get_close_matches(f"train.{key}", keys, n=1)
     meant = f"; did you mean {close[0]}?" if close else ";"
-    group = key.partition(".")[0]
-    listed = [k for k in keys if k.startswith(f"{group}.")] or keys
-    return f"{source}: there is no key {key}{meant} Keys: {', '.join(listed)}"
+    groups = key.split(".")[:-1]
+    listed: list[str] = []
+    while groups and not listed:  # the keys beside the one that was meant, as near as there are any
+        listed = [k for k in keys if k.startswith(".".join(groups) + ".")]
+        groups.pop()
+    return f"{source}: there is no key {key}{meant} Keys: {', '.join(listed or keys)}"
 
 
 def _explain(problem: Any, kind: type[BaseModel], sources: set[str], path: str) -> str:
     """One error of pydantic as a sentence: where, which key, which value, what is allowed."""
     loc = [str(part) for part in problem["loc"]]
-    key = ".".join(loc[:2])
-    source = f"--set {key}" if key in sources else path
+    names = loc[:1]  # of the key, without what stands inside its value
+    while len(names) < len(loc) and _group(kind, names) is not None:
+        names.append(loc[len(names)])
+    key = ".".join(names)
+    source = next((f"--set {k}" for k in sources if key == k or key.startswith(f"{k}.")), path)
     if problem["type"] == "extra_forbidden":
         return _unknown(source, key, kind)
-    if len(loc) < 2:  # the group as a whole, or values that are each fine but do not fit together
-        if problem["type"] == "missing":
-            return f"{source}: the group {key!r} is missing"
+    message = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "missing" and len(loc) == 1:
+        return f"{source}: the group {key!r} is missing"
+    if _group(kind, names) is not None and problem["type"] == "value_error":  # each value is fine, but they do not fit
         also = "".join(f" (with --set {k})" for k in sorted(sources) if k.startswith(f"{key}."))
-        return f"{source}{also}: in {key}, {problem['msg'].removeprefix('Value error, ')}"
-    info = _group(kind, loc[0]).model_fields[loc[1]]
+        return f"{source}{also}: in {key}, {message}"
+    info = _group(kind, names[:-1]).model_fields[names[-1]]  # type: ignore[union-attr]
     if problem["type"] == "missing":
         return f"{source}: {key} is missing; allowed: {allowed(info)}"
-    where = f"{key}[{loc[2]}]" if len(loc) > 2 and loc[2].isdigit() else key
-    reason = f" ({problem['msg'].removeprefix('Value error, ')})" if problem["type"] == "value_error" else ""
+    where = key + "".join(f"[{part}]" for part in loc[len(names) :] if part != "[key]")
+    reason = f" ({message})" if problem["type"] == "value_error" else ""
     return f"{source}: {where} is {problem['input']!r}{reason}; allowed: {allowed(info)}"
 
 
@@ -213,9 +245,13 @@ def _kind(annotation: Any, metadata: list[Any]) -> str:
     if get_origin(annotation) is Literal:
         return "one of " + ", ".join(map(repr, get_args(annotation)))
     if get_origin(annotation) in (Union, UnionType):
-        return " or ".join(_kind(option, []) for option in get_args(annotation))
+        return " or ".join(_kind(o, [] if o is type(None) else metadata) for o in get_args(annotation))
     if get_origin(annotation) in (tuple, list):
         return f"a list, each entry {_kind(get_args(annotation)[0], [])}"
+    if _is_group(annotation):
+        return f"a group of the keys {', '.join(annotation.model_fields)}"
+    if get_origin(annotation) is dict:
+        return f"names, each with {_kind(get_args(annotation)[1], [])}"
     names = {int: "a whole number", float: "a number", bool: "true or false", str: "text", type(None): "null"}
     bounds = [
         f"{word} {getattr(item, attribute):g}"
@@ -223,4 +259,5 @@ def _kind(annotation: Any, metadata: list[Any]) -> str:
         for attribute, word in (("gt", "above"), ("ge", "at least"), ("lt", "below"), ("le", "at most"))
         if getattr(item, attribute, None) is not None
     ]
+    bounds += [f"a multiple of {item.multiple_of}" for item in metadata if getattr(item, "multiple_of", None)]
     return " ".join([names.get(annotation, str(annotation)), " and ".join(bounds)]).strip()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from pydantic import Field, field_validator
 from torch import Tensor
 
 from course_lib.models.base import Strict
+from course_lib.training.config import ConfigError
 from course_lib.training.recipe import Data, RunConfig
 from course_lib.worlds.carracing import load_carracing
 from course_lib.worlds.coinrun import load_coinrun
@@ -19,9 +20,17 @@ from course_lib.worlds.films import Films, load_films
 from course_lib.worlds.frames import to_model
 from course_lib.worlds.scenes import check_trainable
 
+RECORDED = 64  # pixels on a side of the frames of both recordings
 CARRACING = "carracing"  # the one data set here that is not the Playground; ``count`` does not apply to it
 COINRUN = "coinrun"  # the one set here that is not the Playground's
 COINRUN_FRAMES = 16  # its episodes, of up to 48 frames, are cut into films of so many (Genie, appendix F)
+
+
+def check_recorded(key: str, films: str | Mapping[str, int], size_key: str, size: int) -> None:
+    """Raises ConfigError for a recording that is to be learned from at another size than it has."""
+    for name in (CARRACING, COINRUN):
+        if name in ([films] if isinstance(films, str) else films) and size != RECORDED:
+            raise ConfigError(f"{key} is {name}, which was recorded at {RECORDED} pixels, and {size_key} is {size}")
 
 
 class FilmData(Strict):
@@ -63,7 +72,7 @@ class FilmSets(Strict):
 
 
 class PiecesData(FilmSets):
-    """Pieces of training films."""
+    """Pieces of training films, of any length."""
 
     @field_validator("films")
     @classmethod
@@ -76,6 +85,12 @@ class PiecesData(FilmSets):
 
     length: Annotated[int, Field(ge=1, le=32, description="frames of a piece; 1 for single frames")] = 1
     batch: Annotated[int, Field(ge=1, le=65_536, description="pieces in each step")] = 32
+
+
+class StepsData(PiecesData):
+    """Pieces of training films with at least one step, from a frame to the next, in each."""
+
+    length: Annotated[int, Field(ge=2, le=32, description="frames of a piece; between two lies a step")] = 2
 
 
 def film_frames(config: FilmData, size: int, given: Any = None) -> Data:
@@ -119,6 +134,11 @@ def _single(frames: np.ndarray, size: int) -> np.ndarray:
     if frames.ndim < 4 or frames.shape[-3:] != (size, size, 3):
         raise ValueError(f"frames to learn from have shape (..., {size}, {size}, 3), these have {frames.shape}")
     return frames.reshape(-1, size, size, 3)
+
+
+def check_pieces(config: RunConfig) -> None:
+    """Raises ConfigError for a recording at another size than it has."""
+    check_recorded("data.films", config.data.films, "model.frame_size", config.model.frame_size)
 
 
 def film_pieces(config: RunConfig, given: Any) -> Data:

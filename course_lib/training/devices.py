@@ -28,26 +28,37 @@ from torch import Tensor
 
 from course_lib.nets.shard import Shard
 from course_lib.training.config import ConfigError
+from course_lib.training.recipe import Phase, RunConfig
 
 
-def make_accelerator(precision: str) -> Accelerator:
-    """accelerate keeps one state for the whole process; a run with another precision needs a new one.
+def make_accelerator(precision: str, device: str = "auto") -> Accelerator:
+    """The device of a run. device: "cpu", or "auto" for what accelerate finds.
 
-    Raises ConfigError for ways to share a model that the loop does not know.
+    accelerate keeps one state for the whole process; a run with another precision or device needs a new one.
+    Raises ConfigError for ways to share a model that the loop does not know, and for processes on other devices than
+    the configuration's.
     """
-    from accelerate.state import AcceleratorState
+    from accelerate.state import AcceleratorState, PartialState
 
+    started = int(os.environ.get("WORLD_SIZE", "1"))
+    cpu = device == "cpu" and started == 1  # several processes are where their launcher has put them
+    if started == 1 and PartialState._shared_state and PartialState()._cpu != cpu:
+        AcceleratorState._reset_state(reset_partial_state=True)
     if AcceleratorState._shared_state and AcceleratorState().mixed_precision != precision:
         AcceleratorState._reset_state()
     # A loss may leave out a parameter for a while (a head that comes in late); it then has no gradient, as alone.
     handlers = [DistributedDataParallelKwargs(find_unused_parameters=True)]
-    accelerator = Accelerator(mixed_precision=precision, kwargs_handlers=handlers)
+    accelerator = Accelerator(mixed_precision=precision, cpu=cpu, kwargs_handlers=handlers)
     kind = accelerator.distributed_type
-    started = int(os.environ.get("WORLD_SIZE", "1"))
     if accelerator.num_processes != started:
         raise ConfigError(
             f"the launcher started {started} processes, and accelerate found no devices for them: without a GPU set "
             "ACCELERATE_USE_CPU=true in front of accelerate launch"
+        )
+    if device == "cpu" and accelerator.device.type != "cpu":
+        raise ConfigError(
+            f"the launcher put the processes on {accelerator.device.type}, and train.device is cpu: add --set "
+            "train.device=auto, or set ACCELERATE_USE_CPU=true in front of accelerate launch"
         )
     if os.environ.get("ACCELERATE_USE_FSDP", "").lower() == "true" and kind != DistributedType.FSDP:
         raise ConfigError("accelerate shares a model by FSDP on GPUs only: leave out --use_fsdp")
@@ -56,6 +67,16 @@ def make_accelerator(precision: str) -> Accelerator:
     if kind == DistributedType.FSDP and not accelerator.is_fsdp2:
         raise ConfigError("training knows FSDP version 2, not version 1: fsdp_version: 2 in accelerate's configuration")
     return accelerator
+
+
+def check_shares(phase: Phase, config: RunConfig, accelerator: Accelerator) -> None:
+    """Raises ConfigError where the processes cannot share the batch of a phase evenly."""
+    batch, processes = config.value(phase.batch), accelerator.num_processes
+    if batch is not None and batch % processes:
+        raise ConfigError(
+            f"{phase.batch} is {batch}, which {processes} processes cannot share evenly: make it a multiple of "
+            f"{processes}, or start another number of processes"
+        )
 
 
 def own_rows(batch: Mapping[str, Tensor], accelerator: Accelerator) -> dict[str, Tensor]:
@@ -68,8 +89,8 @@ def own_rows(batch: Mapping[str, Tensor], accelerator: Accelerator) -> dict[str,
     for name, tensor in batch.items():
         if len(tensor) % here.processes:
             raise ConfigError(
-                f"a batch of {len(tensor)} cannot be shared evenly by {here.processes} processes ({name}): make "
-                f"data.batch a multiple of {here.processes}, or start another number of processes"
+                f"a batch of {len(tensor)} cannot be shared evenly by {here.processes} processes ({name}): make it a "
+                f"multiple of {here.processes}, or start another number of processes"
             )
         own[name] = tensor[here.rows(len(tensor))].to(accelerator.device)
     return own

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-from course_lib.files import atomic_file, remove_parts
+from course_lib.files import CannotWrite, atomic_file, remove_parts
 
 
 class Log:
@@ -18,17 +18,20 @@ class Log:
     rows: all rows of the run, which grow as it goes on. What stands in them already, after a resume, is written at
     once, in place of an older file. A disk that is full later costs nothing but the file's being behind: it is said
     once, and the file is written whole from the rows as soon as there is room.
-    Raises OSError where the file cannot be begun.
+    Raises CannotWrite where the file cannot be begun.
     """
 
     def __init__(self, path: Path | None, every: int, rows: Sequence[Mapping[str, Any]]) -> None:
         self.path, self.every, self.rows = path, every, rows
         self.columns: list[str] = []
         self.file: TextIO | None = None
-        self._said = False
+        self._warned = False
         if path is not None:
             remove_parts(path)
-            self._write_whole()
+            try:
+                self._write_whole()
+            except OSError as error:
+                raise CannotWrite(f"the log {path} cannot be begun ({error})") from None
 
     def write(self) -> None:
         """Write the newest row, where its step is one of those that are logged."""
@@ -72,8 +75,8 @@ class Log:
 
     def _behind(self, error: OSError) -> None:
         self._drop()
-        if not self._said:
-            self._said = True
+        if not self._warned:
+            self._warned = True
             print(f"The log {self.path} cannot be written ({error}); training goes on.", file=sys.stderr, flush=True)
 
     def _drop(self) -> None:

@@ -5,7 +5,7 @@
             loss             named by the model, added up by the model
             gradients        clipped
             AdamW            with the learning rate of this step
-            after_step       moving averages, codebooks: whatever the model does then
+            after_step       moving averages, codebooks: whatever the model does then, with the phase's length
             resume file      every so many steps, where there is a folder to keep the run in
 
 Hugging Face accelerate puts model, optimiser and batches on the device there is, or on several. All chance comes from
@@ -28,10 +28,11 @@ from accelerate import Accelerator
 from accelerate.utils import DistributedType
 from torch import Tensor, nn
 
-from course_lib.lookup import CourseError
+from course_lib.files import check_writable
+from course_lib.nets.fit import Diverged
 from course_lib.nets.shard import sharded
 from course_lib.training.config import ConfigError, load_config
-from course_lib.training.devices import make_accelerator, mean_over_processes, own_rows
+from course_lib.training.devices import check_shares, make_accelerator, mean_over_processes, own_rows
 from course_lib.training.history import History
 from course_lib.training.interrupts import Interrupted, Interrupts
 from course_lib.training.keeper import Keeper
@@ -40,13 +41,10 @@ from course_lib.training.memory import check_memory
 from course_lib.training.progress import Kind, Progress
 from course_lib.training.recipe import Data, Phase, Recipe, RunConfig, build
 from course_lib.training.registry import get_recipe
-from course_lib.training.schedule import learning_rate
+from course_lib.training.resume import FILE
+from course_lib.training.schedule import learning_rate, weight_decay
 
 OnStep = Callable[[int, dict[str, float]], Any]
-
-
-class Diverged(CourseError, RuntimeError):
-    """The loss or its gradient is no longer a finite number; the message says at which step, and what is saved."""
 
 
 class _Loss(nn.Module):
@@ -75,7 +73,9 @@ def train(
     """Train a model and return it with the numbers of every step.
 
     recipe: a model's name. config: a configuration, or the name of a size.
-    on_step: called after each step with how many are done and ``{"loss": float, ...}``.
+    on_step: called after each step with how many are done and ``{"loss": float, ...}``. It may look at the model, which
+    is on the device of the configuration meanwhile (``train.device``, a CPU but in the sizes gpu), and on the CPU
+    again when this function ends, in whatever way.
     data: instead of what the configuration names (for the VAE: films, or frames as uint8 (..., H, W, 3)).
     model: go on with this one, instead of a fresh one drawn from the seed; it is changed in place.
     log: a CSV file to write every ``train.log_every`` steps to.
@@ -87,7 +87,8 @@ def train(
     resume: go on from the state in ``keep``; where there is none, begin with the first step and say so. A run that goes
     on gives the weights, history and log of one that never stopped, bit for bit on the same machine and versions.
     Raises Diverged when the loss is no longer finite, ConfigError for a wrong configuration, NotEnoughMemory (a
-    ConfigError, at once) for one that states more memory than there is, ResumeError for a state that is damaged or
+    ConfigError, at once) for one that states more memory than there is, CannotWrite (at once) where log or state cannot
+    be written, ResumeError for a state that is damaged or
     belongs to another run, Interrupted (a KeyboardInterrupt) as said.
 
     In several processes (``accelerate launch``) all of them call this alike; the first alone writes, shows and calls
@@ -101,9 +102,16 @@ def train(
     weights_seed, batch_seed, draw_seed = (
         int(s) for s in np.random.SeedSequence(config.train.seed).generate_state(3)
     )  # fmt: skip
-    accelerator = make_accelerator(config.train.precision)
-    check_memory(config, accelerator.device)  # before the films are made: that takes minutes
+    accelerator = make_accelerator(config.train.precision, config.train.device)
     first = accelerator.is_main_process
+    # What can be known to fail fails now: the films may take minutes, and the training hours.
+    check_memory(config, accelerator.device)
+    if recipe.check is not None:
+        recipe.check(config)
+    if first:
+        for path in [log, None if resume or keep is None else keep / FILE]:
+            if path is not None:
+                check_writable(path)
     with accelerator.main_process_first():  # one process makes the films, the others read them
         source = data if isinstance(data, Data) else recipe.load(config, data)
     model = build(recipe, config.model, weights_seed) if model is None else model
@@ -111,11 +119,15 @@ def train(
     draws = torch.Generator(accelerator.device).manual_seed(draw_seed)
     history = History(model, config, source, str(accelerator.device))
     phases = recipe.phases(model, config)
+    for phase in phases:
+        phase.groups()
+        check_shares(phase, config, accelerator)
     if accelerator.distributed_type == DistributedType.FSDP and len(phases) > 1:
         raise ConfigError(f"{recipe.name} learns in {len(phases)} phases, and FSDP can share only one: use DDP")
     keeper = Keeper(keep, history, phases, {"batches": batch_chance, "draws": draws}, accelerator)
     keeper.begin(resume)
     with ExitStack() as stack:
+        stack.callback(_bring_back, history, accelerator)
         steps = sum(phase.steps for phase in phases)
         bar = Progress(recipe.name, steps, progress if first else "none", done=len(history.rows))
         stack.callback(bar.close)
@@ -140,6 +152,12 @@ def train(
     return history
 
 
+def _bring_back(history: History, accelerator: Accelerator) -> None:
+    """The model on the CPU again, where everybody who asks it brings frames: however the run ended."""
+    if accelerator.device.type != "cpu" and accelerator.distributed_type != DistributedType.FSDP:
+        history.model.cpu()
+
+
 @dataclass
 class _Run:
     """What the phases of one run share."""
@@ -156,14 +174,15 @@ class _Run:
     def phase(self, index: int, phase: Phase) -> None:
         """Train the parameters of one phase and nothing else, from where the resume file left it."""
         model, settings = self.history.model, self.history.config.train
-        learning = list(phase.parameters)
-        if not learning:
-            raise ValueError(f"phase {phase.name!r} has no parameters to train")
-        chosen = {id(parameter) for parameter in learning}
+        groups = phase.groups()
+        chosen = {id(parameter) for group in groups for parameter in group.parameters}
         was_learning = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
         for parameter in model.parameters():
             parameter.requires_grad_(id(parameter) in chosen)
-        optimiser = torch.optim.AdamW(learning, lr=settings.learning_rate, weight_decay=settings.weight_decay)
+        optimiser = torch.optim.AdamW(
+            [{"params": list(group.parameters), "decays": group.decays} for group in groups],
+            lr=settings.learning_rate, weight_decay=settings.weight_decay,
+        )  # fmt: skip
         loss_of, optimiser = self.accelerator.prepare(_Loss(model), optimiser)
         model.train()
         try:
@@ -174,7 +193,7 @@ class _Run:
                 stop = self._step(step, phase, next(batches), loss_of, optimiser)
                 self.keeper.after(index, step + 1, optimiser, last=step + 1 == phase.steps, now=stop)
                 if stop:
-                    raise Interrupted(self.keeper.told(), len(self.history.rows), self.keeper.saved)
+                    raise Interrupted(self.keeper.what_is_kept(), len(self.history.rows), self.keeper.saved)
             if self.accelerator.distributed_type == DistributedType.FSDP:
                 self._put_together(loss_of)
         finally:
@@ -210,8 +229,9 @@ class _Run:
             step, steps=phase.steps, peak=phase.learning_rate or settings.learning_rate, warmup=settings.warmup,
             final=settings.final,
         )  # fmt: skip
+        decay = weight_decay(step, steps=phase.steps, first=settings.weight_decay, last=settings.final_weight_decay)
         for group in optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"], group["weight_decay"] = rate, decay if group["decays"] else 0.0
         batch = own_rows(batch, accelerator)
         with sharded(accelerator.process_index, accelerator.num_processes):
             losses = loss_of(batch, step, self.draws, phase.loss)
@@ -225,7 +245,7 @@ class _Run:
                 raise Diverged(self._diverged("the gradient's length", norm, number, phase.name, parts))
             optimiser.step()
             if hasattr(self.history.model, "after_step"):
-                self.history.model.after_step(step)
+                self.history.model.after_step(step, phase.steps)
         row = {"step": number, "phase": phase.name, "learning_rate": rate, "gradient_norm": norm}
         self.report(row | parts, parts)
         return stop if accelerator.num_processes > 1 else self.interrupts.asked
@@ -251,5 +271,5 @@ class _Run:
         return (
             f"{what} became {value} at step {step} (phase {phase!r}; {listed}); the step was not taken. "
             "A lower train.learning_rate, a longer train.warmup or a smaller train.clip usually helps"
-            + (f"; {self.keeper.told()}" if self.keeper.path else "")
+            + (f"; {self.keeper.what_is_kept()}" if self.keeper.path else "")
         )

@@ -83,7 +83,7 @@ def _live(world: DreamWorld | RealWorld, weights: Tensor, seed: int, steps: int)
 
 def _frame(world: DreamWorld | RealWorld) -> np.ndarray | None:
     """What a real world shows now, uint8 (1, H, W, 3); a dream shows nothing but what V draws."""
-    return to_uint8(world._look()) if isinstance(world, RealWorld) else None
+    return to_uint8(world.look()) if isinstance(world, RealWorld) else None
 
 
 def both_lives(

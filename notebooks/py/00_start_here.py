@@ -1,7 +1,6 @@
 # ---
 # jupyter:
 #   jupytext:
-#     formats: ipynb,py//py:percent
 #     text_representation:
 #       extension: .py
 #       format_name: percent
@@ -456,3 +455,9 @@ hint("counting.total_variation")
 
 # %% [markdown]
 # Claims examined here: C01, C02, C03, C04, C05, C06, C07
+
+# %% [markdown] slideshow={"slide_type": "skip"} tags=["navigation"]
+# - **Before this notebook:** nothing, the course begins here
+# - **After it:** [01 What is a world model?](01_what_is_a_world_model.ipynb)
+# - **All notebooks:** [contents](contents.md)
+# - **In the claims ledger:** [C01](claims.md#c01), [C02](claims.md#c02), [C03](claims.md#c03), [C04](claims.md#c04), [C05](claims.md#c05), [C06](claims.md#c06), [C07](claims.md#c07)

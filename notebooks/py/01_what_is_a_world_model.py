@@ -1,7 +1,6 @@
 # ---
 # jupyter:
 #   jupytext:
-#     formats: ipynb,py//py:percent
 #     text_representation:
 #       extension: .py
 #       format_name: percent
@@ -980,3 +979,9 @@ progress()
 # - B. Efron and R. J. Tibshirani, *An Introduction to the Bootstrap*, 1993, chapters 13 and 14.
 #
 # Claims examined here: C08, C09, C10, C11, C12, C13, C14, C15
+
+# %% [markdown] slideshow={"slide_type": "skip"} tags=["navigation"]
+# - **Before this notebook:** [00 Start here](00_start_here.ipynb)
+# - **After it:** [02 Seeing](02_seeing.ipynb)
+# - **All notebooks:** [contents](contents.md)
+# - **In the claims ledger:** [C08](claims.md#c08), [C09](claims.md#c09), [C10](claims.md#c10), [C11](claims.md#c11), [C12](claims.md#c12), [C13](claims.md#c13), [C14](claims.md#c14), [C15](claims.md#c15)

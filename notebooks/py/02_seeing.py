@@ -1,7 +1,6 @@
 # ---
 # jupyter:
 #   jupytext:
-#     formats: ipynb,py//py:percent
 #     text_representation:
 #       extension: .py
 #       format_name: percent
@@ -753,3 +752,9 @@ progress()
 # **References.** Ha & Schmidhuber, *World Models*, 2018, arXiv 1803.10122, section 2.1 and appendix A.1. Kingma & Welling, *Auto-Encoding Variational Bayes*, 2014, arXiv 1312.6114, sections 2.2 to 2.4 and appendix B.
 #
 # Claims examined here: C17, C18
+
+# %% [markdown] slideshow={"slide_type": "skip"} tags=["navigation"]
+# - **Before this notebook:** [01 What is a world model?](01_what_is_a_world_model.ipynb)
+# - **After it:** [03 Dreaming](03_dreaming.ipynb)
+# - **All notebooks:** [contents](contents.md)
+# - **In the claims ledger:** [C17](claims.md#c17), [C18](claims.md#c18)

@@ -1,7 +1,6 @@
 # ---
 # jupyter:
 #   jupytext:
-#     formats: ipynb,py//py:percent
 #     text_representation:
 #       extension: .py
 #       format_name: percent
@@ -871,3 +870,9 @@ progress()
 # **References.** Ha & Schmidhuber, *World Models*, 2018, arXiv 1803.10122, sections 2.2 and 4.2 and appendix A.2. Bishop, *Mixture Density Networks*, 1994. Hochreiter & Schmidhuber, *Long Short-Term Memory*, 1997. Gers, Schmidhuber & Cummins, *Learning to Forget: Continual Prediction with LSTM*, 2000. Graves, *Generating Sequences With Recurrent Neural Networks*, 2013, arXiv 1308.0850, for the two together. The headline: CSDN, 22 March 2024, about a talk of Y. LeCun.
 #
 # Claims examined here: C12, C19
+
+# %% [markdown] slideshow={"slide_type": "skip"} tags=["navigation"]
+# - **Before this notebook:** [02 Seeing](02_seeing.ipynb)
+# - **After it:** [04 Acting in a dream](04_acting_in_a_dream.ipynb)
+# - **All notebooks:** [contents](contents.md)
+# - **In the claims ledger:** [C12](claims.md#c12), [C19](claims.md#c19)

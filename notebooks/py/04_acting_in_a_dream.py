@@ -1,7 +1,6 @@
 # ---
 # jupyter:
 #   jupytext:
-#     formats: ipynb,py//py:percent
 #     text_representation:
 #       extension: .py
 #       format_name: percent
@@ -915,7 +914,7 @@ def my_generation(candidates: np.ndarray, returns: np.ndarray, centre: np.ndarra
 # %%
 @exercise("c.act")
 def my_act(z: torch.Tensor, h: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """(B, Z), (B, H), (A, Z + H + 1) with the bias last -> the keys, integers (B,)."""
+    """(B, Z), (B, H), (A, Z + H + 1) with the bias last -> the keys, int64 (B,)."""
     ...
 
 
@@ -986,3 +985,9 @@ progress()
 # **References.** Ha & Schmidhuber, *World Models*, 2018, arXiv 1803.10122, sections 2.3, 3, 4 and 5 and appendix A.4. Hansen, *The CMA Evolution Strategy: A Tutorial*, 2016, arXiv 1604.00772. The reservoir: github.com/ctallec/world-models.
 #
 # Claims examined here: C12, C20
+
+# %% [markdown] slideshow={"slide_type": "skip"} tags=["navigation"]
+# - **Before this notebook:** [03 Dreaming](03_dreaming.ipynb)
+# - **After it:** [05 Asking a model](05_asking_a_model.ipynb)
+# - **All notebooks:** [contents](contents.md)
+# - **In the claims ledger:** [C12](claims.md#c12), [C20](claims.md#c20)

@@ -1,7 +1,6 @@
 # ---
 # jupyter:
 #   jupytext:
-#     formats: ipynb,py//py:percent
 #     text_representation:
 #       extension: .py
 #       format_name: percent
@@ -886,7 +885,7 @@ show.table(rows)
 def own_loss(name: str) -> float:
     mu, _ = latents(agent, tests[name].frames)
     rewards = torch.from_numpy(tests[name].rewards)
-    pressed = pupils[name]._as_vector(torch.from_numpy(tests[name].actions).long())
+    pressed = pupils[name].as_vector(torch.from_numpy(tests[name].actions).long())
     return pupils[name].m.losses(mu, pressed, rewards, torch.zeros_like(rewards))["nll"].item()
 
 
@@ -1136,7 +1135,10 @@ def my_gain(errors, actions: np.ndarray) -> np.ndarray:
 # %%
 @exercise("ask.intervened")
 def my_intervened(error: np.ndarray, taken: np.ndarray, visible: np.ndarray) -> float:
-    """Accuracy under interventions. (N, 4, 4), (N,), (N, 4, 4) -> a share."""
+    """How often a frame drawn for a key that was not pressed is nearer to that key's frame than to the pressed key's.
+
+    error: (N, 4, 4); taken: (N,); visible: (N, 4, 4) -> a share of the keys whose frame differs from the pressed key's.
+    """
     ...
 
 
@@ -1180,3 +1182,9 @@ progress()
 
 # %% [markdown]
 # Claims examined here: C16
+
+# %% [markdown] slideshow={"slide_type": "skip"} tags=["navigation"]
+# - **Before this notebook:** [04 Acting in a dream](04_acting_in_a_dream.ipynb)
+# - **After it:** [06 Attention and patches](06_attention_and_patches.ipynb)
+# - **All notebooks:** [contents](contents.md)
+# - **In the claims ledger:** [C16](claims.md#c16)

@@ -1,7 +1,6 @@
 # ---
 # jupyter:
 #   jupytext:
-#     formats: ipynb,py//py:percent
 #     text_representation:
 #       extension: .py
 #       format_name: percent
@@ -1097,3 +1096,9 @@ progress()
 # **References.** Vaswani et al., *Attention Is All You Need*, 2017, arXiv 1706.03762, sections 3.2 and 3.5. Dosovitskiy et al., *An Image is Worth 16x16 Words*, 2020, arXiv 2010.11929, section 3.1. Arnab et al., *ViViT*, 2021, arXiv 2103.15691, section 3.2 (tubelets). Dehghani et al., *Scaling Vision Transformers to 22 Billion Parameters*, 2023, arXiv 2302.05442, section 2 (QK-norm). Bruce et al., *Genie*, 2024, arXiv 2402.15391, section 2.
 #
 # Claims examined here: C32, C33
+
+# %% [markdown] slideshow={"slide_type": "skip"} tags=["navigation"]
+# - **Before this notebook:** [05 Asking a model](05_asking_a_model.ipynb)
+# - **After it:** 07 Words and pictures (planned); until it is there, [12 The space-time transformer](12_space_time_transformer.ipynb)
+# - **All notebooks:** [contents](contents.md)
+# - **In the claims ledger:** [C32](claims.md#c32), [C33](claims.md#c33)

@@ -1,7 +1,6 @@
 # ---
 # jupyter:
 #   jupytext:
-#     formats: ipynb,py//py:percent
 #     text_representation:
 #       extension: .py
 #       format_name: percent
@@ -742,3 +741,9 @@ progress()
 # **References.** Bruce et al., *Genie: Generative Interactive Environments*, 2024, arXiv 2402.15391, section 2. Vaswani et al., *Attention Is All You Need*, 2017, arXiv 1706.03762, section 3.2. On factorised attention for films before Genie: Arnab et al., *ViViT*, 2021, arXiv 2103.15691, section 3.3.
 #
 # Claims examined here: C32, C33, C34
+
+# %% [markdown] slideshow={"slide_type": "skip"} tags=["navigation"]
+# - **Before this notebook:** 11 Text to video (planned); until it is there, [06 Attention and patches](06_attention_and_patches.ipynb)
+# - **After it:** [13 The video tokenizer](13_video_tokenizer.ipynb)
+# - **All notebooks:** [contents](contents.md)
+# - **In the claims ledger:** [C32](claims.md#c32), [C33](claims.md#c33), [C34](claims.md#c34)

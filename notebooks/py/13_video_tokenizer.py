@@ -1,7 +1,6 @@
 # ---
 # jupyter:
 #   jupytext:
-#     formats: ipynb,py//py:percent
 #     text_representation:
 #       extension: .py
 #       format_name: percent
@@ -809,3 +808,8 @@ progress()
 # %% [markdown]
 # Claims examined here: C35, C36
 
+# %% [markdown] slideshow={"slide_type": "skip"} tags=["navigation"]
+# - **Before this notebook:** [12 The space-time transformer](12_space_time_transformer.ipynb)
+# - **After it:** [14 Latent actions](14_latent_actions.ipynb)
+# - **All notebooks:** [contents](contents.md)
+# - **In the claims ledger:** [C35](claims.md#c35), [C36](claims.md#c36)

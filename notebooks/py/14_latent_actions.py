@@ -1,7 +1,6 @@
 # ---
 # jupyter:
 #   jupytext:
-#     formats: ipynb,py//py:percent
 #     text_representation:
 #       extension: .py
 #       format_name: percent
@@ -676,7 +675,10 @@ def my_weighted_error(
 # %%
 @exercise("lam.code_table")
 def my_code_table(counts: np.ndarray) -> np.ndarray:
-    """counts: (K, A), how often each code went with each key -> the key of each code, int (K,)."""
+    """The most frequent key of each code; of a code that never occurred, the most frequent key of all.
+
+    counts: (K, A), how often each code went with each key -> int (K,).
+    """
     ...
 
 
@@ -741,3 +743,8 @@ progress()
 # %% [markdown]
 # Claims examined here: C37, C38, C39, C40, C41
 
+# %% [markdown] slideshow={"slide_type": "skip"} tags=["navigation"]
+# - **Before this notebook:** [13 The video tokenizer](13_video_tokenizer.ipynb)
+# - **After it:** [15 Dynamics and play](15_dynamics_and_play.ipynb)
+# - **All notebooks:** [contents](contents.md)
+# - **In the claims ledger:** [C37](claims.md#c37), [C38](claims.md#c38), [C39](claims.md#c39), [C40](claims.md#c40), [C41](claims.md#c41)

@@ -1,7 +1,6 @@
 # ---
 # jupyter:
 #   jupytext:
-#     formats: ipynb,py//py:percent
 #     text_representation:
 #       extension: .py
 #       format_name: percent
@@ -730,3 +729,9 @@ progress()
 
 # %% [markdown]
 # Claims examined here: C42, C43, C44, C45, C46, C47
+
+# %% [markdown] slideshow={"slide_type": "skip"} tags=["navigation"]
+# - **Before this notebook:** [14 Latent actions](14_latent_actions.ipynb)
+# - **After it:** [16 Acting from films](16_acting_from_films.ipynb)
+# - **All notebooks:** [contents](contents.md)
+# - **In the claims ledger:** [C42](claims.md#c42), [C43](claims.md#c43), [C44](claims.md#c44), [C45](claims.md#c45), [C46](claims.md#c46), [C47](claims.md#c47)

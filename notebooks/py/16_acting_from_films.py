@@ -1,7 +1,6 @@
 # ---
 # jupyter:
 #   jupytext:
-#     formats: ipynb,py//py:percent
 #     text_representation:
 #       extension: .py
 #       format_name: percent
@@ -544,7 +543,7 @@ from course_lib.exercises import exercise, progress
 # %%
 @exercise("clone.words")
 def my_words(index: np.ndarray, codes: int) -> np.ndarray:
-    """index: int (N, S), each below codes -> (N, S - 1), this step's code weighing most."""
+    """index: int (N, S), each below codes -> int (N, S - 1), this step's code weighing most."""
     ...
 
 
@@ -643,3 +642,9 @@ progress()
 
 # %% [markdown]
 # Claims examined here: C48, C49, C50, C51, C52, C53, C54
+
+# %% [markdown] slideshow={"slide_type": "skip"} tags=["navigation"]
+# - **Before this notebook:** [15 Dynamics and play](15_dynamics_and_play.ipynb)
+# - **After it:** 17 Energy and collapse (planned)
+# - **All notebooks:** [contents](contents.md)
+# - **In the claims ledger:** [C48](claims.md#c48), [C49](claims.md#c49), [C50](claims.md#c50), [C51](claims.md#c51), [C52](claims.md#c52), [C53](claims.md#c53), [C54](claims.md#c54)

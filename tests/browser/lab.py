@@ -24,6 +24,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import jupytext
 import nbformat
@@ -150,7 +151,11 @@ class Lab:
             if cell.cell_type == "code":
                 cell.outputs, cell.execution_count = [], None  # what is seen later was made here
         nbformat.write(notebook, self.server.folder / path.name)
-        self.page.goto(f"{self.server.url}/lab/tree/{path.name}?token={self.server.token}&reset")
+        self.open(path.name)
+
+    def open(self, name: str) -> None:
+        """Open a notebook that lies on the server (its path below the server's folder) and wait for its kernel."""
+        self.page.goto(f"{self.server.url}/lab/tree/{quote(name)}?token={self.server.token}&reset")
         self.page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget?.context")
         ready = self.page.evaluate(
             """async seconds => {
@@ -167,7 +172,7 @@ class Lab:
             }""",
             PATIENCE,
         )
-        assert ready, f"the kernel of {path.name} did not answer within {PATIENCE} s"
+        assert ready, f"the kernel of {name} did not answer within {PATIENCE} s"
 
     def run_twin(self, name: str, until: str, folder: Path, seconds: float = PATIENCE) -> None:
         """Open one of the course's notebooks and run it down to the last cell that holds the words ``until``.
@@ -201,6 +206,10 @@ class Lab:
                 .map(o => o.traceback.slice(-2).join('\\n') || o.ename + ': ' + o.evalue)"""
         )
         assert not errors, "a cell failed:\n" + re.sub(r"\x1b\[[\d;]*m", "", "\n".join(errors))
+
+    def save(self) -> None:
+        """Save the notebook, as JupyterLab does by itself every two minutes."""
+        self.page.evaluate("async () => { await window.jupyterapp.commands.execute('docmanager:save'); }")
 
     def change_picture(self, widget: Any, act: Any, picture: str = "img.course-picture") -> None:
         """Do something to a widget and wait until its picture (a CSS selector) is another one."""

@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 import torch
 
-from course_lib.exercises import core, reader
+from course_lib.exercises import core, notebook
 from course_lib.exercises.checking import attempt
 from course_lib.exercises.core import Exercise, UnknownExercise, Wrong, find, register
+from course_lib.exercises.inputs import apart, check_values, independent
 from course_lib.exercises.store import Record, folder
 
 
@@ -47,8 +48,8 @@ DOUBLE = Exercise(
 @pytest.fixture(autouse=True)
 def clean_register(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(core, "_exercises", dict(core._exercises))
-    monkeypatch.setattr(reader, "_record", Record())
-    monkeypatch.setattr(reader, "_hints_shown", {})
+    monkeypatch.setattr(notebook, "_record", Record())
+    monkeypatch.setattr(notebook, "_hints_shown", {})
     register(DOUBLE)
     yield
 
@@ -57,18 +58,18 @@ def clean_register(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def test_blank_answers_with_the_reference(capsys: pytest.CaptureFixture[str]) -> None:
-    @reader.exercise("testing.double")
+    @notebook.exercise("testing.double")
     def double(x: float) -> float:
         """Twice x."""
         ...
 
-    said = capsys.readouterr().out
+    shown = capsys.readouterr().out
     assert double is _double
-    assert "Not attempted" in said and "●●○○○" in said and "3 minutes" in said
+    assert "Not attempted" in shown and "●●○○○" in shown and "3 minutes" in shown
 
 
 def test_correct_keeps_the_learners_function(capsys: pytest.CaptureFixture[str]) -> None:
-    @reader.exercise("testing.double")
+    @notebook.exercise("testing.double")
     def double(x: float) -> float:
         return x + x
 
@@ -77,25 +78,25 @@ def test_correct_keeps_the_learners_function(capsys: pytest.CaptureFixture[str])
 
 
 def test_wrong_names_the_reason_and_goes_on_with_the_reference(capsys: pytest.CaptureFixture[str]) -> None:
-    @reader.exercise("testing.double")
+    @notebook.exercise("testing.double")
     def double(x: float) -> float:
         return 3 * x
 
-    said = capsys.readouterr().out
+    shown = capsys.readouterr().out
     assert double is _double
-    assert "not twice the input" in said and 'hint("testing.double")' in said and "reference is used" in said
+    assert "not twice the input" in shown and 'hint("testing.double")' in shown and "reference is used" in shown
 
 
 def test_exception_names_itself_and_its_line(capsys: pytest.CaptureFixture[str]) -> None:
-    @reader.exercise("testing.double")
+    @notebook.exercise("testing.double")
     def double(x: float) -> float:
         nothing = 0
         return x / nothing
 
-    said = capsys.readouterr().out
+    shown = capsys.readouterr().out
     assert double is _double
-    assert "ZeroDivisionError" in said and "`return x / nothing`" in said
-    line = int(said.split("in line ")[1].split(",")[0])
+    assert "ZeroDivisionError" in shown and "`return x / nothing`" in shown
+    line = int(shown.split("in line ")[1].split(",")[0])
     assert Path(__file__).read_text().splitlines()[line - 1].strip() == "return x / nothing"
 
 
@@ -227,16 +228,16 @@ def test_checking_leaves_the_random_streams_as_they_were() -> None:
 
 
 def test_unknown_id_offers_the_nearest() -> None:
-    for ask in (reader.exercise, reader.hint, reader.answer):
+    for ask in (notebook.exercise, notebook.hint, notebook.answer):
         with pytest.raises(UnknownExercise, match="Did you mean testing.double"):
             ask("testing.dubble")
 
 
 def test_forgotten_name_and_misplaced_decorator_are_explained() -> None:
     with pytest.raises(TypeError, match="needs its name"):
-        reader.exercise(_double)  # type: ignore[arg-type]
+        notebook.exercise(_double)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="above a `def`"):
-        reader.exercise("testing.double")(3)  # type: ignore[arg-type]
+        notebook.exercise("testing.double")(3)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -264,19 +265,19 @@ def test_two_exercises_cannot_share_an_id() -> None:
 
 
 def test_hints_come_in_two_steps(capsys: pytest.CaptureFixture[str]) -> None:
-    said = []
+    shown = []
     for _ in range(3):
-        reader.hint("testing.double")
-        said.append(capsys.readouterr().out)
-    assert "Think of addition" in said[0] and "x + x" not in said[0]
-    assert "x + x" in said[1] and 'answer("testing.double")' in said[1]
-    assert said[2] == said[1]
+        notebook.hint("testing.double")
+        shown.append(capsys.readouterr().out)
+    assert "Think of addition" in shown[0] and "x + x" not in shown[0]
+    assert "x + x" in shown[1] and 'answer("testing.double")' in shown[1]
+    assert shown[2] == shown[1]
 
 
 def test_answer_shows_source_and_explanation(capsys: pytest.CaptureFixture[str]) -> None:
-    reader.answer("testing.double")
-    said = capsys.readouterr().out
-    assert "return 2 * x" in said and "Twice is" in said
+    notebook.answer("testing.double")
+    shown = capsys.readouterr().out
+    assert "return 2 * x" in shown and "Twice is" in shown
 
 
 def test_box_holds_the_same_words_and_escapes_them() -> None:
@@ -288,7 +289,7 @@ def test_box_holds_the_same_words_and_escapes_them() -> None:
 
 
 def _solve(name: str = "testing.double", factor: float = 2) -> None:
-    @reader.exercise(name)
+    @notebook.exercise(name)
     def double(x):
         return factor * x
 
@@ -300,9 +301,9 @@ def test_progress_is_kept_over_sessions(
     assert Record().states() == {"testing.double": "tried"}
     _solve(factor=2)
     _solve(factor=3)  # once solved, always solved
-    monkeypatch.setattr(reader, "_record", Record())  # another session
+    monkeypatch.setattr(notebook, "_record", Record())  # another session
     capsys.readouterr()
-    reader.progress()
+    notebook.progress()
     assert "[✓] ●●○○○  3 min  Double a number" in capsys.readouterr().out
     assert [p.name for p in own_home.iterdir()] == ["progress.json"]  # no part of a file is left lying about
 
@@ -336,7 +337,7 @@ def test_home_that_cannot_be_written_is_survived_and_said_once(
     assert "cannot be kept" in capsys.readouterr().out
     _solve()
     assert "cannot be kept" not in capsys.readouterr().out
-    reader.progress()
+    notebook.progress()
     assert "[✓] ●●○○○  3 min  Double" in capsys.readouterr().out  # this session still counts
 
 
@@ -361,3 +362,158 @@ def test_automatic_runs_keep_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert folder() is None
     Record().mark("a.one", "solved")
     assert Record().states() == {}
+
+
+# --- what is done before a checker sees an answer -----------------------------------------------------------------
+
+
+def _exercise(reference: Callable[..., Any], check: Callable[..., None], **fields: Any) -> Exercise:
+    return replace(DOUBLE, reference=reference, check=check, **fields)
+
+
+def _ask_once(*inputs: Any) -> Callable[..., None]:
+    def check(f: Callable[..., Any]) -> None:
+        f(*[independent(x) for x in inputs])
+
+    return check
+
+
+ARRAY, TENSOR = np.arange(6.0).reshape(2, 3), torch.arange(6.0).reshape(2, 3)
+
+
+@pytest.mark.parametrize("given", [ARRAY, TENSOR, [ARRAY, TENSOR], {"a": ARRAY}], ids=lambda v: type(v).__name__)
+def test_inputs_that_were_changed_are_noticed_before_anything_else(given: Any) -> None:
+    def changes(x):
+        each = x if isinstance(x, list) else list(x.values()) if isinstance(x, dict) else [x]
+        each[-1][0] += 1
+        return "even where the result is nonsense"
+
+    result = attempt(_exercise(lambda x: 0.0, lambda f: f(independent(given))), changes)
+    assert result.status == "wrong" and "changes `x`" in result.message
+
+
+@pytest.mark.parametrize(
+    ("right", "given", "message"),
+    [
+        (TENSOR, ARRAY, "should be a tensor"),
+        (ARRAY, TENSOR, "should be an array"),
+        (ARRAY, ARRAY.tolist(), "np.array"),
+        (TENSOR, TENSOR.double(), "float64"),
+        (ARRAY, ARRAY.astype(np.float32), "float32"),
+        (TENSOR.long(), TENSOR.int(), "int64"),
+        (ARRAY.astype(int), ARRAY, "whole numbers"),
+        (TENSOR > 2, TENSOR, "booleans"),
+        (ARRAY, ARRAY.T, "(3, 2)"),
+        (TENSOR.sum(), TENSOR.sum().item(), "should be a tensor"),
+        (3, 3.0, "whole number"),
+        (3, True, "whole number"),
+        (3, torch.tensor(3), "int(...)"),
+        (True, 1, "True or False"),
+        (1.5, ARRAY, "one number"),
+        (1.5, "1.5", "a str"),
+        (1.5, True, "a bool"),
+        ((TENSOR, TENSOR), TENSOR, "`return a, b`"),
+        ((TENSOR, TENSOR), (TENSOR, ARRAY), "`b` should be a tensor"),
+        (ARRAY, ARRAY * np.nan, "not finite"),
+        (1.5, float("inf"), "not finite"),
+    ],
+    ids=str,
+)
+def test_an_answer_of_another_kind_is_named(right: Any, given: Any, message: str) -> None:
+    result = attempt(_exercise(lambda x: right, _ask_once(1), parts=("a", "b")), lambda x: given)
+    assert result.status == "wrong" and message in result.message, result.message
+
+
+@pytest.mark.parametrize(
+    ("right", "given"),
+    [
+        (1.5, np.float32(1.5)), (1.5, torch.tensor(1.5)), (1.5, np.array(1.5)), (2.0, 2), (3, np.int16(3)),
+        (True, np.True_), (ARRAY.astype(np.int64), ARRAY.astype(np.int32)), ((TENSOR, 1.0), [TENSOR, 1.0]),
+        ((1.0, 2.0), np.array([1.0, 2.0])), (ARRAY * np.nan, ARRAY),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_an_answer_of_the_same_kind_reaches_the_checker(right: Any, given: Any) -> None:
+    assert attempt(_exercise(lambda x: right, _ask_once(1)), lambda x: given).status == "correct"
+
+
+def test_a_gradient_that_is_cut_or_wrong_is_noticed() -> None:
+    exercise = _exercise(lambda x: (x**2).sum(), _ask_once(TENSOR), gradients=("x",))
+    answers = [
+        (lambda x: (x * x).sum(), ""),
+        (lambda x: (x**2).sum().detach(), "no gradient passes"),
+        (lambda x: torch.from_numpy(x.numpy() ** 2).sum(), "no gradient can pass"),
+        (lambda x: (x * x.detach()).sum(), "gradient of `x`"),
+    ]
+    for answer, message in answers:
+        result = attempt(exercise, answer)
+        assert result.status == ("wrong" if message else "correct") and message in result.message, result.message
+
+
+def test_what_an_answer_is_to_do_without_is_noticed() -> None:
+    exercise = _exercise(lambda x: x + x, _ask_once(ARRAY), without=("tile", "for"))
+
+    def tiled(x):
+        return np.tile(x, 2)[:, :3] * 2
+
+    def looped(x):
+        return np.stack([row * 2 for row in x])
+
+    def tile(x):  # one's own function may have any name
+        return x * 2
+
+    def own(x):
+        return tile(x)
+
+    messages = [attempt(exercise, answer).message for answer in (tiled, looped, own)]
+    assert "`tile`" in messages[0] and "a loop" in messages[1] and messages[2] == ""
+
+
+def test_functions_that_keep_count_are_called_by_the_learner_alone() -> None:
+    calls: list[float] = []
+
+    def check(f):
+        f(lambda v: calls.append(v) or v, 3.0)
+        assert calls == [3.0]
+
+    exercise = _exercise(lambda play, x: play(x), check, like=lambda play, x: 0.0)
+    assert attempt(exercise, lambda play, x: play(x)).status == "correct"
+
+
+def test_faults_of_the_course_are_not_the_learners() -> None:
+    def fails(x):
+        raise ZeroDivisionError
+
+    result = attempt(_exercise(fails, _ask_once(1.0)), lambda x: x)
+    assert result.status == "wrong" and "fault of the course" in result.message
+    alike = lambda f: check_values(f, lambda x: x, lambda seed: (float(seed),), [(lambda x: x, "a mistake")], "")  # noqa: E731
+    result = attempt(_exercise(lambda x: x, alike), lambda x: x)
+    assert result.status == "wrong" and "fault of the course" in result.message and "a mistake" in result.message
+
+
+def test_gradients_name_parameters() -> None:
+    with pytest.raises(ValueError, match="no parameter"):
+        replace(DOUBLE, gradients=("y",))
+
+
+@pytest.mark.parametrize(("one", "other"), [(-1.97912, -1.97908), (1.0, 1.0 + 1e-12), (3.0, 300.0)])
+def test_two_numbers_are_written_with_enough_digits_to_differ(one: float, other: float) -> None:
+    place, wanted, mine = apart(np.array([0.0, one]), np.array([0.0, other]))
+    assert place == "[1]" and wanted != mine
+    assert float(wanted) == pytest.approx(one) and float(mine) == pytest.approx(other)
+
+
+def test_the_inputs_of_a_check_tell_every_mistake_from_the_right_answer() -> None:
+    asked: list[float] = []
+
+    def check(f):
+        slips = [(lambda x: x * x, "squared"), (lambda x: abs(x), "without its sign")]
+        check_values(f, lambda x: x, lambda seed: (float(seed - 3),), slips, "{wanted} is right, not {mine}", rounds=2)
+
+    def answer(x):
+        asked.append(x)
+        return x
+
+    exercise = _exercise(lambda x: x, check)
+    assert attempt(exercise, answer).status == "correct"
+    assert asked == [-3.0, -2.0]  # at 0 and at 1 a mistake would pass; at -1 both mistakes give 1

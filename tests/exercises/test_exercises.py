@@ -1,6 +1,7 @@
 """Every exercise of the course: the reference passes, a blank is not attempted, a wrong answer hears its own reason.
 
-The wrong answers of notebook NN stand in ``wrong_nbNN.py`` beside this file, as ``WRONG: dict[id, list of functions]``.
+The wrong answers of notebook NN stand in ``wrong_nbNN.py`` beside this file, as ``WRONG: dict[id, list of functions]``;
+right ones that are written in other ways than the reference stand in ``right_answers.py``.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import pytest
 
 from course_lib.exercises.checking import attempt
 from course_lib.exercises.core import Exercise, all_exercises, unreadable_modules
+from tests.exercises.right_answers import RIGHT
 
 HERE = Path(__file__).parent
 EXERCISES = all_exercises()
@@ -48,6 +50,15 @@ def test_wrong_answers_belong_to_exercises() -> None:
 def test_reference_passes(exercise: Exercise) -> None:
     result = attempt(exercise, exercise.reference)
     assert result.status == "correct", result.message
+
+
+@every_exercise
+def test_other_right_answers_pass(exercise: Exercise) -> None:
+    answers = RIGHT.get(exercise.id, [])
+    assert answers, f"{exercise.id} needs a right answer that is written in another way, in right_answers.py"
+    for answer in answers:
+        result = attempt(exercise, answer)
+        assert result.status == "correct", f"{answer.__name__} is refused: {result.message}"
 
 
 @every_exercise

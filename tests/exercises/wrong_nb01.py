@@ -199,6 +199,40 @@ def forget_the_rest(counts, state, action, following, keep):
     return faded
 
 
+def tv_in_place(p, q):
+    p -= q
+    return 0.5 * np.abs(p).sum()
+
+
+def estimate_in_place(counts, prior):
+    counts += prior / counts.shape[-1]
+    return counts / counts.sum(axis=-1, keepdims=True)
+
+
+def backup_in_place(transitions, rewards, values, discount):
+    rewards += discount * transitions @ values
+    return rewards.max(axis=1)
+
+
+def greedy_without_discount(transitions, rewards, values, discount):
+    return (rewards + transitions @ values).argmax(axis=1)
+
+
+def greedy_as_floats(transitions, rewards, values, discount):
+    return (rewards + discount * transitions @ values).argmax(axis=1).astype(float)
+
+
+def greedy_as_a_list(transitions, rewards, values, discount):
+    return [int(q.argmax()) for q in rewards + discount * transitions @ values]
+
+
+def plan_sampled(q, transitions, rewards, state, action, rate, discount):
+    better = q.copy()
+    following = np.random.choice(len(q), p=transitions[state, action])
+    better[state, action] += rate * (rewards[state, action] + discount * q[following].max() - q[state, action])
+    return better
+
+
 WRONG: dict[str, list[Callable[..., Any]]] = {
     "counting.total_variation": [
         tv_not_halved,
@@ -207,6 +241,7 @@ WRONG: dict[str, list[Callable[..., Any]]] = {
         tv_is_one_sided,
         tv_one_for_each,
         tv_mean,
+        tv_in_place,
     ],
     "counting.transition_estimate": [
         estimate_prior_to_everyone,
@@ -214,6 +249,7 @@ WRONG: dict[str, list[Callable[..., Any]]] = {
         estimate_along_the_wrong_axis,
         estimate_laplace,
         estimate_without_prior,
+        estimate_in_place,
     ],
     "mdp.bellman_backup": [
         backup_mean,
@@ -221,10 +257,25 @@ WRONG: dict[str, list[Callable[..., Any]]] = {
         backup_forgets_the_discount,
         backup_forgets_the_maximum,
         backup_best_state,
+        backup_in_place,
     ],
-    "mdp.greedy_policy": [greedy_value, greedy_for_now, greedy_wrong_axis, greedy_without_reward],
+    "mdp.greedy_policy": [
+        greedy_value,
+        greedy_for_now,
+        greedy_wrong_axis,
+        greedy_without_reward,
+        greedy_without_discount,
+        greedy_as_floats,
+        greedy_as_a_list,
+    ],
     "qlearning.update": [q_replaces, q_own_state, q_adds_the_target, q_in_place, q_without_discount],
-    "dyna.planning_step": [plan_most_likely, plan_maximum_too_late, plan_everywhere, plan_replaces],
+    "dyna.planning_step": [
+        plan_most_likely,
+        plan_maximum_too_late,
+        plan_everywhere,
+        plan_replaces,
+        plan_sampled,
+    ],
     "counting.forgetful_update": [
         forget_nothing,
         forget_everywhere,

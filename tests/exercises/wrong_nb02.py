@@ -122,6 +122,18 @@ def active_by_median(mu, logvar, threshold=0.1):
     return int((0.5 * (mu**2 + logvar.exp() - 1 - logvar).median(0).values > threshold).sum())
 
 
+def kl_for_each_number(mu, logvar):
+    return 0.5 * (mu**2 + logvar.exp() - 1 - logvar)
+
+
+def psnr_mean_of_colours(x, y):
+    return -10 * torch.log10((x - y).square().mean(dim=(2, 3))).mean(1)
+
+
+def active_at_the_threshold(mu, logvar, threshold=0.1):
+    return int((0.5 * (mu**2 + logvar.exp() - 1 - logvar).mean(0) >= threshold).sum())
+
+
 WRONG = {
     "vae.reparameterise": [
         draw_with_logvar,
@@ -131,8 +143,24 @@ WRONG = {
         draw_without_gradient_to_mu,
         draw_in_place,
     ],
-    "vae.kl": [kl_mean, kl_without_half, kl_sign, kl_forgets_one, kl_for_six_numbers, kl_detached],
-    "vae.psnr": [psnr_sign, psnr_natural, psnr_of_batch, psnr_absolute, psnr_squared_late, psnr_of_red],
+    "vae.kl": [
+        kl_mean,
+        kl_without_half,
+        kl_sign,
+        kl_forgets_one,
+        kl_for_six_numbers,
+        kl_detached,
+        kl_for_each_number,
+    ],
+    "vae.psnr": [
+        psnr_sign,
+        psnr_natural,
+        psnr_of_batch,
+        psnr_absolute,
+        psnr_squared_late,
+        psnr_of_red,
+        psnr_mean_of_colours,
+    ],
     "vae.conv_parameters": [conv_without_bias, conv_flat_kernel, conv_bias_of_input, conv_as_a_float],
     "vae.active_units": [
         active_asleep,
@@ -142,5 +170,6 @@ WRONG = {
         active_without_spread,
         active_without_half,
         active_by_median,
+        active_at_the_threshold,
     ],
 }

@@ -128,6 +128,52 @@ def ratio_unpaired(above, below, picks):
     return above[picks].mean(1) / below[picks[::-1]].mean(1)
 
 
+def cloud_of_the_first(candidates, returns, centre, keep):
+    away = candidates[:keep] - centre
+    return candidates[:keep].mean(0), away.T @ away / keep
+
+
+def cloud_sorted_in_place(candidates, returns, centre, keep):
+    candidates[:] = candidates[np.argsort(-returns)]
+    away = candidates[:keep] - centre
+    return candidates[:keep].mean(0), away.T @ away / keep
+
+
+def cloud_corrected(candidates, returns, centre, keep):
+    away = _best(candidates, returns, keep) - centre
+    return away.mean(0) + centre, away.T @ away / (keep - 1)
+
+
+def act_as_int32(z, h, w):
+    return (torch.cat([z, h], 1) @ w[:, :-1].T + w[:, -1]).argmax(1).int()
+
+
+def act_without_bias(z, h, w):
+    return (torch.cat([z, h], 1) @ w[:, :-1].T).argmax(1) + 2 * (w[:, :-1].abs().sum() == 0)
+
+
+def fitness_median(play, candidates, seeds):
+    return np.array([np.median(play(np.repeat(x[None], len(seeds), 0), seeds)) for x in candidates])
+
+
+def normalised_in_place(returns, random, oracle):
+    returns -= random
+    returns /= oracle - random
+    return returns
+
+
+def normalised_cut_below(returns, random, oracle):
+    return np.maximum((returns - random) / (oracle - random), 0)
+
+
+def normalised_in_single_precision(returns, random, oracle):
+    return ((returns - random) / (oracle - random)).astype(np.float32)
+
+
+def ratio_of_episodes(above, below, picks):
+    return above[picks].mean(0) / below[picks].mean(0)
+
+
 WRONG = {
     "c.generation": [
         cloud_of_the_worst,
@@ -137,8 +183,20 @@ WRONG = {
         cloud_that_explodes,
         cloud_that_cannot_lean,
         cloud_without_covariance,
+        cloud_of_the_first,
+        cloud_sorted_in_place,
+        cloud_corrected,
     ],
-    "c.act": [act_least, act_memory_first, act_on_z, act_bias_first, act_with_max, act_over_the_batch],
+    "c.act": [
+        act_least,
+        act_memory_first,
+        act_on_z,
+        act_bias_first,
+        act_with_max,
+        act_over_the_batch,
+        act_as_int32,
+        act_without_bias,
+    ],
     "c.fitness": [
         fitness_sum,
         fitness_luckiest,
@@ -146,7 +204,23 @@ WRONG = {
         fitness_own_beginnings,
         fitness_in_the_wrong_order,
         fitness_one_seed_for_many,
+        fitness_median,
     ],
-    "c.normalised": [normalised_by_oracle, normalised_half, normalised_turned, normalised_clipped],
-    "c.paired_ratios": [ratio_of_each, ratio_half_resampled, ratio_upside_down, ratio_of_medians, ratio_unpaired],
+    "c.normalised": [
+        normalised_by_oracle,
+        normalised_half,
+        normalised_turned,
+        normalised_clipped,
+        normalised_in_place,
+        normalised_cut_below,
+        normalised_in_single_precision,
+    ],
+    "c.paired_ratios": [
+        ratio_of_each,
+        ratio_half_resampled,
+        ratio_upside_down,
+        ratio_of_medians,
+        ratio_unpaired,
+        ratio_of_episodes,
+    ],
 }

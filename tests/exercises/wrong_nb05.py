@@ -139,6 +139,62 @@ def intervened_ties_are_wrong(error, taken, visible):
     return _share(error, pairs, visible)
 
 
+def interval_of_ninety(values, rng, resamples=2000):
+    means = values[rng.integers(len(values), size=(resamples, len(values)))].mean(axis=1)
+    return float(np.quantile(means, 0.05)), float(np.quantile(means, 0.95))
+
+
+def interval_lopsided(values, rng, resamples=2000):
+    means = values[rng.integers(len(values), size=(resamples, len(values)))].mean(axis=1)
+    return float(np.quantile(means, 0.015)), float(np.quantile(means, 0.96))
+
+
+def interval_with_its_own_number(values, rng, resamples=2000):
+    means = values[rng.integers(len(values), size=(2000, len(values)))].mean(axis=1)
+    return float(np.quantile(means, 0.025)), float(np.quantile(means, 0.975))
+
+
+def interval_in_place(values, rng, resamples=2000):
+    values -= values.mean()
+    means = values[rng.integers(len(values), size=(resamples, len(values)))].mean(axis=1)
+    return float(np.quantile(means, 0.025)), float(np.quantile(means, 0.975))
+
+
+def ridge_squared(z, y, penalty):
+    return np.linalg.solve(z.T @ z + penalty**2 * np.eye(z.shape[1]), z.T @ y)
+
+
+def task_sorts_its_input(y, rng, bands=16):
+    order = np.argsort(y)
+    y.sort()
+    edges = np.quantile(y, np.linspace(0, 1, bands + 1)[1:-1])
+    return rng.standard_normal(bands)[np.searchsorted(edges, y[np.argsort(order)])]
+
+
+def task_uneven_ranges(y, rng, bands=16):
+    edges = np.quantile(y, np.linspace(0.1, 1, bands + 1)[1:-1])
+    return rng.standard_normal(bands)[np.searchsorted(edges, y)]
+
+
+def intervened_nearest_of_all(error, taken, visible):
+    pairs = [(n, a) for n in range(len(taken)) for a in range(4) if visible[n, a, taken[n]]]
+    return float(np.mean([error[n, a].argmin() == a for n, a in pairs]))
+
+
+def intervened_film_by_film(error, taken, visible):
+    films = []
+    for n, own in enumerate(taken):
+        right = [error[n, a, own] > error[n, a, a] for a in range(4) if visible[n, a, own]]
+        films += [np.mean(right)] if right else []
+    return float(np.mean(films))
+
+
+def intervened_turned(error, taken, visible):
+    right = [error[n, a, taken[n]] < error[n, a, a] for n in range(len(taken)) for a in range(4)
+             if visible[n, a, taken[n]]]  # fmt: skip
+    return float(np.mean(right))
+
+
 WRONG = {
     "ask.interval": [
         interval_without_replacement,
@@ -146,6 +202,10 @@ WRONG = {
         interval_of_half,
         interval_upside_down,
         interval_with_its_own_chance,
+        interval_of_ninety,
+        interval_lopsided,
+        interval_with_its_own_number,
+        interval_in_place,
     ],
     "ask.ridge": [
         ridge_without_penalty,
@@ -154,6 +214,7 @@ WRONG = {
         ridge_subtracted,
         ridge_forgets_to_turn,
         ridge_of_half,
+        ridge_squared,
     ],
     "ask.meaningless_task": [
         task_shuffled,
@@ -162,6 +223,8 @@ WRONG = {
         task_new_for_each_row,
         task_range_at_random,
         task_without_the_generator,
+        task_sorts_its_input,
+        task_uneven_ranges,
     ],
     "ask.missing_control": [
         gain_never_asked,
@@ -177,5 +240,8 @@ WRONG = {
         intervened_all_pairs,
         intervened_axes,
         intervened_ties_are_wrong,
+        intervened_nearest_of_all,
+        intervened_film_by_film,
+        intervened_turned,
     ],
 }

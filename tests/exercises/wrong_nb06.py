@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 
 import torch
+import torch.nn.functional as F
+
+from course_lib.nets.patches import patchify
 
 
 def _logits(q, k):
@@ -147,6 +150,49 @@ def leak_as_a_tensor(layer, x):
     return (layer(moved)[:-1] != layer(x)[:-1]).any()
 
 
+def weights_mask_turned(q, k, mask):
+    return _logits(q, k).masked_fill(mask, -1e9).softmax(-1)
+
+
+def weights_of_distances(q, k, mask):
+    return (-_logits(q, k)).masked_fill(~mask, -torch.inf).softmax(-1)
+
+
+def weights_detached(q, k, mask):
+    return _logits(q, k).masked_fill(~mask, -torch.inf).softmax(-1).detach()
+
+
+def window_capped(tokens, reach):
+    n, m = torch.arange(tokens)[:, None], torch.arange(tokens)[None, :]
+    return (m <= n) & (m > n - min(reach, 3))
+
+
+def cut_with_the_librarys_own(frames, patch):
+    return patchify(frames, patch)
+
+
+def cut_with_unfold(frames, patch):
+    return F.unfold(frames, patch, stride=patch).transpose(1, 2)
+
+
+def cut_with_a_loop(frames, patch):
+    rows, columns = frames.shape[2] // patch, frames.shape[3] // patch
+    return torch.stack(
+        [
+            frames[:, :, patch * r : patch * (r + 1), patch * c : patch * (c + 1)].flatten(1)
+            for r in range(rows)
+            for c in range(columns)
+        ],
+        dim=1,
+    )
+
+
+def leak_in_place(layer, x):
+    before = layer(x)
+    x[-1] += 1.0
+    return not torch.allclose(layer(x)[:-1], before[:-1], atol=1e-6)
+
+
 WRONG = {
     "attention.weights": [
         weights_without_division,
@@ -156,6 +202,9 @@ WRONG = {
         weights_masked_late,
         weights_masked_with_zero,
         weights_as_sigmoids,
+        weights_mask_turned,
+        weights_of_distances,
+        weights_detached,
     ],
     "attention.window": [
         window_both_sides,
@@ -164,8 +213,18 @@ WRONG = {
         window_without_itself,
         window_forward,
         window_of_numbers,
+        window_capped,
     ],
-    "attention.cut": [cut_by_reshape, cut_column_by_column, cut_colours_last, cut_mirrored, cut_without_moving],
+    "attention.cut": [
+        cut_by_reshape,
+        cut_column_by_column,
+        cut_colours_last,
+        cut_mirrored,
+        cut_without_moving,
+        cut_with_the_librarys_own,
+        cut_with_unfold,
+        cut_with_a_loop,
+    ],
     "attention.multiplications": [
         cost_without_the_way_out,
         cost_of_logits_alone,
@@ -180,5 +239,6 @@ WRONG = {
         leak_of_the_last_input,
         leak_by_any_change,
         leak_as_a_tensor,
+        leak_in_place,
     ],
 }

@@ -137,8 +137,57 @@ def forgets_to_remember(q, k, v, keys, values):
     return _mix(q, longer_keys, longer_values, q.shape[-1] ** -0.5), keys, values
 
 
+def along_the_films(x, mix):
+    b, t, n, d = x.shape
+    return mix(x.permute(1, 2, 0, 3).reshape(t * n, b, d)).reshape(t, n, b, d).permute(2, 0, 1, 3)
+
+
+def never_mixes(x, mix):
+    return x
+
+
+def along_time_detached(x, mix):
+    b, t, n, d = x.shape
+    return mix(x.detach().transpose(1, 2).reshape(b * n, t, d)).reshape(b, n, t, d).transpose(1, 2)
+
+
+def masks_as_numbers(frames, places):
+    f, p = _parts(frames, places)
+    return (f[:, None] == f).float(), ((p[:, None] == p) & (f[:, None] >= f)).float()
+
+
+def rounded_up(share, places, width):
+    return math.ceil(share / (1 - share) * (8 * width + places))
+
+
+def mean_of_slopes(frames, seconds):
+    return float(np.mean(np.diff(np.log(seconds)) / np.diff(np.log(frames))))
+
+
+def the_whole_line(frames, seconds):
+    return np.polyfit(np.log(frames), np.log(seconds), 1)
+
+
+def keys_and_values_exchanged(q, k, v, keys, values):
+    keys, values = _longer(k, v, keys, values)
+    return _mix(q, keys, values, q.shape[-1] ** -0.5), values, keys
+
+
+def divided_by_d(q, k, v, keys, values):
+    keys, values = _longer(k, v, keys, values)
+    return _mix(q, keys, values, 1 / q.shape[-1]), keys, values
+
+
 WRONG = {
-    "spacetime.along_time": [reshape_alone, forgets_the_way_back, back_by_reshape, along_space],
+    "spacetime.along_time": [
+        reshape_alone,
+        forgets_the_way_back,
+        back_by_reshape,
+        along_space,
+        along_the_films,
+        never_mixes,
+        along_time_detached,
+    ],
     "spacetime.masks": [
         sees_the_future,
         backwards,
@@ -146,14 +195,24 @@ WRONG = {
         place_by_place,
         causal_over_everything,
         exchanged,
+        masks_as_numbers,
     ],
-    "spacetime.frames_at_share": [ratio_not_share, without_space, without_feed_forward, of_attention_alone, twice],
+    "spacetime.frames_at_share": [
+        ratio_not_share,
+        without_space,
+        without_feed_forward,
+        of_attention_alone,
+        twice,
+        rounded_up,
+    ],
     "spacetime.exponent": [
         height_of_the_line,
         without_logarithms,
         only_the_ends,
         axes_exchanged,
         mixed_logarithms,
+        mean_of_slopes,
+        the_whole_line,
     ],
     "spacetime.one_more": [
         without_the_root,
@@ -161,5 +220,7 @@ WRONG = {
         looks_at_the_old_only,
         put_in_front,
         forgets_to_remember,
+        keys_and_values_exchanged,
+        divided_by_d,
     ],
 }

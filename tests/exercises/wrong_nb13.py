@@ -133,6 +133,58 @@ def revive_on_the_mean(codes, idle, x, drawn, after):
     return torch.where((idle >= after)[:, None], x.mean(0)[None], codes)
 
 
+def nearest_as_int32(x, codes):
+    return torch.cdist(x, codes).argmin(1).int()
+
+
+def nearest_by_angle(x, codes):
+    return torch.nn.functional.cosine_similarity(x[:, None], codes[None], dim=2).argmax(1)
+
+
+def nearest_that_cancels(x, codes):
+    return (x[:, None] - codes[None]).sum(2).abs().argmin(1)
+
+
+def losses_with_beta(x, codes):
+    return (codes - x.detach()).square().sum(1).mean(), 0.25 * (x - codes.detach()).square().sum(1).mean()
+
+
+def losses_detached(x, codes):
+    both = (x - codes).square().sum(1).mean().detach()
+    return both, both
+
+
+def losses_as_numbers(x, codes):
+    both = (x - codes).square().sum(1).mean().item()
+    return both, both
+
+
+def losses_each(x, codes):
+    return (codes - x.detach()).square().sum(1), (x - codes.detach()).square().sum(1)
+
+
+def perplexity_of_squares(index, codes):
+    share = torch.bincount(index, minlength=codes) / len(index)
+    return float(1 / share.square().sum())
+
+
+def digits_as_floats(digits, levels):
+    place, index = 1.0, torch.zeros(len(digits))
+    for d, many in enumerate(levels):
+        index, place = index + digits[:, d] * place, place * many
+    return index
+
+
+def revive_one_after_the_other(codes, idle, x, drawn, after):
+    new, dead = codes.clone(), idle >= after
+    new[dead] = x[drawn[: int(dead.sum())]]
+    return new
+
+
+def revive_after_fifty(codes, idle, x, drawn, after):
+    return torch.where((idle >= 50)[:, None], x[drawn], codes)
+
+
 WRONG = {
     "tokens.nearest": [
         nearest_farthest,
@@ -140,10 +192,43 @@ WRONG = {
         nearest_by_absolute,
         nearest_distance,
         nearest_over_vectors,
+        nearest_as_int32,
+        nearest_by_angle,
+        nearest_that_cancels,
     ],
     "tokens.straight_through": [through_codes, through_backwards, through_both, through_nothing, through_half],
-    "tokens.two_losses": [losses_exchanged, losses_for_both, losses_mean, losses_length, losses_one],
-    "tokens.perplexity": [perplexity_entropy, perplexity_bits, perplexity_nan, perplexity_alive, perplexity_sign],
-    "tokens.fsq_index": [digits_from_the_end, digits_added, digits_of_one_base, digits_times_own_level],
-    "tokens.revive": [revive_in_place, revive_later, revive_the_living, revive_on_one, revive_on_the_mean],
+    "tokens.two_losses": [
+        losses_exchanged,
+        losses_for_both,
+        losses_mean,
+        losses_length,
+        losses_one,
+        losses_with_beta,
+        losses_detached,
+        losses_as_numbers,
+        losses_each,
+    ],
+    "tokens.perplexity": [
+        perplexity_entropy,
+        perplexity_bits,
+        perplexity_nan,
+        perplexity_alive,
+        perplexity_sign,
+        perplexity_of_squares,
+    ],
+    "tokens.fsq_index": [
+        digits_from_the_end,
+        digits_added,
+        digits_of_one_base,
+        digits_times_own_level,
+        digits_as_floats,
+    ],
+    "tokens.revive": [
+        revive_in_place,
+        revive_later,
+        revive_the_living,
+        revive_on_one,
+        revive_on_the_mean,
+        revive_one_after_the_other,
+    ],
 }

@@ -141,6 +141,61 @@ def nmi_divides_by_zero(counts):
     return np.float64(mutual) / np.float64((a + b) / 2)
 
 
+def which_as_int32(x, y, maps):
+    return _errors(x, y, maps).argmin(1).int()
+
+
+def _by(moved):
+    def error(drawn, before, after, extra=20.0):
+        w = 1 + extra * moved(after - before).float()
+        return (w * (drawn - after).square()).mean() / w.mean()
+
+    return error
+
+
+error_mean_of_colours = _by(lambda change: change.abs().mean(1, keepdim=True) > 0.02)
+error_mean_of_colours.__name__ = "error_mean_of_colours"
+error_sum_of_colours = _by(lambda change: change.abs().sum(1, keepdim=True) > 0.02)
+error_sum_of_colours.__name__ = "error_sum_of_colours"
+error_only_brighter = _by(lambda change: change.amax(1, keepdim=True) > 0.02)
+error_only_brighter.__name__ = "error_only_brighter"
+error_at_the_threshold = _by(lambda change: change.abs().amax(1, keepdim=True) >= 0.02)
+error_at_the_threshold.__name__ = "error_at_the_threshold"
+
+
+def error_detached(drawn, before, after, extra=20.0):
+    w = 1 + extra * _mask(before, after)
+    return ((w * (drawn - after).square()).mean() / w.mean()).detach()
+
+
+def error_as_a_number(drawn, before, after, extra=20.0):
+    w = 1 + extra * _mask(before, after)
+    return float((w * (drawn - after).square()).mean() / w.mean())
+
+
+def table_as_floats(counts):
+    return np.where(counts.sum(axis=1) > 0, counts.argmax(axis=1), counts.sum(axis=0).argmax()).astype(float)
+
+
+def table_empty_is_none(counts):
+    return np.where(counts.sum(axis=1) > 0, counts.argmax(axis=1), -1)
+
+
+def table_by_share(counts):
+    share = (counts / counts.sum(axis=0)).argmax(axis=1)
+    return np.where(counts.sum(axis=1) > 0, share, counts.sum(axis=0).argmax())
+
+
+def nmi_by_smaller(counts):
+    a, b, mutual = _parts(counts)
+    return mutual / min(a, b) if min(a, b) else 0.0
+
+
+def nmi_negative(counts):
+    a, b, mutual = _parts(counts)
+    return -2 * mutual / (a + b) if a + b else 0.0
+
+
 WRONG = {
     "lam.which_code": [
         which_worst,
@@ -149,6 +204,7 @@ WRONG = {
         which_other_side,
         which_backwards,
         which_without_square,
+        which_as_int32,
     ],
     "lam.weighted_error": [
         error_not_divided,
@@ -159,7 +215,31 @@ WRONG = {
         error_by_colour,
         error_absolute,
         error_only_where_moved,
+        error_mean_of_colours,
+        error_sum_of_colours,
+        error_only_brighter,
+        error_at_the_threshold,
+        error_detached,
+        error_as_a_number,
     ],
-    "lam.code_table": [table_argmax, table_by_key, table_majority, table_rarest, table_in_place],
-    "lam.nmi": [nmi_not_divided, nmi_by_sum, nmi_geometric, nmi_by_larger, nmi_with_zeros, nmi_divides_by_zero],
+    "lam.code_table": [
+        table_argmax,
+        table_by_key,
+        table_majority,
+        table_rarest,
+        table_in_place,
+        table_as_floats,
+        table_empty_is_none,
+        table_by_share,
+    ],
+    "lam.nmi": [
+        nmi_not_divided,
+        nmi_by_sum,
+        nmi_geometric,
+        nmi_by_larger,
+        nmi_with_zeros,
+        nmi_divides_by_zero,
+        nmi_by_smaller,
+        nmi_negative,
+    ],
 }

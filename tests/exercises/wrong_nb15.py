@@ -176,8 +176,69 @@ def make_hiding_the_known(guess, tokens, steps):
     return index
 
 
+def left_rounded(step, steps, tokens):
+    return round(math.cos(math.pi / 2 * step / steps) * tokens)
+
+
+def hide_with_one_seed_for_all(shape, least, generator):
+    b, t, n = shape
+    own = torch.Generator().manual_seed(0)
+    mask = torch.rand(b, t, n, generator=own) < least + (1 - least) * torch.rand(b, t, 1, generator=own)
+    mask[:, 0] = False
+    return mask
+
+
+def hide_whole_frames(shape, least, generator):
+    b, t, n = shape
+    rate = least + (1 - least) * torch.rand(b, t, 1, generator=generator)
+    mask = (torch.rand(b, t, 1, generator=generator) < rate).expand(b, t, n).clone()
+    mask[:, 0] = False
+    return mask
+
+
+def again_by_threshold(sure, mask, left):
+    if left == 0:
+        return torch.zeros_like(mask)
+    guesses = sure.masked_fill(~mask, torch.inf)
+    return mask & (guesses <= guesses.sort(dim=1).values[:, left - 1 : left])
+
+
+def delta_median(inferred, random, real):
+    return (_psnr(inferred, real) - _psnr(random, real)).median()
+
+
+def delta_as_a_number(inferred, random, real):
+    return float((_psnr(inferred, real) - _psnr(random, real)).mean())
+
+
+def make_by_logits(guess, tokens, steps):
+    index, mask = torch.zeros(tokens, dtype=torch.long), torch.ones(tokens, dtype=torch.bool)
+    for step in range(1, steps + 1):
+        sure, drawn = guess(index, mask).max(-1)
+        index = torch.where(mask, drawn, index)
+        order = sure.masked_fill(~mask, torch.inf).argsort()
+        mask = torch.zeros_like(mask)
+        mask[order[: _left(step, steps, tokens)]] = True
+    return index
+
+
+def make_of_floats(guess, tokens, steps):
+    return guess(torch.zeros(tokens, dtype=torch.long), torch.ones(tokens, dtype=torch.bool)).max(-1).values
+
+
+def make_in_a_batch(guess, tokens, steps):
+    return guess(torch.zeros(1, tokens, dtype=torch.long), torch.ones(1, tokens, dtype=torch.bool)).argmax(-1)[0]
+
+
 WRONG = {
-    "play.tokens_left": [left_evenly, left_by_sine, left_not_whole, left_of_half_a_turn, left_rounded_up],
+    "play.tokens_left": [
+        left_evenly,
+        left_by_sine,
+        left_not_whole,
+        left_of_half_a_turn,
+        left_rounded_up,
+        left_rounded,
+    ],
     "play.hide": [
         hide_the_first,
         hide_one_rate_a_film,
@@ -186,6 +247,8 @@ WRONG = {
         hide_without_least,
         hide_as_numbers,
         hide_with_another_generator,
+        hide_with_one_seed_for_all,
+        hide_whole_frames,
     ],
     "play.hide_again": [
         again_the_surest,
@@ -193,13 +256,26 @@ WRONG = {
         again_one_too_many,
         again_over_the_batch,
         again_in_place,
+        again_by_threshold,
     ],
-    "play.delta_psnr": [delta_turned, delta_of_all_films, delta_twice, delta_each, delta_natural, delta_without_ten],
+    "play.delta_psnr": [
+        delta_turned,
+        delta_of_all_films,
+        delta_twice,
+        delta_each,
+        delta_natural,
+        delta_without_ten,
+        delta_median,
+        delta_as_a_number,
+    ],
     "play.make_frame": [
         make_at_once,
         make_overwriting,
         make_evenly,
         make_surest_hidden,
         make_hiding_the_known,
+        make_by_logits,
+        make_of_floats,
+        make_in_a_batch,
     ],
 }

@@ -17,10 +17,13 @@ from torch import Tensor, nn
 
 from course_lib.models.genie import Genie, GenieConfig
 from course_lib.training.checkpoints import load_checkpoint
-from course_lib.training.data import PiecesData, film_pieces, random_pieces
+from course_lib.training.config import ConfigError
+from course_lib.training.data import COINRUN, COINRUN_FRAMES, StepsData, check_pieces, film_pieces, random_pieces
 from course_lib.training.recipe import Data, Phase, Recipe, RunConfig, TrainConfig
 from course_lib.worlds.films import load_films
 from course_lib.worlds.frames import to_model
+
+SHIPPED = ("tokenizer", "lam")  # the parts that come with the course as models of their own
 
 
 class GenieTrain(TrainConfig):
@@ -30,13 +33,15 @@ class GenieTrain(TrainConfig):
         Literal["shipped", "fresh"],
         Field(description="the tokenizer and the latent action model: the course's checkpoints, or trained here first"),
     ] = "fresh"
-    steps_tokenizer: Annotated[int, Field(ge=1)] = 1
+    steps_tokenizer: Annotated[int, Field(ge=1, le=10**9)] = 1
     learning_rate_tokenizer: Annotated[float, Field(gt=0.0, le=1.0)] = 1.5e-3
-    steps_lam: Annotated[int, Field(ge=1)] = 1
+    steps_lam: Annotated[int, Field(ge=1, le=10**9)] = 1
     learning_rate_lam: Annotated[float, Field(gt=0.0, le=1.0)] = 2e-3
     film_length: Annotated[int, Field(ge=2, le=32, description="frames of the dynamics' pieces")] = 16
     film_batch: Annotated[int, Field(ge=1, le=4096, description="pieces in each step of the dynamics")] = 16
-    looked_at: Annotated[int, Field(ge=10, description="films with known keys that the table is read off")] = 200
+    looked_at: Annotated[
+        int, Field(ge=10, le=100_000, description="films with known keys that the table is read off")
+    ] = 200
 
 
 def build(config: GenieConfig) -> Genie:
@@ -63,8 +68,45 @@ def phases(model: Genie, config: RunConfig) -> list[Phase]:
 
 def take_shipped(model: Genie) -> None:
     """Put the course's tokenizer and latent action model into the model."""
-    for part, name in ((model.tokenizer, "tokenizer"), (model.lam, "lam")):
-        part.load_state_dict(load_checkpoint(name).state_dict())
+    for part in SHIPPED:
+        getattr(model, part).load_state_dict(load_checkpoint(part).state_dict())
+
+
+def check(config: RunConfig) -> None:
+    """Raises ConfigError for parts that the course's checkpoints do not fit, and for films too short for the dynamics;
+    CheckpointError where the checkpoints cannot be read."""
+    check_pieces(config)
+    if config.train.parts == "shipped":
+        for part in SHIPPED:
+            mine, theirs = getattr(config.model, part), load_checkpoint(part).config
+            other = [key for key in type(theirs).model_fields if getattr(mine, key) != getattr(theirs, key)]
+            if other:
+                there, here = getattr(theirs, other[0]), getattr(mine, other[0])
+                raise ConfigError(
+                    f"train.parts is shipped, and the course's {part} was made with model.{part}.{other[0]} {there!r}, "
+                    f"not {here!r}: set the same, or train.parts=fresh"
+                )
+    if COINRUN in config.data.films and longest_piece(config) > max(COINRUN_FRAMES, config.data.length):
+        raise ConfigError(
+            f"train.film_length is {config.train.film_length}, and films of coinrun have {COINRUN_FRAMES} frames, or "
+            "data.length where that is more"
+        )
+
+
+def longest_piece(config: RunConfig) -> int:
+    """Frames of the dynamics' longest pieces: no more than it can look back on."""
+    return min(config.train.film_length, config.model.dynamics.frames)
+
+
+def load(config: RunConfig, given: Any) -> Data:
+    """Films (M, T, H, W, 3) that every phase can learn from; see ``film_pieces``. Raises ValueError for short ones."""
+    data = film_pieces(config, given)
+    if data.arrays["frames"].shape[1] < longest_piece(config):
+        raise ValueError(
+            f"the dynamics learns from pieces of {longest_piece(config)} frames (train.film_length), these films have "
+            f"{data.arrays['frames'].shape[1]}"
+        )
+    return data
 
 
 @torch.no_grad()
@@ -73,10 +115,12 @@ def seen_as_tokens(model: Genie, films: np.ndarray, chunk: int = 16) -> tuple[Te
     training = model.training
     model.eval()  # a codebook counts its use, and revives codes, in training only
     device = next(model.parameters()).device
+    # as small as their numbers allow: a film of 32 frames with 64 tokens each then takes 4 KB
+    kind = torch.int16 if model.config.tokenizer.number_of_codes <= 2**15 else torch.int32
     tokens, actions = [], []
     for start in range(0, len(films), chunk):
         frames = to_model(films[start : start + chunk]).to(device)
-        tokens.append(model.tokenizer.tokens(frames).to(torch.int16).cpu())
+        tokens.append(model.tokenizer.tokens(frames).to(kind).cpu())
         actions.append(model.lam.infer(frames).to(torch.int16).cpu())
     model.train(training)
     return torch.cat(tokens), torch.cat(actions)
@@ -91,7 +135,7 @@ def as_tokens(
     frame.
     """
     tokens, actions = seen_as_tokens(model, data.arrays["frames"])
-    longest = min(config.train.film_length, config.model.dynamics.frames)
+    longest = longest_piece(config)
     while True:
         short = torch.rand((), generator=generator) < 1 / 3
         length = int(torch.randint(2, longest + 1, (), generator=generator)) if short else longest
@@ -136,10 +180,11 @@ def finish(
 recipe = Recipe(
     name="genie",
     model_config=GenieConfig,
-    data_config=PiecesData,
+    data_config=StepsData,
     train_config=GenieTrain,
     build=build,
-    load=film_pieces,
+    check=check,
+    load=load,
     batches=random_pieces,
     phases=phases,
     finish=finish,

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from course_lib.models.lam import LatentActionConfig, LatentActionModel
-from course_lib.training.data import PiecesData, film_pieces, random_pieces
+from course_lib.training.data import StepsData, check_pieces, film_pieces, random_pieces
 from course_lib.training.recipe import Recipe, TrainConfig
 
 recipe = Recipe(
     name="lam",
     model_config=LatentActionConfig,
-    data_config=PiecesData,
+    data_config=StepsData,
     train_config=TrainConfig,
     build=LatentActionModel,
+    check=check_pieces,
     load=film_pieces,
     batches=random_pieces,
     ship=("cpu",),

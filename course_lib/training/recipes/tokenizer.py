@@ -6,7 +6,7 @@ The sets are the Playground's, or CoinRun's recording (``coinrun``, for itself a
 from __future__ import annotations
 
 from course_lib.models.tokenizer import TokenizerConfig, VideoTokenizer
-from course_lib.training.data import PiecesData, film_pieces, random_pieces
+from course_lib.training.data import PiecesData, check_pieces, film_pieces, random_pieces
 from course_lib.training.recipe import Recipe, TrainConfig
 
 recipe = Recipe(
@@ -15,6 +15,7 @@ recipe = Recipe(
     data_config=PiecesData,
     train_config=TrainConfig,
     build=VideoTokenizer,
+    check=check_pieces,
     load=film_pieces,
     batches=random_pieces,
     ship=("cpu",),

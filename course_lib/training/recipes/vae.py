@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from course_lib.models.vae import VAE, VAEConfig
-from course_lib.training.data import FilmData, film_frames, random_frames
-from course_lib.training.recipe import Recipe, TrainConfig
+from course_lib.training.data import FilmData, check_recorded, film_frames, random_frames
+from course_lib.training.recipe import Recipe, RunConfig, TrainConfig
+
+
+def check(config: RunConfig) -> None:
+    """Raises ConfigError for a recording at another size than it has."""
+    check_recorded("data.films", config.data.films, "model.frame_size", config.model.frame_size)
+
 
 recipe = Recipe(
     name="vae",
@@ -12,6 +18,7 @@ recipe = Recipe(
     data_config=FilmData,
     train_config=TrainConfig,
     build=VAE,
+    check=check,
     load=lambda config, given: film_frames(config.data, config.model.frame_size, given),
     batches=lambda data, config, generator: random_frames(data, config.data.batch, generator),
     ship=("cpu", "cpu-rich", "cpu-carracing"),

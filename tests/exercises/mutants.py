@@ -1,0 +1,208 @@
+"""Wrong answers made by a machine: the reference with one thing changed, in its text or in what it returns."""
+
+from __future__ import annotations
+
+import ast
+import copy
+import inspect
+import textwrap
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+
+from course_lib.exercises.checking import attempt
+from course_lib.exercises.core import Exercise
+
+Mutant = tuple[str, Callable[..., Any]]  # what was changed, and the function
+
+COMPARISONS = {
+    ast.Lt: (ast.LtE, ast.Gt), ast.LtE: (ast.Lt, ast.GtE), ast.Gt: (ast.GtE, ast.Lt), ast.GtE: (ast.Gt, ast.LtE),
+    ast.Eq: (ast.NotEq,), ast.NotEq: (ast.Eq,),
+}  # fmt: skip
+OPERATORS = {
+    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Add, ast.Div: ast.Mult, ast.Pow: ast.Mult,
+    ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd, ast.FloorDiv: ast.Mult, ast.Mod: ast.FloorDiv,
+}  # fmt: skip
+NAMES = {"argmax": "argmin", "argmin": "argmax", "max": "min", "sum": "mean", "mean": "sum", "detach": "clone"}
+
+
+# --- in the text --------------------------------------------------------------------------------------------------
+
+
+def of_the_text(exercise: Exercise) -> Iterator[Mutant]:
+    """Another axis, another comparison, another constant, another operator: each place by itself."""
+    reference = exercise.reference
+    tree = ast.parse(textwrap.dedent(inspect.getsource(reference)))
+    seen: set[str] = set()
+    for place in range(sum(1 for _ in ast.walk(tree))):
+        for number in range(9):
+            changed = copy.deepcopy(tree)
+            node = list(ast.walk(changed))[place]
+            before = ast.unparse(_statement(changed, node))
+            made = _changes(node)
+            if number >= len(made):
+                break
+            made[number]()
+            text = ast.unparse(changed)
+            if text in seen or text == ast.unparse(tree):
+                continue
+            seen.add(text)
+            scope = dict(reference.__globals__)
+            exec(compile(ast.fix_missing_locations(changed), f"<mutant of {exercise.id}>", "exec"), scope)
+            yield f"{before}  ->  {ast.unparse(_statement(changed, node))}", scope[reference.__name__]
+
+
+def _statement(tree: ast.AST, node: ast.AST) -> ast.AST:
+    """The smallest simple statement or condition around a node, to name the place by."""
+    around = tree
+    for each in ast.walk(tree):
+        simple = isinstance(each, ast.Assign | ast.AugAssign | ast.Return | ast.Expr | ast.expr)
+        header = isinstance(each, ast.For | ast.If | ast.FunctionDef)
+        if (simple or header) and node in ast.walk(each):
+            around = each
+            if simple:
+                break
+    return around
+
+
+def _changes(node: ast.AST) -> list[Callable[[], None]]:
+    """The changes that can be made at a node of the tree."""
+
+    def to(field: str, value: Any) -> Callable[[], None]:
+        return lambda: setattr(node, field, value)
+
+    if isinstance(node, ast.keyword) and node.arg in ("dim", "axis"):
+        value = ast.literal_eval(node.value)
+        others = [value[:-1], value[1:]] if isinstance(value, tuple) else [1] if value == 0 else [0]
+        return [to("value", ast.parse(repr(other), mode="eval").body) for other in others]
+    if isinstance(node, ast.Compare):
+        kinds = COMPARISONS.get(type(node.ops[0]), ())
+        return [to("ops", [kind()]) for kind in kinds]
+    if isinstance(node, ast.Constant) and type(node.value) in (int, float, bool):
+        value = node.value
+        others = {bool: [not value], float: [1.5 * value], int: [value + 1, value - 1]}[type(value)]
+        return [to("value", other) for other in others]
+    if isinstance(node, ast.BinOp) and type(node.op) in OPERATORS:
+        return [to("op", OPERATORS[type(node.op)]())]
+    if isinstance(node, ast.AugAssign) and type(node.op) in OPERATORS:
+        return [to("op", OPERATORS[type(node.op)]())]
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and ast.unparse(node) != "-1":  # -1 is an axis
+        return [to("op", ast.UAdd())]
+    if isinstance(node, ast.Attribute) and node.attr in NAMES:
+        return [to("attr", NAMES[node.attr])]
+    return []
+
+
+# --- in what comes out --------------------------------------------------------------------------------------------
+
+
+def of_the_answer(exercise: Exercise) -> Iterator[Mutant]:
+    """A constant, NaN everywhere, another dtype, another shape, inputs changed in place, a detached loss."""
+    reference = exercise.reference
+    wrappers: dict[str, Callable[[Any], Any]] = {
+        "zero whatever is asked": lambda x: _each(x, lambda v: _like(v, 0)),
+        "one whatever is asked": lambda x: _each(x, lambda v: _like(v, 1)),
+        "NaN everywhere": lambda x: _each(x, _nan),
+        "another dtype": lambda x: _each(x, _other_dtype),
+        "one axis more": lambda x: _each(x, lambda v: v[..., None] if hasattr(v, "shape") else np.array([v])),
+        "the negative": lambda x: _each(x, _negative),
+        "results exchanged": lambda x: tuple(reversed(x)) if isinstance(x, tuple) else x,
+        "detached": lambda x: _each(x, lambda v: v.detach() if isinstance(v, torch.Tensor) else v),
+    }
+    inputs, answers = _sample(exercise)
+    for name, change in wrappers.items():
+        if all(_same(change(answer), answer) for answer in answers) and not (name == "detached" and exercise.gradients):
+            continue  # there is nothing to change in this way
+
+        def answer(*inputs: Any, change: Callable = change) -> Any:
+            return change(reference(*inputs))
+
+        yield name, answer
+
+    first: list[Any] = []
+
+    def stuck(*inputs: Any) -> Any:
+        first.append(reference(*inputs))
+        return first[0]
+
+    yield "the first answer again and again", stuck
+    for place, parameter in enumerate(inspect.signature(reference).parameters):
+        if not any(len(given) > place and isinstance(given[place], torch.Tensor | np.ndarray) for given in inputs):
+            continue  # numbers, tuples and functions cannot be changed in place
+
+        def in_place(*inputs: Any, place: int = place) -> Any:
+            result = reference(*inputs)
+            if place < len(inputs):
+                _change(inputs[place])
+            return result
+
+        yield f"{parameter} changed in place", in_place
+
+
+def _sample(exercise: Exercise) -> tuple[list[tuple[Any, ...]], list[Any]]:
+    """The inputs on which the checker asks, and the reference's answers."""
+    inputs, answers = [], []
+
+    def noted(*given: Any) -> Any:
+        inputs.append(given)
+        answers.append(exercise.reference(*given))
+        return answers[-1]
+
+    assert attempt(exercise, noted).status == "correct"
+    return inputs, answers
+
+
+def _same(one: Any, other: Any) -> bool:
+    if isinstance(other, tuple):
+        return all(_same(a, b) for a, b in zip(one, other, strict=True))
+    if isinstance(other, torch.Tensor):
+        return one.dtype == other.dtype and torch.equal(one, other)
+    if isinstance(other, np.ndarray):
+        return one.dtype == other.dtype and np.array_equal(one, other)
+    return type(one) is type(other) and one == other
+
+
+def _each(value: Any, change: Callable[[Any], Any]) -> Any:
+    return tuple(change(part) for part in value) if isinstance(value, tuple) else change(value)
+
+
+def _like(value: Any, number: int) -> Any:
+    if isinstance(value, torch.Tensor):
+        return torch.full_like(value, number)
+    return np.full_like(value, number) if isinstance(value, np.ndarray) else type(value)(number)
+
+
+def _nan(value: Any) -> Any:
+    if isinstance(value, torch.Tensor):
+        return torch.full_like(value, torch.nan) if value.is_floating_point() else value
+    if isinstance(value, np.ndarray):
+        return np.full_like(value, np.nan) if value.dtype.kind == "f" else value
+    return float("nan") if isinstance(value, float) else value
+
+
+def _negative(value: Any) -> Any:
+    if isinstance(value, bool):
+        return not value
+    if getattr(value, "dtype", None) in (torch.bool, np.dtype(bool)):
+        return ~value
+    return -value
+
+
+def _other_dtype(value: Any) -> Any:
+    if isinstance(value, torch.Tensor):
+        return value.to({torch.float32: torch.float64, torch.int64: torch.int32, torch.bool: torch.uint8}[value.dtype])
+    if isinstance(value, np.ndarray):
+        return value.astype({"f": np.float32, "i": np.float64, "b": np.uint8}[value.dtype.kind])
+    return str(value) if isinstance(value, float) else int(value) if isinstance(value, bool) else float(value)
+
+
+def _change(value: Any) -> None:
+    """Change something that can be changed; numbers, tuples and functions cannot."""
+    if isinstance(value, torch.Tensor):
+        with torch.no_grad():
+            value.logical_not_() if value.dtype == torch.bool else value.add_(1)
+    elif isinstance(value, np.ndarray):
+        value[...] = ~value if value.dtype.kind == "b" else value + 1
+

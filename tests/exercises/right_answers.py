@@ -1,0 +1,521 @@
+"""Right answers written in other ways than the references: loops, other functions, other libraries. Each must pass."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from scipy import stats
+from torch import nn
+
+# --- 01
+
+
+def distance_by_loop(p, q):
+    return sum(max(a - b, 0.0) for a, b in zip(p, q, strict=True))
+
+
+def distance_by_the_smaller(p, q):
+    return 1.0 - np.minimum(p, q).sum()
+
+
+def estimate_by_loop(counts, prior):
+    out = np.empty_like(counts)
+    for s, a in np.ndindex(counts.shape[:2]):
+        row = counts[s, a] + prior / len(counts)
+        out[s, a] = row / row.sum()
+    return out
+
+
+def backup_by_loop(transitions, rewards, values, discount):
+    states, actions = rewards.shape
+    return np.array(
+        [max(rewards[s, a] + discount * transitions[s, a].dot(values) for a in range(actions)) for s in range(states)]
+    )
+
+
+def policy_by_loop(transitions, rewards, values, discount):
+    q = rewards + discount * np.einsum("sat,t->sa", transitions, values)
+    return np.array([int(np.argmax(row)) for row in q])
+
+
+def policy_in_small_integers(transitions, rewards, values, discount):
+    return np.argmax(rewards + discount * transitions @ values, axis=-1).astype(np.int32)
+
+
+def q_as_a_mean(q, state, action, reward, following, rate, discount):
+    new = np.array(q)
+    new[state, action] = (1 - rate) * q[state, action] + rate * (reward + discount * max(q[following]))
+    return new
+
+
+def plan_by_loop(q, transitions, rewards, state, action, rate, discount):
+    target = rewards[state, action]
+    for following, p in enumerate(transitions[state, action]):
+        target += discount * p * q[following].max()
+    new = q.copy()
+    new[state, action] = q[state, action] + rate * (target - q[state, action])
+    return new
+
+
+def forget_with_where(counts, state, action, following, keep):
+    here = np.zeros(counts.shape[:2], dtype=bool)
+    here[state, action] = True
+    new = np.where(here[..., None], counts * keep, counts)
+    new[state, action, following] += 1
+    return new
+
+
+# --- 02
+
+
+def draw_with_sqrt(mu, logvar, epsilon):
+    return torch.addcmul(mu, logvar.exp().sqrt(), epsilon.detach())
+
+
+def kl_of_torch(mu, logvar):
+    q = torch.distributions.Normal(mu, (0.5 * logvar).exp())
+    return torch.distributions.kl_divergence(q, torch.distributions.Normal(0.0, 1.0)).sum(-1)
+
+
+def psnr_by_frame(frames, reconstructions):
+    return torch.stack([10 * (1 / F.mse_loss(a, b)).log10() for a, b in zip(frames, reconstructions, strict=True)])
+
+
+def psnr_without_gradient(frames, reconstructions):
+    error = ((frames - reconstructions).numpy() ** 2).mean(axis=(1, 2, 3))
+    return torch.from_numpy(-10 * np.log10(error))
+
+
+def parameters_of_torch(inside, outside, kernel):
+    return sum(p.numel() for p in nn.Conv2d(inside, outside, kernel).parameters())
+
+
+def awake_by_loop(mu, logvar, threshold=0.1):
+    price = 0.5 * (mu.square() + logvar.exp() - logvar - 1)
+    return sum(bool(column.mean() > threshold) for column in price.T)
+
+
+# --- 03
+
+
+def lstm_of_torch(x, h, c, W, U, b):  # noqa: N803
+    return torch.lstm_cell(x, (h, c), W, U, b, torch.zeros_like(b))
+
+
+def likelihood_of_torch(log_weights, means, log_sigmas, x):
+    each = torch.distributions.Normal(means, log_sigmas.exp()).log_prob(x.unsqueeze(-1))
+    return (log_weights + each).logsumexp(-1)
+
+
+def temperature_by_hand(log_weights, log_sigmas, tau):
+    scaled = log_weights / tau
+    return [scaled - scaled.logsumexp(-1, keepdim=True), (log_sigmas.exp() * tau**0.5).log()]
+
+
+def moments_by_squares(weights, means, sigmas):
+    mean = torch.einsum("...k,...k->...", weights, means)
+    return mean, torch.einsum("...k,...k->...", weights, sigmas.square() + means.square()) - mean.square()
+
+
+def horizon_by_loop(model, control):
+    for step in range(model.shape[1]):
+        if (model[:, step] - control[:, step]).mean() >= 0:
+            return step
+    return model.shape[1]
+
+
+def horizon_by_product(model, control):
+    return (model.mean(0) < control.mean(0)).cumprod().sum()
+
+
+# --- 04
+
+
+def cloud_by_loop(candidates, returns, centre, keep):
+    best = sorted(range(len(returns)), key=lambda i: returns[i], reverse=True)[:keep]
+    away = [candidates[i] - centre for i in best]
+    return np.mean([candidates[i] for i in best], axis=0), sum(np.outer(a, a) for a in away) / keep
+
+
+def act_by_parts(z, h, weights):
+    parts = weights.split([z.shape[1], h.shape[1], 1], dim=1)
+    return torch.max(z @ parts[0].T + h @ parts[1].T + parts[2].T, dim=1).indices
+
+
+def fitness_by_loops(play, candidates, seeds):
+    return np.array([np.mean([play(x[None], np.array([s]))[0] for s in seeds]) for x in candidates])
+
+
+def fitness_game_by_game(play, candidates, seeds):
+    return sum(play(candidates, np.full(len(candidates), s)) for s in seeds) / len(seeds)
+
+
+def normalised_by_interpolation(returns, random, oracle):
+    return returns / (oracle - random) - random / (oracle - random)
+
+
+def ratios_of_sums(above, below, picks):
+    return np.array([above[row].sum() / below[row].sum() for row in picks])
+
+
+# --- 05
+
+
+def interval_by_choice(values, rng, resamples=2000):
+    means = rng.choice(values, (resamples, len(values))).mean(1)
+    return np.percentile(means, [2.5, 97.5])
+
+
+def interval_by_counts(values, rng, resamples=2000):
+    often = rng.multinomial(len(values), np.full(len(values), 1 / len(values)), size=resamples)
+    means = np.sort(often @ values / len(values))
+    return means[round(0.025 * resamples)], means[round(0.975 * resamples) - 1]
+
+
+def interval_corrected(values, rng, resamples=2000):
+    found = stats.bootstrap((values,), np.mean, n_resamples=resamples, method="BCa", rng=rng).confidence_interval
+    return float(found.low), float(found.high)
+
+
+def ridge_as_rows(z, y, penalty):
+    d = z.shape[1]
+    rows = np.concatenate([z, np.sqrt(penalty) * np.eye(d)])
+    return np.linalg.lstsq(rows, np.concatenate([y, np.zeros((d, y.shape[1]))]), rcond=None)[0]
+
+
+def ridge_dual(z, y, penalty):
+    return z.T @ np.linalg.inv(z @ z.T + penalty * np.eye(len(z))) @ y
+
+
+def task_by_rank(y, rng, bands=16):
+    rank = np.argsort(np.argsort(y))
+    return rng.uniform(-1, 1, bands)[rank * bands // len(y)]
+
+
+def gain_over_all_other_films(errors, actions):
+    n = len(actions)
+    wrong = sum(errors(np.roll(actions, k, axis=0)) for k in range(1, n)) / (n - 1)
+    return wrong - errors(actions)
+
+
+def gain_over_all_other_films_in_turn(errors, actions):
+    n = len(actions)
+    table = np.stack([errors(np.repeat(actions[k : k + 1], n, axis=0)) for k in range(n)])  # row k: under film k's keys
+    own = np.diag(table)
+    return (table.sum(0) - own) / (n - 1) - own
+
+
+def gain_by_reversal(errors, actions):
+    order = (np.arange(len(actions)) + 2) % len(actions)
+    return errors(actions[order]) - errors(actions)
+
+
+def intervened_with_arrays(error, taken, visible):
+    rows = np.arange(len(taken))
+    to_own = error[:, range(4), range(4)]
+    to_pressed = error[rows, :, taken]
+    asked = visible[rows, :, taken] & (np.arange(4) != taken[:, None])
+    return (0.5 + 0.5 * np.sign(to_pressed - to_own))[asked].mean()
+
+
+# --- 06
+
+
+def weights_by_hand(q, k, mask):
+    shares = torch.exp(q @ k.mT / q.shape[1] ** 0.5) * mask
+    return shares / shares.sum(dim=1, keepdim=True)
+
+
+def weights_with_a_large_number(q, k, mask):
+    return torch.softmax(torch.einsum("nd,md->nm", q, k) * k.shape[-1] ** -0.5 + (~mask) * -1e9, dim=1)
+
+
+def window_of_triangles(tokens, reach):
+    return torch.ones(tokens, tokens, dtype=torch.bool).tril().triu(1 - reach)
+
+
+def window_by_loop(tokens, reach):
+    return torch.tensor([[0 <= n - m < reach for m in range(tokens)] for n in range(tokens)])
+
+
+def cut_with_unflatten(frames, patch):
+    tiles = frames.unflatten(3, (-1, patch)).unflatten(2, (-1, patch))  # (B, C, rows, P, columns, P)
+    return torch.einsum("bcrpsq->brscpq", tiles).flatten(1, 2).flatten(2)
+
+
+def multiplications_matrix_by_matrix(tokens, width):
+    products = [(tokens, width, width)] * 4 + [(tokens, width, tokens), (tokens, tokens, width)]
+    return sum(math.prod(sizes) for sizes in products)
+
+
+def leak_by_changes(layer, x):
+    before = layer(x)
+    for n in range(len(x) - 1):
+        other = x.clone()
+        other[n + 1 :] = torch.randn_like(other[n + 1 :])
+        if not torch.allclose(layer(other)[: n + 1], before[: n + 1], atol=1e-6):
+            return True
+    return False
+
+
+def leak_by_jacobian(layer, x):
+    slopes = torch.autograd.functional.jacobian(layer, x).abs().sum(dim=(1, 3))  # (N, N)
+    return bool((slopes.triu(1) > 0).any())
+
+
+# --- 12
+
+
+def along_time_row_by_row(x, mix):
+    out = torch.empty_like(x)
+    for b in range(x.shape[0]):
+        for n in range(x.shape[2]):
+            out[b, :, n] = mix(x[b, :, n][None])[0]  # one row at a time, M = 1
+    return out
+
+
+def along_time_place_by_place(x, mix):
+    return torch.stack([mix(x[:, :, n]) for n in range(x.shape[2])], dim=2)
+
+
+def masks_by_kron(frames, places):
+    space = torch.kron(torch.eye(frames), torch.ones(places, places))
+    return space.bool(), torch.kron(torch.ones(frames, frames).tril(), torch.eye(places)).bool()
+
+
+def frames_by_fractions(share, places, width):
+    return (8 * width + places) / (1 / share - 1)
+
+
+def exponent_by_covariance(frames, seconds):
+    return np.cov(np.log2(frames), np.log2(seconds))[0, 1] / np.var(np.log2(frames), ddof=1)
+
+
+def one_more_by_torch(q, k, v, keys, values):
+    keys, values = torch.cat((keys, k.unsqueeze(1)), 1), torch.cat((values, v.unsqueeze(1)), 1)
+    return F.scaled_dot_product_attention(q[:, None], keys, values)[:, 0], keys, values
+
+
+# --- 13
+
+
+def nearest_by_expansion(x, codes):
+    return torch.argmin((codes**2).sum(1) - 2 * x @ codes.T, dim=1)
+
+
+def nearest_by_loop(x, codes):
+    return torch.tensor([min(range(len(codes)), key=lambda k: float((row - codes[k]).norm())) for row in x])
+
+
+def through_with_detached_x(x, codes):
+    return codes.detach() + x - x.detach()
+
+
+def losses_of_torch(x, codes):
+    d = x.shape[1]
+    return d * F.mse_loss(codes, x.detach()), d * F.mse_loss(x, codes.detach())
+
+
+def perplexity_of_scipy(index, codes):
+    return float(np.exp(stats.entropy(np.bincount(index.numpy(), minlength=codes))))
+
+
+def perplexity_by_counter(index, codes):
+    counts = Counter(index.tolist())
+    return math.prod((c / len(index)) ** (-c / len(index)) for c in counts.values())
+
+
+def digits_by_places(digits, levels):
+    places = torch.tensor([math.prod(levels[:d]) for d in range(len(levels))])
+    return (digits * places).sum(1)
+
+
+def digits_by_horner(digits, levels):
+    index = torch.zeros_like(digits[:, 0])
+    for d in reversed(range(len(levels))):
+        index = index * levels[d] + digits[:, d]
+    return index
+
+
+def revive_by_loop(codes, idle, x, drawn, after):
+    new = codes.clone()
+    for k in range(len(codes)):
+        if idle[k] >= after:
+            new[k] = x[drawn[k]]
+    return new
+
+
+# --- 14
+
+
+def which_by_loop(x, y, maps):
+    return torch.stack([(x @ one - y).norm(dim=1) for one in maps]).argmin(dim=0)
+
+
+def error_as_a_weighted_mean(drawn, before, after, extra=20.0):
+    moved = ((after - before).abs() > 0.02).any(dim=1, keepdim=True)
+    weights = torch.where(moved, 1 + extra, 1.0).expand_as(drawn)
+    return (weights * (drawn - after.detach()) ** 2).sum() / weights.sum()
+
+
+def table_by_loop(counts):
+    common = int(counts.sum(0).argmax())
+    return np.array([int(row.argmax()) if row.any() else common for row in counts])
+
+
+def nmi_by_joint(counts):
+    p = counts / counts.sum()
+    a, b = p.sum(1, keepdims=True), p.sum(0, keepdims=True)
+    full = p > 0
+    mutual = (p[full] * np.log2((p / np.where(full, a * b, 1))[full])).sum()
+    entropies = [-(q[q > 0] * np.log2(q[q > 0])).sum() for q in (a, b)]
+    return 2 * mutual / sum(entropies) if sum(entropies) > 0 else 0.0
+
+
+# --- 15
+
+
+def left_by_floor(step, steps, tokens):
+    return math.floor(tokens * math.cos(step * math.pi / (2 * steps)) + 1e-12)
+
+
+def hide_one_rate_for_all_films(shape, least, generator):
+    b, t, n = shape
+    rate = torch.empty(1, t, 1).uniform_(least, 1.0, generator=generator)  # each frame its own, shared by the films
+    mask = torch.bernoulli(rate.expand(shape), generator=generator).bool()
+    mask[:, 0] = False
+    return mask
+
+
+def hide_exact_numbers(shape, least, generator):
+    b, t, n = shape
+    many = (n * (least + (1 - least) * torch.rand(b, t, 1, generator=generator))).round()
+    mask = torch.rand(shape, generator=generator).argsort(-1).argsort(-1) < many
+    mask[:, 0] = False
+    return mask
+
+
+def again_row_by_row(sure, mask, left):
+    new = torch.zeros_like(mask)
+    for b in range(len(mask)):
+        places = sorted(mask[b].nonzero()[:, 0].tolist(), key=lambda n: float(sure[b, n]))
+        new[b, places[:left]] = True
+    return new
+
+
+def again_by_topk(sure, mask, left):
+    places = torch.where(mask, sure, torch.inf).topk(left, dim=1, largest=False).indices
+    return torch.zeros_like(mask).scatter_(1, places, True)
+
+
+def delta_by_film(inferred, random, real):
+    gains = [10 * (F.mse_loss(b, c) / F.mse_loss(a, c)).log10() for a, b, c in zip(inferred, random, real, strict=True)]
+    return sum(gains) / len(gains)
+
+
+def make_with_logarithms(guess, tokens, steps):
+    index, mask = torch.zeros(tokens, dtype=torch.int64), torch.ones(tokens, dtype=torch.bool)
+    for step in range(1, steps + 1):
+        sure, drawn = torch.log_softmax(guess(index, mask), dim=1).max(dim=1)
+        index[mask] = drawn[mask]
+        left = int(math.cos(math.pi / 2 * step / steps) * tokens + 1e-9)
+        hidden = sorted(mask.nonzero()[:, 0].tolist(), key=lambda n: float(sure[n]))[:left]
+        mask = torch.zeros(tokens, dtype=torch.bool)
+        mask[hidden] = True
+    return index
+
+
+# --- 16
+
+
+def words_by_columns(index, codes):
+    return np.stack([index[:, s] * codes + index[:, s + 1] for s in range(index.shape[1] - 1)], axis=1)
+
+
+def loss_by_hand(logits, answers):
+    return torch.stack([row.logsumexp(0) - row[k] for row, k in zip(logits, answers, strict=True) if k >= 0]).mean()
+
+
+def loss_with_one_mark(logits, answers):
+    return F.cross_entropy(logits, answers.clamp_min(-1), ignore_index=-1)
+
+
+def shares_by_loop(word, key, prior, weight=2.0):
+    table = weight * prior
+    for w, k in zip(word, key, strict=True):
+        table[w, k] += 1
+    return table / table.sum(axis=1, keepdims=True)
+
+
+def chances_in_logarithms(words, table, power=1.0):
+    return (power * torch.log(words @ table)).softmax(dim=1)
+
+
+def weights_by_matrices(layers, width, inner, hidden, attentions=2):
+    block = attentions * (3 * width * inner + inner * width) + 2 * (width * int(hidden * width))
+    return layers * block
+
+
+RIGHT = {
+    "counting.total_variation": [distance_by_loop, distance_by_the_smaller],
+    "counting.transition_estimate": [estimate_by_loop],
+    "mdp.bellman_backup": [backup_by_loop],
+    "mdp.greedy_policy": [policy_by_loop, policy_in_small_integers],
+    "qlearning.update": [q_as_a_mean],
+    "dyna.planning_step": [plan_by_loop],
+    "counting.forgetful_update": [forget_with_where],
+    "vae.reparameterise": [draw_with_sqrt],
+    "vae.kl": [kl_of_torch],
+    "vae.psnr": [psnr_by_frame, psnr_without_gradient],
+    "vae.conv_parameters": [parameters_of_torch],
+    "vae.active_units": [awake_by_loop],
+    "mdn.lstm_step": [lstm_of_torch],
+    "mdn.log_likelihood": [likelihood_of_torch],
+    "mdn.at_temperature": [temperature_by_hand],
+    "mdn.moments": [moments_by_squares],
+    "mdn.horizon": [horizon_by_loop, horizon_by_product],
+    "c.generation": [cloud_by_loop],
+    "c.act": [act_by_parts],
+    "c.fitness": [fitness_by_loops, fitness_game_by_game],
+    "c.normalised": [normalised_by_interpolation],
+    "c.paired_ratios": [ratios_of_sums],
+    "ask.interval": [interval_by_choice, interval_by_counts, interval_corrected],
+    "ask.ridge": [ridge_as_rows, ridge_dual],
+    "ask.meaningless_task": [task_by_rank],
+    "ask.missing_control": [gain_over_all_other_films, gain_over_all_other_films_in_turn, gain_by_reversal],
+    "ask.intervened": [intervened_with_arrays],
+    "attention.weights": [weights_by_hand, weights_with_a_large_number],
+    "attention.window": [window_of_triangles, window_by_loop],
+    "attention.cut": [cut_with_unflatten],
+    "attention.multiplications": [multiplications_matrix_by_matrix],
+    "attention.looks_ahead": [leak_by_changes, leak_by_jacobian],
+    "spacetime.along_time": [along_time_row_by_row, along_time_place_by_place],
+    "spacetime.masks": [masks_by_kron],
+    "spacetime.frames_at_share": [frames_by_fractions],
+    "spacetime.exponent": [exponent_by_covariance],
+    "spacetime.one_more": [one_more_by_torch],
+    "tokens.nearest": [nearest_by_expansion, nearest_by_loop],
+    "tokens.straight_through": [through_with_detached_x],
+    "tokens.two_losses": [losses_of_torch],
+    "tokens.perplexity": [perplexity_of_scipy, perplexity_by_counter],
+    "tokens.fsq_index": [digits_by_places, digits_by_horner],
+    "tokens.revive": [revive_by_loop],
+    "lam.which_code": [which_by_loop],
+    "lam.weighted_error": [error_as_a_weighted_mean],
+    "lam.code_table": [table_by_loop],
+    "lam.nmi": [nmi_by_joint],
+    "play.tokens_left": [left_by_floor],
+    "play.hide": [hide_one_rate_for_all_films, hide_exact_numbers],
+    "play.hide_again": [again_row_by_row, again_by_topk],
+    "play.delta_psnr": [delta_by_film],
+    "play.make_frame": [make_with_logarithms],
+    "clone.words": [words_by_columns],
+    "clone.loss": [loss_by_hand, loss_with_one_mark],
+    "clone.key_shares": [shares_by_loop],
+    "clone.key_chances": [chances_in_logarithms],
+    "clone.block_weights": [weights_by_matrices],
+}

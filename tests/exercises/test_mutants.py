@@ -1,0 +1,101 @@
+"""Machine-made wrong answers: every one fails, unless it is the same answer written in another way (then: why)."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterable
+
+import pytest
+
+from course_lib.exercises.checking import attempt
+from course_lib.exercises.core import Exercise, all_exercises
+from tests.exercises.mutants import of_the_answer, of_the_text
+
+MEAN = "a sum over a fixed number of places and their mean are smallest (or above 0) at the same time"
+SHARES = "an entropy takes shares, and those of means are those of sums"
+
+EQUIVALENT: dict[str, dict[str, str]] = {
+    "counting.transition_estimate": {
+        "states = counts.shape[-1]  ->  states = counts.shape[-0]": "counts are (S, A, S)",
+    },
+    "ask.interval": {
+        "2000  ->  2001": "nobody could tell 2,000 resamples from 2,001",
+        "2000  ->  1999": "nobody could tell 2,000 resamples from 1,999",
+    },
+    "ask.meaningless_task": {"the negative": "random numbers around 0 are as random with the other sign"},
+    "ask.missing_control": {
+        "return errors(np.roll(actions, 1, axis=0)) - errors(actions)"
+        "  ->  return errors(np.roll(actions, 2, axis=0)) - errors(actions)": "any other film will do",
+    },
+    "ask.intervened": {"range(error.shape[1])  ->  range(error.shape[2])": "error is (N, 4, 4)"},
+    "attention.looks_ahead": {
+        "gradient, = torch.autograd.grad(out[n].square().sum(), x, retain_graph=True)"
+        "  ->  gradient, = torch.autograd.grad(out[n].square().mean(), x, retain_graph=True)": "0 is 0 in both",
+        "x = x.detach().clone().requires_grad_()  ->  x = x.clone().clone().requires_grad_()": "one copy more",
+    },
+    "tokens.nearest": {
+        "distances = (x[:, None, :] - codes[None, :, :]).square().sum(dim=2)"
+        "  ->  distances = (x[:, None, :] - codes[None, :, :]).square().mean(dim=2)": MEAN,
+    },
+    "lam.which_code": {
+        "return (drawn - y[:, None]).square().sum(dim=-1).argmin(dim=1)"
+        "  ->  return (drawn - y[:, None]).square().mean(dim=-1).argmin(dim=1)": MEAN,
+    },
+    "lam.code_table": {
+        "return np.where(counts.sum(axis=1) > 0, table, counts.sum(axis=0).argmax())"
+        "  ->  return np.where(counts.mean(axis=1) > 0, table, counts.sum(axis=0).argmax())": MEAN,
+        "return np.where(counts.sum(axis=1) > 0, table, counts.sum(axis=0).argmax())"
+        "  ->  return np.where(counts.sum(axis=1) > 0, table, counts.mean(axis=0).argmax())": MEAN,
+    },
+    "lam.nmi": {
+        "return (code + key - both) / mean if mean > 1e-12 else 0.0"
+        "  ->  return (code + key - both) / mean if mean >= 1e-12 else 0.0": "entropies are 0 or far above 1e-12",
+        "return (code + key - both) / mean if mean > 1e-12 else 0.0"
+        "  ->  return (code + key - both) / mean if mean > 1.5e-12 else 0.0": "entropies are 0 or far above 1e-12",
+        "code, key, both = (entropy(counts.sum(axis=1)), entropy(counts.sum(axis=0)), entropy(counts.ravel()))"
+        "  ->  code, key, both = (entropy(counts.mean(axis=1)), entropy(counts.sum(axis=0)), entropy(counts.ravel()))":
+            SHARES,
+        "code, key, both = (entropy(counts.sum(axis=1)), entropy(counts.sum(axis=0)), entropy(counts.ravel()))"
+        "  ->  code, key, both = (entropy(counts.sum(axis=1)), entropy(counts.mean(axis=0)), entropy(counts.ravel()))":
+            SHARES,
+    },
+    "play.tokens_left": {
+        "return int(math.cos(math.pi / 2 * step / steps) * tokens + 1e-09)"
+        "  ->  return int(math.cos(math.pi / 2 * step / steps) * tokens + 1.5000000000000002e-09)":
+            "it only has to be above the rounding of a cosine",
+    },
+    "play.hide": {
+        "mask = torch.rand(films, frames, tokens, generator=generator) < rate"
+        "  ->  mask = torch.rand(films, frames, tokens, generator=generator) <= rate": "equal with probability 0",
+    },
+    "play.delta_psnr": {
+        "return -10.0 * (drawn - real).square().mean(dim=(1, 2, 3)).log10()"
+        "  ->  return -10.0 * (drawn - real).square().sum(dim=(1, 2, 3)).log10()": "the constant cancels in the gap",
+    },
+    "play.make_frame": {
+        "mask = my_hide_again(sure[None], mask[None], my_tokens_left(step, steps, tokens))[0]"
+        "  ->  mask = my_hide_again(sure[None], mask[None], my_tokens_left(step, steps, tokens))[-1]": "one row",
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("exercise", all_exercises(), ids=lambda e: e.id)
+def test_every_mutant_fails(exercise: Exercise) -> None:
+    passed, made = set(), 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what is wrong on purpose may also warn
+        for change, answer in [*of_the_text(exercise), *of_the_answer(exercise)]:
+            made += 1
+            result = attempt(exercise, answer)
+            assert result.status in ("correct", "wrong"), f"{change}: {result.status}"
+            assert "fault of the course" not in result.message, f"{change}: {result.message}"
+            if result.status == "correct":
+                passed.add(change)
+    assert made > 5
+    assert _plain(passed) == _plain(EQUIVALENT.get(exercise.id, {}))
+
+
+def _plain(changes: Iterable[str]) -> set[str]:
+    """Without brackets and spaces, which not every Python writes in the same places."""
+    return {re.sub(r"[() ]", "", change) for change in changes}

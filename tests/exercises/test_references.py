@@ -1,0 +1,585 @@
+"""Every reference is the library's own answer, or a sentence says why the library has none.
+
+What the course shows as the answer to an exercise and what its models compute must not drift apart. For each exercise
+there is either a comparison on random inputs or a reason; a new exercise without an entry fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from course_lib.exam.actions import choice_accuracy
+from course_lib.exam.cost import exponents
+from course_lib.exam.intervals import paired_ratio_interval, ratio_interval
+from course_lib.exam.latent import accuracy_by_film, nmi_of_counts
+from course_lib.exam.prediction import psnr_of
+from course_lib.exam.probes import control_task, fit_ridge
+from course_lib.models.latent_action import LatentActionModel, LatentActionOutput
+from torch import Tensor, nn
+
+from course_lib.exercises.core import all_exercises, find
+from course_lib.exercises.inputs import close, independent, seeded
+from course_lib.models import mdnrnn
+from course_lib.models.cloning import Player, to_words
+from course_lib.models.cloning import key_shares as shares_of_keys
+from course_lib.models.counting import CountModel, transition_error
+from course_lib.models.dyna import learn, plan
+from course_lib.models.dynamics import Dynamics, cosine_share
+from course_lib.models.mdnrnn import MDNRNN, MDNRNNConfig, Mixture, draw, mixture_mean
+from course_lib.models.tabular import action_values, value_iteration
+from course_lib.models.vae import VAE, VAEConfig, kl_to_prior, psnr, reparameterise
+from course_lib.models.vmc import VMC, Dream
+from course_lib.nets.attention import Attention, attend
+from course_lib.nets.patches import patchify
+from course_lib.nets.quantise import FSQ, VectorQuantiser, nearest, straight_through, usage
+from course_lib.nets.space_time import (
+    AttentionAlongTime,
+    AttentionInFrames,
+    SpaceTimeTransformer,
+    frames_seen,
+    multiply_adds,
+)
+from course_lib.planning.lives import returns_of
+from course_lib.worlds.oracle import normalised_return, reference_returns
+
+ROUNDS = 4
+Inputs = tuple[Any, ...]
+
+
+def as_it_is(reference: Callable[..., Any], *inputs: Any) -> Any:
+    return reference(*inputs)
+
+
+@dataclass(frozen=True)
+class Same:
+    """library(*inputs) and ours(reference, *inputs) must be equal on the inputs that ``make`` draws from a seed."""
+
+    library: Callable[..., Any]
+    make: Callable[[int], Inputs]
+    ours: Callable[..., Any] = as_it_is
+    rtol: float = 1e-5
+    atol: float = 1e-6
+
+
+def rng(seed: int) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+def normals(*shapes: tuple[int, ...]) -> Callable[[int], Inputs]:
+    return lambda seed: tuple(torch.randn(shape, generator=seeded(100 * seed + k)) for k, shape in enumerate(shapes))
+
+
+# --- 01 -----------------------------------------------------------------------------------------------------------
+
+
+def world(seed: int) -> Inputs:
+    g = rng(seed)
+    transitions, rewards = g.dirichlet(np.full(5, 0.5), size=(5, 3)), g.normal(size=(5, 3))
+    return transitions, rewards, g.normal(size=5), float(g.uniform(0.3, 0.9))
+
+
+def solved_world(seed: int) -> Inputs:
+    transitions, rewards, _, discount = world(seed)
+    return transitions, rewards, value_iteration(transitions, rewards, discount, tolerance=1e-9).values, discount
+
+
+def counted(counts: np.ndarray, prior: float) -> np.ndarray:
+    model = CountModel(*counts.shape[:2], prior=prior)
+    model.counts, model.visits = counts, counts.sum(axis=-1)
+    return model.transitions
+
+
+def counted_once(counts: np.ndarray, state: int, action: int, following: int, keep: float) -> np.ndarray:
+    model = CountModel(*counts.shape[:2])
+    model.counts = counts
+    model.update(state, action, 0.0, following)
+    return model.counts
+
+
+def learned(q: np.ndarray, state: int, action: int, reward: float, following: int, rate: float, discount: float):
+    learn(q, (state, action, reward, following), rate, discount)
+    return q
+
+
+def planned(q: np.ndarray, transitions: np.ndarray, rewards: np.ndarray, state: int, action: int, rate: float,
+            discount: float) -> np.ndarray:  # fmt: skip
+    model = SimpleNamespace(probabilities=lambda s, a: transitions[s, a], expected_reward=lambda s, a: rewards[s, a])
+    plan(q, model, np.array([[state, action]]), np.array([rate]), discount)
+    return q
+
+
+def experience(seed: int) -> Inputs:
+    g = rng(seed)
+    state, following = g.choice(5, size=2, replace=False).tolist()
+    return g.normal(size=(5, 3)), state, int(g.integers(3)), float(g.normal()), following, 0.3, 0.9
+
+
+def imagined(seed: int) -> Inputs:
+    transitions, rewards, _, discount = world(seed)
+    return rng(seed + 50).normal(size=(5, 3)), transitions, rewards, seed % 5, seed % 3, 0.4, discount
+
+
+# --- 02 and 03 ----------------------------------------------------------------------------------------------------
+
+
+def convolutions(seed: int) -> Inputs:
+    layers = [m for m in VAE(VAEConfig()).modules() if isinstance(m, nn.Conv2d)]
+    layer = layers[seed % len(layers)]
+    return layer.in_channels, layer.out_channels, layer.kernel_size[0]
+
+
+def size_of_convolution(inside: int, outside: int, kernel: int) -> int:
+    layers = [m for m in VAE(VAEConfig()).modules() if isinstance(m, nn.Conv2d)]
+    layer = next(m for m in layers if (m.in_channels, m.out_channels, m.kernel_size[0]) == (inside, outside, kernel))
+    return sum(p.numel() for p in layer.parameters())
+
+
+@torch.no_grad()
+def remembered(x: Tensor, h: Tensor, c: Tensor, W: Tensor, U: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:  # noqa: N803
+    model = MDNRNN(MDNRNNConfig(latent=x.shape[1] - 1, actions=1, hidden=h.shape[1], mixtures=2))
+    for name, value in (("weight_ih_l0", W), ("weight_hh_l0", U), ("bias_ih_l0", b), ("bias_hh_l0", 0 * b)):
+        getattr(model.lstm, name).copy_(value)
+    return tuple(model.step(x[:, :-1], x[:, -1:], mdnrnn.Memory(h, c))[1])
+
+
+def mixture(seed: int) -> Inputs:
+    logits, means, log_sigmas = normals((4, 3, 5), (4, 3, 5), (4, 3, 5))(seed)
+    return logits.log_softmax(-1), means, log_sigmas
+
+
+def with_probabilities(seed: int) -> Inputs:
+    log_weights, means, log_sigmas = mixture(seed)
+    return log_weights.exp(), means, log_sigmas.exp()
+
+
+def moments_of_torch(weights: Tensor, means: Tensor, sigmas: Tensor) -> tuple[Tensor, Tensor]:
+    parts = torch.distributions.Normal(means, sigmas)
+    whole = torch.distributions.MixtureSameFamily(torch.distributions.Categorical(weights), parts)
+    return mixture_mean(Mixture(weights.log(), means, sigmas.log())), whole.variance
+
+
+# --- 04 and 05 ----------------------------------------------------------------------------------------------------
+
+
+def pressed(z: Tensor, h: Tensor, weights: Tensor) -> Tensor:
+    none = torch.zeros(len(z))
+    agent = SimpleNamespace(config=SimpleNamespace(control="discrete"))
+    return VMC.press(agent, Dream(z, h, torch.zeros_like(h), none, none), weights)
+
+
+class OneStep:
+    """A world whose games last one step and pay what ``play`` says."""
+
+    def __init__(self, play: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> None:
+        self.play, self.model = play, SimpleNamespace(press=lambda state, weights: weights)
+
+    def begin(self, seeds: np.ndarray) -> None:
+        self.seeds = seeds
+
+    def step(self, weights: Tensor) -> tuple[None, Tensor]:
+        return None, torch.from_numpy(self.play(weights[:, 0].numpy(), self.seeds)).float()
+
+
+def luck(weights: np.ndarray, seeds: np.ndarray) -> np.ndarray:
+    return weights[:, 0] + weights[:, 1] * np.sin(seeds)
+
+
+def on_the_scale(seed: int) -> Inputs:
+    scale = reference_returns()
+    return rng(seed).uniform(-5, 30, size=20), scale["random_mean"], scale["oracle_mean"]
+
+
+def standardised(seed: int) -> Inputs:
+    x, y = rng(seed).normal(size=(40, 6)), rng(seed + 1).normal(size=(40, 2))
+    return (x - x.mean(0)) / x.std(0), y - y.mean(0), 3.0
+
+
+def distances(predicted: Tensor, real: Tensor) -> np.ndarray:
+    return (predicted[:, :, None] - real[:, None]).square().mean(dim=(3, 4, 5)).numpy()
+
+
+def pictures(seed: int) -> Inputs:
+    """Frames of one film under four keys, drawn and real, and which differ."""
+    predicted, real = normals((1, 4, 3, 5, 6), (1, 4, 3, 5, 6))(seed)
+    visible = rng(seed).random((1, 4, 4)) < 0.7
+    visible = (visible | visible.transpose(0, 2, 1)) & ~np.eye(4, dtype=bool)
+    return 0.9 * predicted + 0.1 * real, real, visible  # barely better than a guess
+
+
+def asked_about_every_key(reference: Callable[..., float], predicted: Tensor, real: Tensor, visible: np.ndarray):
+    """The library asks about all pairs of keys: those of the exercise, with each key as the one that was pressed."""
+    return np.array([reference(distances(predicted, real).repeat(4, 0), np.arange(4), visible.repeat(4, 0))])
+
+
+# --- 06 and 12 ----------------------------------------------------------------------------------------------------
+
+
+def queries_and_mask(seed: int) -> Inputs:
+    q, k, chance = normals((4, 5), (7, 5), (4, 7))(seed)
+    mask = chance > 0
+    mask[:, seed % 7] = True
+    return q, k, mask
+
+
+def twin_attention(width: int, seed: int) -> tuple[Attention, AttentionAlongTime]:
+    """The same weights in the ordinary attention and in the one along time."""
+    plain, along = Attention(width, 2, causal=True), AttentionAlongTime(width, 2, causal=True)
+    with torch.no_grad():
+        for p in plain.parameters():
+            p.copy_(torch.randn(p.shape, generator=seeded(seed)))
+    along.load_state_dict(plain.state_dict())
+    return plain, along
+
+
+def dependencies(frames: int, places: int) -> tuple[Tensor, Tensor]:
+    """Which token of the library's layers depends on which, read off gradients."""
+    found = []
+    for layer in (AttentionInFrames(8, 2), AttentionAlongTime(8, 2, causal=True)):
+        x = torch.randn(1, frames, places, 8, generator=seeded(0)).requires_grad_()
+        out = layer(x).flatten(0, 2)
+        rows = [torch.autograd.grad(token.square().sum(), x, retain_graph=True)[0].flatten(0, 2) for token in out]
+        found.append(torch.stack(rows).abs().sum(dim=2) > 0)
+    return tuple(found)
+
+
+def share_at_so_many_frames(reference: Callable[..., float], share: float, places: int, width: int) -> float:
+    parts = multiply_adds(reference(share, places, width), places, width)
+    return parts["temporal attention"] / sum(parts.values())
+
+
+def of_one_layer(tokens: int, width: int) -> int:
+    parts = multiply_adds(1, tokens, width, joint=True)
+    return parts["projections"] + parts["joint attention"]
+
+
+def attended(q: Tensor, k: Tensor, v: Tensor, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    keys, values = torch.cat([keys, k[:, None]], dim=1), torch.cat([values, v[:, None]], dim=1)
+    return attend(q[:, None], keys, values)[0][:, 0], keys, values
+
+
+# --- 13 and 14 ----------------------------------------------------------------------------------------------------
+
+
+def vectors_with_their_codes(seed: int) -> Inputs:
+    x, codebook = normals((9, 4), (5, 4))(seed)
+    return x, codebook[nearest(x, codebook)]
+
+
+def losses_of_the_quantiser(x: Tensor, codes: Tensor) -> tuple[Tensor, Tensor]:
+    quantiser = VectorQuantiser(*codes.shape).eval()
+    with torch.no_grad():
+        quantiser.codebook.copy_(codes)
+    answer = quantiser(x)
+    return answer.codebook, answer.commitment
+
+
+def grid_digits(seed: int) -> Inputs:
+    levels = ((3, 2), (8, 5, 6), (4, 5, 2, 3), (7,))[seed % 4]
+    digits = [torch.randint(many, (20,), generator=seeded(seed + d)) for d, many in enumerate(levels)]
+    return torch.stack(digits, dim=1), levels
+
+
+def index_on_the_grid(digits: Tensor, levels: tuple[int, ...]) -> Tensor:
+    half = torch.tensor(levels) // 2
+    return FSQ(levels).index_of((digits - half) / half)
+
+
+def idle_codes(seed: int) -> Inputs:
+    codes, x = normals((9, 4), (30, 4))(seed)
+    idle = torch.randint(80, (9,), generator=seeded(seed))
+    idle[:2] = torch.tensor([50, 49])
+    dead = idle >= 50
+    drawn = torch.randint(30, (9,), generator=seeded(seed + 1))
+    drawn[dead] = torch.randint(30, (int(dead.sum()),), generator=seeded(5))  # what the quantiser will draw
+    return codes, idle, x, drawn, 50
+
+
+def revived(codes: Tensor, idle: Tensor, x: Tensor, drawn: Tensor, after: int) -> Tensor:
+    quantiser = VectorQuantiser(*codes.shape, reset_after=after).train()
+    with torch.no_grad():
+        quantiser.codebook.copy_(codes)
+    quantiser.idle.copy_(idle)
+    quantiser(x, seeded(5))
+    return quantiser.codebook.detach()
+
+
+def reconstruction(drawn: Tensor, before: Tensor, after: Tensor, extra: float) -> Tensor:
+    class Drawn(LatentActionModel):
+        """A latent action model that has drawn its next frame already."""
+
+        def __init__(self) -> None:
+            nn.Module.__init__(self)
+            self.config = SimpleNamespace(context=1, changed=extra, variance=1.0, codes=2, beta=0.0)
+
+        def forward(self, frames: Tensor, generator: torch.Generator | None = None) -> LatentActionOutput:
+            none = torch.zeros(())
+            return LatentActionOutput(drawn[:, None], torch.zeros(len(drawn), 1, dtype=torch.int64), none, none, none)
+
+    return Drawn().loss({"frames": torch.stack([before, after], dim=1)}, 0, None)["reconstruction"]
+
+
+def two_frames(seed: int) -> Inputs:
+    drawn, before, after = (torch.rand(2, 3, 8, 6, generator=seeded(10 * seed + k)) for k in range(3))
+    stays = torch.rand(2, 1, 8, 6, generator=seeded(seed)) < 0.5
+    return drawn, before, torch.where(stays, before, after), 7.0
+
+
+def answered_by_table(reference: Callable[..., np.ndarray], counts: np.ndarray) -> np.ndarray:
+    right = np.zeros(len(counts))
+    for half in (0, 1):
+        table = reference(counts[1 - half :: 2].sum(axis=0))
+        right[half::2] = counts[half::2, np.arange(counts.shape[1]), table].sum(axis=1)
+    return right / counts.sum(axis=(1, 2))
+
+
+def counts_of_films(seed: int) -> Inputs:
+    counts = rng(seed).integers(0, 5, (6, 8, 4)).astype(float)
+    counts[:, :, 1] += 2.0  # the commonest key
+    counts[:, [2, 5]] = 0.0  # two codes never occur
+    counts[0, 5, 1] = 3.0  # but for one in one film, which is asked with the table of films that never had it
+    return (counts,)
+
+
+# --- 15 and 16 ----------------------------------------------------------------------------------------------------
+
+
+class Guesses:
+    """Stands in for the dynamics model: logits that are drawn anew at every step."""
+
+    def __init__(self, tokens: int, seed: int) -> None:
+        self.config, self.calls = SimpleNamespace(tokens=tokens), 0
+        self.logits = 3.0 * torch.randn(40, tokens, 6, generator=seeded(seed))
+
+    def guess(self, memory: None, action: Tensor, index: Tensor, mask: Tensor) -> Tensor:
+        self.calls += 1
+        return self.logits[self.calls - 1][None]
+
+
+def decoded(seed: int, tokens: int, steps: int) -> tuple[Tensor, list[Tensor]]:
+    """The library's frame and its masks after each step."""
+    masks: list[Tensor] = []
+    model = Guesses(tokens, seed)
+    frame = Dynamics.make(model, None, torch.zeros(1), steps=steps, on_step=lambda index, mask: masks.append(mask[0]))
+    return frame[0], masks
+
+
+def decoded_by(reference: Callable[..., Tensor], seed: int, tokens: int, steps: int) -> Tensor:
+    model = Guesses(tokens, seed)
+    return reference(lambda index, mask: model.guess(None, None, index, mask)[0], tokens, steps)
+
+
+def hidden_by(reference: Callable[..., Tensor], seed: int, tokens: int, steps: int) -> Tensor:
+    """The library's second mask, from its first one and the logits of the second step."""
+    masks = decoded(seed, tokens, steps)[1]
+    sure = Guesses(tokens, seed).logits[1].log_softmax(dim=-1).max(dim=-1).values
+    return reference(sure[None], masks[0][None], int(masks[1].sum()))[0]
+
+
+def labels(seed: int) -> Inputs:
+    return rng(seed).integers(0, 16, 60), rng(seed + 1).integers(0, 4, 60), 4, 2, 3.0
+
+
+def shares_by(reference: Callable[..., np.ndarray], word, key, codes: int, length: int, weight: float) -> np.ndarray:
+    """The library goes from shorter words to longer ones: each time the exercise's line, the shorter one its prior."""
+    share = (np.bincount(key, minlength=4) + 0.25)[None] / (len(key) + 0.25 * 4)
+    for k in range(1, length + 1):
+        share = reference(word // codes ** (length - k), key, share.repeat(codes, axis=0), weight)
+    return share
+
+
+def probabilities_and_table(seed: int) -> Inputs:
+    words, table = torch.rand(5, 9, generator=seeded(seed)), torch.rand(9, 4, generator=seeded(seed + 1))
+    return words / words.sum(1, keepdim=True), table / table.sum(1, keepdim=True), (1.0, 2.0, 3.0)[seed % 3]
+
+
+def keys_of_player(words: Tensor, table: Tensor, power: float) -> Tensor:
+    player = Player(lambda frames: words.log(), table.numpy(), power=power)
+    return player.keys(torch.zeros(len(words), 1, 3, 4, 4))
+
+
+def matrices(layers: int, width: int, inner: int, hidden: float, attentions: int) -> int:
+    stack = SpaceTimeTransformer(width, layers, 2, frames=3, places=4, hidden=round(hidden * width),
+                                 head_size=inner // 2, temporal="causal" if attentions == 2 else "none")  # fmt: skip
+    return sum(p.numel() for p in stack.blocks.parameters() if p.ndim == 2)
+
+
+# --- the table ----------------------------------------------------------------------------------------------------
+
+TABLE: dict[str, Same | str] = {
+    "counting.total_variation": Same(
+        lambda p, q: float(transition_error(SimpleNamespace(transitions=p[None, None]), q[None, None])[0, 0]),
+        lambda seed: tuple(rng(seed).dirichlet(np.ones(6), size=2)),
+    ),
+    "counting.transition_estimate": Same(
+        counted, lambda seed: (rng(seed).poisson(2.0, size=(6, 3, 6)).astype(float), (0.1, 1.0, 3.0)[seed % 3])
+    ),
+    "mdp.bellman_backup": Same(lambda p, r, v, gamma: action_values(p, r, v, gamma).max(axis=1), world),
+    "mdp.greedy_policy": Same(
+        lambda p, r, v, gamma: value_iteration(p, r, gamma, tolerance=1e-9).policy, solved_world
+    ),
+    "qlearning.update": Same(learned, experience),
+    "dyna.planning_step": Same(planned, imagined),
+    "counting.forgetful_update": Same(  # the library's model forgets nothing: the same at keep = 1
+        counted_once, lambda seed: (rng(seed).poisson(3.0, size=(5, 3, 5)).astype(float), seed % 5, seed % 3, 2, 1.0)
+    ),
+    "vae.reparameterise": Same(
+        lambda mu, logvar, epsilon: reparameterise(mu, logvar, seeded(7)),
+        lambda seed: (*normals((5, 4), (5, 4))(seed), torch.randn(5, 4, generator=seeded(7))),
+    ),
+    "vae.kl": Same(lambda mu, logvar: kl_to_prior(mu, logvar).sum(dim=1), normals((5, 4), (5, 4))),
+    "vae.psnr": Same(psnr, normals((4, 3, 8, 6), (4, 3, 8, 6))),
+    "vae.conv_parameters": Same(size_of_convolution, convolutions),
+    "vae.active_units": Same(
+        lambda mu, logvar, threshold: int((kl_to_prior(mu, logvar).mean(dim=0) > threshold).sum()),
+        lambda seed: (*normals((20, 9), (20, 9))(seed), 0.8),
+    ),
+    "mdn.lstm_step": Same(remembered, normals((5, 3), (5, 2), (5, 2), (8, 3), (8, 2), (8,))),
+    "mdn.log_likelihood": Same(
+        lambda log_weights, means, log_sigmas, x: mdnrnn.log_likelihood(Mixture(log_weights, means, log_sigmas), x),
+        lambda seed: (*mixture(seed), *normals((4, 3))(seed + 9)),
+    ),
+    "mdn.at_temperature": Same(  # the same generator, so the very same draws
+        lambda log_weights, means, log_sigmas, tau: draw(Mixture(log_weights, means, log_sigmas), seeded(3), tau),
+        lambda seed: (*mixture(seed), (0.1, 0.5, 1.0, 2.0)[seed % 4]),
+        lambda reference, log_weights, means, log_sigmas, tau: draw(
+            Mixture((changed := reference(log_weights, log_sigmas, tau))[0], means, changed[1]), seeded(3)
+        ),
+    ),
+    "mdn.moments": Same(moments_of_torch, with_probabilities),
+    "mdn.horizon": "the exam reports errors at fixed distances; reading a horizon off two curves is the exercise's own",
+    "c.generation": "the library evolves with the package cma, whose update also keeps paths and a step size",
+    "c.act": Same(pressed, normals((40, 5), (40, 7), (4, 13))),
+    "c.fitness": Same(
+        lambda play, candidates, seeds: returns_of(OneStep(play), candidates, 1, seeds, steps=1).astype(float),
+        lambda seed: (luck, rng(seed).normal(size=(5, 2)), rng(seed).integers(0, 99, 3)),
+    ),
+    "c.normalised": Same(lambda returns, random, oracle: normalised_return(returns), on_the_scale),
+    "c.paired_ratios": Same(
+        lambda above, below, seed: np.array(
+            paired_ratio_interval(above, below, generator=rng(seed), resamples=300)
+        ),
+        lambda seed: (*rng(seed).uniform(1, 9, size=(2, 20)), seed),
+        lambda reference, above, below, seed: np.quantile(
+            reference(above, below, rng(seed).integers(20, size=(300, 20))), [0.025, 0.975]
+        ),
+    ),
+    "ask.interval": Same(  # the interval of a ratio to the constant 1: the library's own for a mean is corrected (BCa)
+        lambda values, seed: ratio_interval(values, np.ones(5), generator=rng(seed), resamples=400),
+        lambda seed: (rng(seed).normal(2.0, 1.0, 30), seed),
+        lambda reference, values, seed: reference(values, rng(seed), 400),
+    ),
+    "ask.ridge": Same(lambda z, y, penalty: fit_ridge(z, y, penalty).weights, standardised),
+    "ask.meaningless_task": Same(
+        lambda y, seed: control_task(y, rng(seed)),
+        lambda seed: (rng(seed).normal(size=200), seed),
+        lambda reference, y, seed: reference(y, rng(seed)),
+    ),
+    "ask.missing_control": "in the exam the keys of another film enter a dream of ten frames, not a function of errors",
+    "ask.intervened": Same(choice_accuracy, pictures, asked_about_every_key),
+    "attention.weights": Same(lambda q, k, mask: attend(q, k, k, mask)[1], queries_and_mask),
+    "attention.window": Same(
+        lambda tokens, reach: frames_seen(tokens, tokens, window=reach), lambda seed: (7 + seed, 1 + 2 * seed)
+    ),
+    "attention.cut": Same(
+        patchify, lambda seed: (*normals((2, 3, 4 * (seed + 1), 8))(seed), (2, 4)[seed % 2])
+    ),
+    "attention.multiplications": Same(of_one_layer, lambda seed: (5 + seed, 16 - seed)),
+    "attention.looks_ahead": "the library has no such function: tests/test_leaks.py asks its layers one by one",
+    "spacetime.along_time": Same(
+        lambda x, seed: twin_attention(6, seed)[1](x).detach(),
+        lambda seed: (*normals((2, 4, 3, 6))(seed), seed),
+        lambda reference, x, seed: reference(x, twin_attention(6, seed)[0]).detach(),
+    ),
+    "spacetime.masks": Same(dependencies, lambda seed: ((2, 3), (3, 2), (3, 4), (1, 4))[seed]),
+    "spacetime.frames_at_share": Same(
+        lambda share, places, width: share,
+        lambda seed: (float(rng(seed).uniform(0.05, 0.9)), 16 * (seed + 1), 32 + seed),
+        share_at_so_many_frames,
+    ),
+    "spacetime.exponent": Same(
+        lambda frames, seconds: float(exponents(frames, seconds)[0]),
+        lambda seed: (np.array([2.0, 5.0, 9.0, 30.0]), rng(seed).uniform(0.1, 2.0, 4)),
+    ),
+    "spacetime.one_more": Same(attended, normals((3, 5), (3, 5), (3, 5), (3, 4, 5), (3, 4, 5))),
+    "tokens.nearest": Same(nearest, normals((40, 5), (12, 5))),
+    "tokens.straight_through": Same(straight_through, normals((6, 3), (6, 3))),
+    "tokens.two_losses": Same(losses_of_the_quantiser, vectors_with_their_codes),
+    "tokens.perplexity": Same(
+        lambda index, codes: usage(index, codes).perplexity,
+        lambda seed: (torch.randint(9, (50,), generator=seeded(seed)), 16),
+    ),
+    "tokens.fsq_index": Same(index_on_the_grid, grid_digits),
+    "tokens.revive": Same(revived, idle_codes),
+    "lam.which_code": "six numbers and their maps are a toy of the notebook; the library's encoder is a network",
+    "lam.weighted_error": Same(reconstruction, two_frames),
+    "lam.code_table": Same(accuracy_by_film, counts_of_films, answered_by_table),
+    "lam.nmi": Same(lambda counts: float(nmi_of_counts(counts)), lambda seed: (counts_of_films(seed)[0].sum(axis=0),)),
+    "play.tokens_left": Same(
+        lambda step, steps, tokens: int(cosine_share(step, steps) * tokens),
+        lambda seed: (seed + 1, 4 + 3 * seed, 64 + seed),
+    ),
+    "play.hide": Same(
+        lambda shape, least, seed: Dynamics.hide(
+            SimpleNamespace(config=SimpleNamespace(least=least, clean=0.0)), shape, seeded(seed)
+        ),
+        lambda seed: ((3, 4, 50), (0.5, 0.2)[seed % 2], seed),
+        lambda reference, shape, least, seed: reference(shape, least, seeded(seed)),
+    ),
+    "play.hide_again": Same(
+        lambda seed, tokens, steps: decoded(seed, tokens, steps)[1][1], lambda seed: (seed, 20, 4), hidden_by
+    ),
+    "play.delta_psnr": Same(
+        lambda a, b, c: torch.tensor((psnr_of(a[:, None], c[:, None]) - psnr_of(b[:, None], c[:, None])).mean()),
+        normals((5, 3, 6, 4), (5, 3, 6, 4), (5, 3, 6, 4)),
+    ),
+    "play.make_frame": Same(
+        lambda seed, tokens, steps: decoded(seed, tokens, steps)[0], lambda seed: (seed, 30, 2 + seed), decoded_by
+    ),
+    "clone.words": Same(
+        lambda index, codes: to_words(index, codes, 2), lambda seed: (rng(seed).integers(0, 7, (4, 9)), 7)
+    ),
+    "clone.loss": "the library draws only steps with a name into its batches, and its loss is plain cross-entropy",
+    "clone.key_shares": Same(
+        lambda word, key, codes, length, weight: shares_of_keys(word, key, codes=codes, length=length, weight=weight),
+        labels,
+        shares_by,
+    ),
+    "clone.key_chances": Same(keys_of_player, probabilities_and_table),
+    "clone.block_weights": Same(
+        matrices, lambda seed: ((3, 8, 12, 1.0, 2), (2, 16, 24, 0.5, 1), (4, 12, 6, 4.0, 1), (1, 10, 10, 2.0, 2))[seed]
+    ),
+}
+
+
+def test_every_exercise_has_an_entry() -> None:
+    assert set(TABLE) == {exercise.id for exercise in all_exercises()}
+
+
+@pytest.mark.parametrize("exercise_id", [name for name, entry in TABLE.items() if isinstance(entry, Same)])
+def test_the_reference_is_what_the_library_computes(exercise_id: str) -> None:
+    same, reference = TABLE[exercise_id], find(exercise_id).reference
+    for seed in range(ROUNDS):
+        inputs = same.make(seed)
+        library = same.library(*independent(inputs))
+        ours = same.ours(reference, *independent(inputs))
+        library, ours = (tuple(x) if isinstance(x, list) else x for x in (library, ours))
+        assert close(ours, library, rtol=same.rtol, atol=same.atol), f"{exercise_id} with seed {seed}"
+
+
+def test_the_library_fixes_a_token_in_every_step_where_the_formula_may_fix_none() -> None:
+    # Both are right: the exercise is the formula of MaskGIT's paper, the library follows its authors' program.
+    left = find("play.tokens_left").reference
+    counts = [int(mask.sum()) for mask in decoded(0, 8, 40)[1]]
+    assert counts == [max(min(left(step, 40, 8), 8 - step), 0) for step in range(1, 41)]
+    assert left(2, 40, 8) == left(1, 40, 8) and counts[1] < counts[0]
+
+
+@pytest.mark.parametrize("exercise_id", [name for name, entry in TABLE.items() if isinstance(entry, str)])
+def test_a_reason_is_a_sentence(exercise_id: str) -> None:
+    assert len(TABLE[exercise_id].split()) > 5
