@@ -68,7 +68,7 @@ from course_lib.worlds.play import EnvPlayer
 show.canvas(EnvPlayer(PlaygroundEnv(films="goal"), seed=3), fps=10)
 
 # %% [markdown] tags=["lecture"]
-# Ten times a second the simulator takes the state of everything in the box and your key, works out the state a tenth of a second later, and draws it. After a minute or two you do something like it in your head: you let go of the key *before* you are where you want to be. A program that can do that, without having been told the rules, is what this course is after.
+# Ten times a second the simulator takes the state of everything in the box and your key, works out the state a tenth of a second later, and draws it. After a minute or two you do something like it in your head: you let go of the key *before* you are where you want to be. A program that can do that, without being given the rules, is what this course is after.
 
 # %% [markdown] tags=["lecture"]
 # Now imagine a forecaster who watches **two frames** of such a film, a tenth of a second apart, and then draws the rest without looking. It knows nothing about the world. It only goes on: whatever moved keeps moving in the same direction at the same speed.
@@ -194,7 +194,7 @@ game
 # So a film that looks right over a short stretch is **no evidence** of a world model. This is the first thing to take from this course.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
-# **The same game against a dream that was learned.** In part II you build a model that has never been told a law. It has watched 6,000 films of another task, in which an agent wanders and a star waits, and has learned to go on from what it saw and from the key that is pressed. It looks at two frames, dreams 24, looks at two again, and so on; in the later rounds it dreams less at a stretch.
+# **The same game against a dream that was learned.** In part II you build a model that was never given a law. It has watched 6,000 films of another task, in which an agent wanders and a star waits, and has learned to go on from what it saw and from the key that is pressed. It looks at two frames, dreams 24, looks at two again, and so on; in the later rounds it dreams less at a stretch.
 
 # %% [markdown] tags=["lecture"]
 # Both films are drawn by the same network, which makes everything a little soft; the softness is no clue. A horizon of 0 is the real film, drawn by it.
@@ -306,7 +306,7 @@ plt.show()
 
 # %% tags=["lecture"]
 def gain(name, control="copy-last"):
-    """Error of the control less that of the forecaster, 95 % interval at each distance: two arrays (16,)."""
+    """Error of the control minus that of the forecaster, 95 % interval at each distance: two arrays (16,)."""
     better = errors[control] - errors[name]  # paired: the same films for both
     return np.percentile(better[draws].mean(axis=1), [2.5, 97.5], axis=0)
 
@@ -355,7 +355,7 @@ timeline(events, gaps=[(1990.1, 2018.2, "the quiet\n2000s?")], title="World mode
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## The map
 #
-# You will build each of them, small, in this one Playground, and at the end ask all of them the same questions: predict, be steered, plan, be probed, be surprised. That **exam** decides here, with numbers and intervals, and "it cannot be said at this size" is an allowed answer.
+# You will build each of them, small, in this one Playground, and at the end ask all of them the same questions: predict, be steered, plan, be probed, be surprised. These questions, the same for every model and always with controls, are the course's **exam**. It decides here, with numbers and intervals, and "it cannot be said at this size" is an allowed answer.
 
 # %% [markdown]
 # The Playground is a toy that we drew ourselves, and a model could be good at our drawings only. So frames that we did not draw stand beside it. These come from CarRacing, the environment in which the first model of part II was published in 2018 (Ha & Schmidhuber, World Models).
@@ -426,7 +426,7 @@ def total_variation(p, q):
     ...
 
 # %% [markdown]
-# Left as `...` the reference takes its place and the notebook goes on, so you can always read first and come back. Filled in, it is checked at once on several inputs, and a wrong answer is told what is wrong with it. For help, ask for a hint. The same call again gives a second hint; `answer("counting.total_variation")` shows the answer and says why; `progress()` lists what you have solved, on other days too.
+# Left as `...` the reference takes its place and the notebook goes on, so you can always read first and come back. Filled in, it is checked at once on several inputs, and for a wrong answer the message says what is wrong with it. For help, ask for a hint. The same call again gives a second hint; `answer("counting.total_variation")` shows the answer and says why; `progress()` lists what you have solved, on other days too.
 
 # %%
 hint("counting.total_variation")

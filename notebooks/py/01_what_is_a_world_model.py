@@ -212,7 +212,7 @@ class CountModel(CountModel):
 
 
 # %% [markdown]
-# The library has the same class in `course_lib/models/counting.py`, with a few lines more so that it fits into the exam. Both see the same life here. Do they agree?
+# The library has the same class in `course_lib/models/counting.py`, with a few lines more so that it fits into the course's exam, which asks every model the same questions. Both see the same life here. Do they agree?
 
 # %%
 from course_lib.models import counting
@@ -236,7 +236,7 @@ assert np.allclose(mine.transitions, theirs.transitions, atol=1e-5) and np.allcl
 #
 # $$q(s, a) = r(s, a) + \gamma \sum_{s'} p(s' \mid s, a)\, v(s')$$
 #
-# with $r(s, a)$ the reward expected for $a$ in $s$. And the value of a state is the value of the best action in it: $v(s) = \max_a q(s, a)$. That is **Bellman's optimality equation** (Sutton & Barto, *Reinforcement Learning*, 2nd edition, (4.10)). The value stands on both sides, so it is not a recipe yet.
+# with $r(s, a)$ the reward expected for $a$ in $s$. And the value of a state is the value of the best action in it: $v(s) = \max_a q(s, a)$. That is **Bellman's optimality equation** (Sutton & Barto, *Reinforcement Learning*, 2nd edition, (3.19) and (4.1)). The value stands on both sides, so it is not a recipe yet.
 
 # %% tags=["lecture"]
 gamma = 0.95
@@ -246,7 +246,7 @@ v = q.max(axis=1)  # (S, A) -> (S,)
 print("states with any value after one sweep:", int((v > 0).sum()))
 
 # %% [markdown] tags=["lecture"]
-# It becomes a recipe by stubbornness: begin with zero everywhere, and apply the equation again and again. After one sweep only the neighbours of the goal know that they are worth something. After the second their neighbours do.
+# It becomes a recipe by repetition: begin with zero everywhere, and apply the equation again and again. This is **value iteration** (价值迭代; the book's (4.10)). After one sweep only the neighbours of the goal know that they are worth something. After the second their neighbours do.
 
 # %% tags=["lecture"]
 pictures, v = {}, np.zeros(S)
@@ -315,7 +315,7 @@ def plan(q, model, pairs, alphas):  # pairs: (k, 2) remembered states and action
 
 
 # %% [markdown] tags=["lecture"]
-# And how does an agent choose? Mostly what it believes to be best, now and then anything: with probability $\varepsilon = 0.2$ a random action, because what is never tried is never learned. The learning rate shrinks with the number of visits, $\alpha = n(s, a)^{-0.3}$: the first visit is believed entirely. Every entry begins at 0.3, not at 0: a hopeful agent tries what it does not know. **All three are the same for both agents**, and before we measure, rate and hope are searched for the values that suit Q best.
+# And how does an agent choose? Mostly what it believes to be best, now and then anything: with probability $\varepsilon = 0.2$ a random action, because what is never tried is never learned (the **epsilon-greedy** policy, ε-贪婪). The learning rate shrinks with the number of visits, $\alpha = n(s, a)^{-0.3}$: the first visit is believed entirely. Every entry begins at 0.3, not at 0, so that the agent tries what it does not know: this is **optimistic initialisation** (乐观初始化). **All three are the same for both agents**, and before we measure, rate and initial value are searched for the values that suit Q best.
 
 
 # %%
@@ -333,8 +333,8 @@ def rehearse(q, model, tried, k, generator, power):
 
 
 # %%
-def live(room, steps, k, generator, epsilon=0.2, power=-0.3, hope=0.3):
-    q, model, tried, s = np.full((S, A), hope), CountModel(S, A), np.zeros((S, A)), room.start
+def live(room, steps, k, generator, epsilon=0.2, power=-0.3, initial=0.3):
+    q, model, tried, s = np.full((S, A), initial), CountModel(S, A), np.zeros((S, A)), room.start
     for _ in range(steps):
         a = choose(q[s], epsilon, generator)
         following, r = room.step(s, a, generator)
@@ -430,7 +430,7 @@ drawn["in truth"] = sheet(room, truth.values, truth.policy)
 rooms(drawn, columns=3, limits=(0, 1.6), bar="value", cell=0.32)
 
 # %% [markdown] tags=["lecture"]
-# Both have been at the goal by now. Q knows it in the two cells below G and nowhere else: each visit carries the news one cell back. The violet of its other cells is what is left of the 0.3 of hope. Dyna has been rehearsing, fifty rehearsals for each real step, and the news has reached the start.
+# Both have been at the goal by now. Q knows it in the two cells below G and nowhere else: each visit carries the news one cell back. The violet of its other cells is what is left of the initial 0.3. Dyna has been rehearsing, fifty rehearsals for each real step, and the news has reached the start.
 
 # %% [markdown] tags=["lecture"]
 # **Read off the picture:** where are Dyna's arrows still wrong? Many differ from the arrows of the truth and lose nothing, because two ways are equally long. So ask which of them cost something: how much worse is one step along the arrow, and the best way from there on?
@@ -483,32 +483,32 @@ rooms({"the old rooms, and the plan": old, "the new rooms, and the best way": ne
 # %% tags=["lecture"]
 from course_lib.models.dyna import share_of_optimal, steps_to_optimal
 
-mornings, evenings = {"Dyna, stale model": [], "Dyna, model thrown away": [], "Q-learning": []}, []
+shares_after, shares_before = {"Dyna, stale model": [], "Dyna, model thrown away": [], "Q-learning": []}, []
 for seed in range(12):
     generator, old = np.random.default_rng(seed), counting.CountModel(S, A)
     with_model = dyna(room, 6000, habits, generator, model=old)
     without = q_learning(room, 6000, habits, generator)
-    evenings += [share_of_optimal(life, room, gamma)[-1] for life in (with_model, without)]
-    nights = [(with_model, old, 50), (with_model, None, 50), (without, None, 0)]
-    for name, (before, model, k) in zip(mornings, nights, strict=True):
+    shares_before += [share_of_optimal(life, room, gamma)[-1] for life in (with_model, without)]
+    robots = [(with_model, old, 50), (with_model, None, 50), (without, None, 0)]
+    for name, (before, model, k) in zip(shares_after, robots, strict=True):
         life = dyna(moved, 4000, habits, generator, planning_steps=k, model=model, before=before)
-        mornings[name].append(share_of_optimal(life, moved, gamma))  # (160,)
+        shares_after[name].append(share_of_optimal(life, moved, gamma))  # (160,)
 
 # %% [markdown] tags=["lecture"]
 # The curves show what each robot's plan is really worth in the new rooms, as a share of the best one: the median of twelve lives, and the middle half of them as a band. A robot is *back* when that share first reaches 0.95.
 
 # %% tags=["lecture"]
 x = 25 * np.arange(1, 161)
-bands = {name: np.quantile(y, (0.5, 0.25, 0.75), axis=0) for name, y in mornings.items()}  # each (3, 160)
+bands = {name: np.quantile(y, (0.5, 0.25, 0.75), axis=0) for name, y in shares_after.items()}  # each (3, 160)
 curves(x, bands, across="real steps after the door moved", up="share of the best plan's value")
 
 # %% tags=["lecture"]
-back = {name: np.array([steps_to_optimal(share, 25, stays=0) for share in y]) for name, y in mornings.items()}
+back = {name: np.array([steps_to_optimal(share, 25, stays=0) for share in y]) for name, y in shares_after.items()}
 for name, steps in back.items():
     print(f"{name:>24}: back after {np.median(steps):,.0f} steps (median); {(steps < 4000).sum()} of 12 got there")
-print(f"in the evening the plans were worth {min(evenings):.2f} or more of the best")
+print(f"before the door moved the plans were worth {min(shares_before):.2f} or more of the best")
 slow, fresh, never = (np.median(steps) for steps in back.values())
-assert min(evenings) > 0.95 and fresh < 0.7 * never and never < 0.7 * slow
+assert min(shares_before) > 0.95 and fresh < 0.7 * never and never < 0.7 * slow
 
 # %% [markdown] tags=["lecture"]
 # **The second question.** Having had a model is no misfortune: the robot that throws it away is back first, sooner than the one that never had one. *Keeping* it is. The robot with the stale model is by far the slowest, and some of its lives are not back when the morning ends. How much does it have to unlearn? Count what its model holds for *right* in front of the old door.
@@ -547,7 +547,7 @@ error = counting.transition_error(narrow, room.transitions).mean(axis=0)  # (A,)
 print({name: round(float(e), 2) for name, e in zip(ACTIONS, error, strict=True)})
 
 # %% [markdown]
-# Ten thousand steps, and *up* and *left* are as unknown as on the first day. A film without a single jump does not teach what jumping does, however long it is. And there is a worse case than never: an action that was always taken for a reason, so that the reason and the action cannot be told apart. That is the difference between seeing and doing, and notebook 05 takes it up.
+# Ten thousand steps, and *up* and *left* are as unknown as at the beginning. A film without a single jump does not teach what jumping does, however long it is. And there is a worse case than never: an action that was always taken for a reason, so that the reason and the action cannot be told apart. That is the difference between seeing and doing, and notebook 05 takes it up.
 
 # %%
 assert error[[1, 2]].max() < 0.1 < 0.9 < error[[0, 3]].min()
@@ -579,7 +579,7 @@ except ValueError as error_message:
 #
 # ### How fast does the model become right?
 #
-# Twenty lives of random steps, each 100,000 long, measured on the way. The band is a 95 % **bootstrap interval** (自助法置信区间) for the mean over lives: draw twenty of the twenty lives with replacement, thousands of times, and look how much their mean moves. (`course_lib/exam/intervals.py`; every later chapter uses it.) The controls, five lives each, live in the same way: one is told shuffled actions, one learns nothing.
+# Twenty lives of random steps, each 100,000 long, measured on the way. The band is a 95 % **bootstrap interval** (自助法置信区间) for the mean over lives: draw twenty of the twenty lives with replacement, thousands of times, and look how much their mean moves. (`course_lib/exam/measures/intervals.py`; every later chapter uses it.) The controls, five lives each, live in the same way: one gets shuffled actions, one learns nothing.
 
 # %%
 marks = np.array([100, 300, 1000, 3000, 10_000, 30_000, 100_000])
@@ -622,7 +622,7 @@ assert bands["shuffled actions"][1][-1] > 5 * mean[-1] and bands["untrained"][1]
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ### How many real steps does a model save?
 #
-# First: what do we count? A policy **has reached the optimum** when its true value at the start, computed exactly in the true room, is within 5 % of the best possible one (a detour of one step on every trip would cost 7 %, so within 5 % means: no detour on the way), *and stays there for the next 1,000 real steps*, looked at every 25 steps. The answer is the first moment of which that is true. A run that never gets there counts with its full length, which flatters the slower robot.
+# First: what do we count? A policy **has reached the optimum** when its true value at the start, computed exactly in the true room, is within 5 % of the best possible one (a detour of one step on every trip would cost 7 %, so within 5 % means: no detour on the way), *and stays there for the next 1,000 real steps*, looked at every 25 steps. The answer is the first moment of which that is true. A run that never gets there counts with its full length. That makes the slower robot look better than it is, never worse.
 
 # %% tags=["lecture"]
 from course_lib.models.dyna import constant
@@ -637,45 +637,45 @@ def needed(agent, seeds, world=room, **settings):
 
 
 # %% [markdown] tags=["lecture"]
-# **This room was chosen.** We tried several rooms, several slippery floors and several rates of exploration before we fixed these, and we kept one in which a model pays. "A fifth" was the bar that we had set ourselves. On floors more slippery than this one, and with less exploration, Dyna misses it, as a table below shows. So the figure says that a model *can* save this much, and under which conditions. It does not say that a model usually does.
+# **This room was chosen.** We tried several rooms, several slippery floors and several rates of exploration before we fixed these, and we kept one in which a model pays. "A fifth" was the *bar*, the value to reach, that we had set ourselves beforehand. On floors more slippery than this one, and with less exploration, Dyna misses it, as a table below shows. So the figure says that a model *can* save this much, and under which conditions. It does not say that a model usually does.
 
 # %% [markdown]
-# What was not chosen: the seeds of the comparison are not those of the search, and Q's learning rate and hope are searched for Q. For Dyna neither is searched; but the fifty rehearsals and $\varepsilon = 0.2$ had done well in those trials.
+# What was not chosen: the seeds of the comparison are not those of the search, and Q's learning rate and initial value are searched for Q. For Dyna neither is searched; but the fifty rehearsals and $\varepsilon = 0.2$ had done well in those trials.
 
 # %% [markdown]
 # Second: is Q treated fairly? Somebody could say that we gave it bad settings. So we try twenty for Q, with seeds that are not used again. Dyna then gets the ones that suit Q.
 
 # %% [markdown]
-# The sweep, for Q alone: six learning rates (two that stay, four that shrink with the visits) times three degrees of hope, at $\varepsilon = 0.2$; then the best of them with less exploration.
+# The sweep, for Q alone: six learning rates (two that stay, four that shrink with the visits) times three initial values, at $\varepsilon = 0.2$; then the best of them with less exploration.
 
 # %%
 rates = {"0.3": constant(0.3), "0.6": constant(0.6), "n^-0.2": shrinking(0.2), "n^-0.3": shrinking(0.3)}
 rates |= {"n^-0.5": shrinking(0.5), "n^-0.8": shrinking(0.8)}
 sweep = []
 for rate, function in rates.items():
-    for hope in (0.0, 0.3, 0.6):
-        tried_habits = Habits(function, exploration=0.2, discount=gamma, initial=hope)
+    for initial in (0.0, 0.3, 0.6):
+        tried_habits = Habits(function, exploration=0.2, discount=gamma, initial=initial)
         steps = needed(q_learning, range(900, 906), steps=8000, habits=tried_habits).mean()
-        sweep.append({"rate": rate, "hope": hope, "epsilon": 0.2, "Q's real steps": steps})
+        sweep.append({"rate": rate, "initial": initial, "epsilon": 0.2, "Q's real steps": steps})
 sweep.sort(key=lambda row: row["Q's real steps"])
 
 # %%
 chosen = sweep[0]
 for epsilon in (0.05, 0.1):
-    other = Habits(rates[chosen["rate"]], epsilon, gamma, chosen["hope"])
+    other = Habits(rates[chosen["rate"]], epsilon, gamma, chosen["initial"])
     steps = needed(q_learning, range(900, 906), steps=8000, habits=other).mean()
     sweep.append({**chosen, "epsilon": epsilon, "Q's real steps": steps})
 show.table(sweep[:4] + sweep[-4:])
 
 # %% [markdown]
-# The first four rows are the best at $\varepsilon = 0.2$, then come the two worst, then the best with less exploration. We take the best at $\varepsilon = 0.2$, which both agents keep. The best settings lie close together. With less exploration Q is a tenth faster, and against that number the bar holds as well (asserted below); Dyna, however, is slower with it, and the last table of this section shows by how much. (A rate that shrinks too fast forgets how to learn; no hope at all means to stumble about until the goal is met by chance.)
+# The first four rows are the best at $\varepsilon = 0.2$, then come the two worst, then the best with less exploration. We take the best at $\varepsilon = 0.2$, which both agents keep. The best settings lie close together. With less exploration Q is a tenth faster, and against that number the bar holds as well (asserted below); Dyna, however, is slower with it, and the last table of this section shows by how much. (A rate that shrinks too fast forgets how to learn; with an initial value of 0 the agent wanders until it meets the goal by chance.)
 
 # %% [markdown] tags=["lecture"]
 # With the best settings for Q at $\varepsilon = 0.2$, now on 24 fresh seeds: Q and Dyna. Beside them Dyna with fewer rehearsals, and with the book's rehearsal, which draws one next state (Dyna-Q): at Q's rate, and at a rate that suits it.
 
 # %% tags=["lecture"]
-fair = Habits(rates[chosen["rate"]], 0.2, gamma, chosen["hope"])
-slower = Habits(shrinking(0.5), 0.2, gamma, chosen["hope"])
+fair = Habits(rates[chosen["rate"]], 0.2, gamma, chosen["initial"])
+slower = Habits(shrinking(0.5), 0.2, gamma, chosen["initial"])
 results = {
     "Q-learning": needed(q_learning, range(24), steps=8000, habits=fair),
     "Dyna, 50 expected steps": needed(dyna, range(100, 124), steps=2500, habits=fair),
@@ -760,12 +760,12 @@ assert np.mean(worth["counting"]) > 0.9 > 0.3 > np.mean(worth["shuffled actions"
 show.table(rows)
 
 # %% [markdown]
-# The last two kinds of plan and blind chance are all worth practically nothing: a plan in shuffled counts is no better than random actions.
+# The last three rows are worth practically nothing: a plan in shuffled counts is no better than random actions.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ### Where does the advantage end?
 #
-# Make the floor more slippery, or let both agents explore less; everything else stays as before, and the seeds are others again. The model needs more data itself then: a pair that was tried once, and slipped, is believed to lead where it led. Planning with a little evidence is planning with conviction.
+# Make the floor more slippery, or let both agents explore less; everything else stays as before, and the seeds are others again. The model needs more data itself then: a pair that was tried once, and slipped, is believed to lead where it led, and planning spreads that error to every state before it.
 
 # %% tags=["lecture"]
 rows, generator, seeds = [], np.random.default_rng(2), range(800, 808)
@@ -782,14 +782,14 @@ show.table(rows)
 
 # %%
 ratios = [row["Dyna / Q"] for row in rows]
-# the bar holds on a floor without chance, and is missed on the most slippery one
+# the bar holds on a floor that never slips, and is missed on the most slippery one
 assert ratios[0] < 0.2 and ratios[3] > 0.3 > ratios[1]
 
 # %% [markdown] tags=["lecture"]
 # At a slip of 0.05 Dyna misses the bar in these lives. At 0.1 it needs about two thirds of Q's steps or more, since two of its eight lives had not arrived when they ended. With half the exploration (last row) it misses the bar by a little: a few lives arrive late and raise the mean. The second row is the comparison from above with other seeds: a sixth instead of a seventh, and with only eight lives the interval reaches beyond a fifth.
 
 # %% [markdown] tags=["lecture"]
-# So "a fifth" is a statement about this room, this floor and these habits, not a law. On a floor without chance a model is learned from one look and saves most. The more the world is a matter of luck, the more looks a model needs before it can be trusted, and the smaller its lead.
+# So "a fifth" is a statement about this room, this floor and these habits, not a law. On a floor that never slips one try shows where an action leads, and the model saves most. The more the floor slips, the more tries a model needs before it can be trusted, and the smaller its lead.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercises
@@ -898,7 +898,7 @@ for keep in (1.0, 0.99, 0.9):
     print(f"keep {keep:4.2f}: {bumps} bumps")
 
 # %% [markdown]
-# Forgetting is not free. With `keep` = 0.9 a pair never has more than ten steps' worth of memory, so its probabilities go on trembling for ever, however long the robot lives. How fast to forget depends on how often the world changes, and that is one more thing that would have to be learned.
+# Forgetting is not free. With `keep` = 0.9 a pair never has more than ten steps' worth of memory, so its probabilities never settle, however long the robot lives. How fast to forget depends on how often the world changes, and that is one more thing that would have to be learned.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Which claim survives?
@@ -956,7 +956,7 @@ for keep in (1.0, 0.99, 0.9):
 # %% [markdown]
 # ### What this toy shows, and what it cannot
 #
-# It shows that a model learned from few real steps can replace many, with an interval; that its worth ends where its experience ends, and that the lead shrinks when the world is a matter of luck; and that an agent that rehearses in a wrong model fares worse than one that has none. It cannot show any of the hard parts. Here the robot is *told* its state: perception is solved before it begins. States can be listed, so nothing has to be generalised from one to another: knowing what *right* does in 42 cells says nothing about the 43rd. The first is the subject of the next notebook: how to make a state from a picture.
+# It shows that a model learned from few real steps can replace many, with an interval; that its worth ends where its experience ends, and that the lead shrinks when the world is a matter of luck; and that an agent that rehearses in a wrong model fares worse than one that has none. It cannot show any of the hard parts. Here the robot is *given* its state: perception is solved before it begins. States can be listed, so nothing has to be generalised from one to another: knowing what *right* does in 42 cells says nothing about the 43rd. The first is the subject of the next notebook: how to make a state from a picture.
 
 # %% [markdown]
 # On a larger machine there is nothing to gain here: this notebook has no gpu version. The first one is `python -m course_lib train vae --size gpu`, in notebook 02.
@@ -969,7 +969,7 @@ progress()
 #
 # The marks are those of `claims.md`: [P] read in the source itself (where a part is named, that part and no more); [S] read in somebody else's summary.
 #
-# - R. S. Sutton and A. G. Barto, *Reinforcement Learning: An Introduction*, 2nd edition, 2018: chapter 3 (the loop, MDPs), (4.10) value iteration, 6.5 Q-learning, 8.2 Dyna, 8.3 when the model is wrong, 8.5 expected and sample updates.
+# - R. S. Sutton and A. G. Barto, *Reinforcement Learning: An Introduction*, 2nd edition, 2018: chapter 3 (the loop, MDPs; (3.19) the optimality equation), (4.1) the same, (4.10) value iteration, 6.5 Q-learning, 8.2 Dyna, 8.3 when the model is wrong, 8.5 expected and sample updates.
 # - R. S. Sutton, *Integrated architectures for learning, planning, and reacting based on approximating dynamic programming*, ICML 1990 [P: abstract]; *Dyna, an integrated architecture for learning, planning, and reacting*, SIGART Bulletin, 1991 [P: abstract].
 # - C. J. C. H. Watkins, *Learning from delayed rewards*, thesis, Cambridge, 1989 [S: as the book cites it].
 # - J. Schmidhuber, *Making the world differentiable*, report FKI-126-90, Munich, 1990 [P: its author's own account, 2020].

@@ -24,7 +24,7 @@
 # | It costs | about a minute and a half of computing on two cores, an hour of reading and exercises; about 1.1 GiB of memory |
 # | It needs | notebook 01 for the words state and model; convolutions and gradient descent by name |
 # | It builds | V, the eyes of Ha & Schmidhuber's agent (2018) |
-# | It examines | the slides' "a VAE's encoder compresses into a space of few dimensions" and "its decoder recovers the pixels" |
+# | It examines | sentences of the slides (of the lecture that this course follows; `claims.md` lists them all): "a VAE's encoder compresses into a space of few dimensions" and "its decoder recovers the pixels" |
 #
 # **Lecture plan (45 minutes).** 4 question and prediction; 9 one number for a moving dot, and the price of being sure; 10 the parts, the loss; 4 training; 8 look and play; 4 collapse; 6 the measurement, the discussion.
 #
@@ -172,7 +172,7 @@ print(frames.dtype, frames.shape, "->", x.dtype, tuple(x.shape))
 #
 # $$n' = \left\lfloor \frac{n + 2p - k}{2} \right\rfloor + 1$$
 #
-# pixels: with $k = 4$ and $p = 1$ that is exactly half. Each step looks at a wider piece of the frame and has more channels to say what it saw. At the end the picture is laid out as one row.
+# pixels: with $k = 4$ and $p = 1$ that is exactly half. Each step covers a wider piece of the frame and has more channels to describe it. At the end the picture is laid out as one row.
 
 # %% tags=["lecture"]
 torch.manual_seed(0)
@@ -216,7 +216,7 @@ print(tuple(mu.shape), tuple(logvar.shape))
 # The decoder must get a draw from $\mathcal{N}(\mu, \sigma^2)$. But a draw has no derivative: how should training know whether $\mu$ ought to move?
 
 # %% [markdown] tags=["lecture"]
-# The **reparameterisation trick** (重参数化) puts the chance outside (Kingma & Welling 2014, section 2.4):
+# The **reparameterisation trick** (重参数化) puts the randomness outside (Kingma & Welling 2014, section 2.4):
 #
 # $$z = \mu + \sigma\,\varepsilon, \qquad \varepsilon \sim \mathcal{N}(0, 1).$$
 #
@@ -237,7 +237,7 @@ many = reparameterise(two, log_quarter, torch.Generator().manual_seed(0))
 print(f"mean {many.mean():.1f}, spread {many.std():.1f}")
 
 # %% [markdown] tags=["lecture"]
-# Chance came in through $\varepsilon$ alone, and the two answers of the encoder decide what becomes of it.
+# Randomness came in through $\varepsilon$ alone, and the two answers of the encoder decide what becomes of it.
 
 # %% [markdown] tags=["lecture"]
 # ### Decoder: the way back
@@ -309,8 +309,8 @@ theirs, mine = library.VAE(load_config("vae", "cpu").model), VAE()
 mine.load_state_dict(theirs.state_dict())
 drawn, mu, logvar = mine(x, torch.Generator().manual_seed(1))
 output = theirs(x, torch.Generator().manual_seed(1))
-for ours, library_says in ((drawn, output.frames), (mu, output.mu), (logvar, output.logvar)):
-    assert torch.allclose(ours, library_says, atol=1e-5)
+for ours, library_value in ((drawn, output.frames), (mu, output.mu), (logvar, output.logvar)):
+    assert torch.allclose(ours, library_value, atol=1e-5)
 losses = theirs.loss({"frames": x}, 0, torch.Generator().manual_seed(1))
 assert torch.allclose(reconstruction(x, drawn).mean(), losses["reconstruction"], rtol=1e-5)
 assert torch.allclose(kl_to_prior(mu, logvar).sum(dim=1).mean(), losses["kl"], atol=1e-5)
@@ -352,7 +352,7 @@ shown = test_films.frames[[1, 2, 3, 4], [6, 12, 3, 20]]  # (4, 32, 32, 3)
 watch = show.live("VAE, live", every=25)
 
 
-def look(step: int, parts: dict[str, float]) -> None:
+def update_curves(step: int, parts: dict[str, float]) -> None:
     picture = None
     if step % 25 == 0:
         rows = np.stack([shown, reconstruct(live, shown)])  # (2, 4, 32, 32, 3)
@@ -360,11 +360,11 @@ def look(step: int, parts: dict[str, float]) -> None:
     watch.update(step, {"loss": parts["loss"]}, picture=picture)
 
 
-history = train("vae", live_config, on_step=look, data=train_films, model=live)
+history = train("vae", live_config, on_step=update_curves, data=train_films, model=live)
 watch.close()
 
 # %% [markdown] tags=["lecture"]
-# (The curve is a running mean; the bar above shows the last step.) It looks flat at the end, and that deceives: the learning rate has run down to nothing, on schedule. The checkpoint that comes with the course is this very recipe on more films and with a longer schedule. It ends at about half of this loss; its provenance file says how long it took.
+# (The curve is a running mean; the bar above shows the last step.) It looks flat at the end, but only because the learning rate has run down to nothing, on schedule. The checkpoint that comes with the course is this very recipe on more films and with a longer schedule. It ends at about half of this loss; its provenance file says how long it took.
 
 # %% tags=["lecture"]
 from course_lib.training import load_checkpoint, provenance
@@ -436,7 +436,7 @@ chosen = [int(i) for i in order[:5]]
 show.grid(sweep(shipped, film[6], chosen, amounts), columns=len(amounts))
 
 # %% [markdown] tags=["lecture"]
-# Rarely is one number one thing. Nobody told the network that position and colour are separate matters, and nothing in the loss asks for it: the prior looks the same from every direction, so no axis is special to it.
+# One number is rarely one thing. Nothing in the training says that position and colour are separate matters, and nothing in the loss asks for it: the prior looks the same from every direction, so no axis is special to it.
 
 # %% [markdown] tags=["lecture"]
 # So "number 7 is the ball" is a sentence to be careful with. What a code knows has to be asked with more care than by looking at one axis; notebook 05 is about that.
@@ -458,7 +458,7 @@ show.strips({"pixels mixed": pixels_mixed, "latents mixed": latents_mixed}, labe
 # %% [markdown]
 # ### Frames out of nothing
 #
-# Because all regions were pulled towards the same prior, a draw from the prior is a possible code, and the decoder draws something for it. It is not a good frame: no film was behind it, and the 32 numbers were drawn as if they had nothing to do with each other. It shows what the decoder takes for likely. Sampling well is the business of part III.
+# Because all regions were pulled towards the same prior, a draw from the prior is a possible code, and the decoder draws something for it. It is not a good frame: no film was behind it, and the 32 numbers were drawn as if they had nothing to do with each other. It shows what the decoder takes for likely. Sampling well is the subject of part III.
 
 # %%
 from course_lib.views.vae import from_prior
@@ -519,10 +519,10 @@ import copy
 
 broken, falls = {}, {}
 for beta in (1.0, 10.0, 100.0, 1000.0):
-    dearer = load_config("vae", "cpu", {"model.beta": beta, "train.steps": 100, "train.warmup": 0})
-    start = library.VAE(dearer.model)
+    config = load_config("vae", "cpu", {"model.beta": beta, "train.steps": 100, "train.warmup": 0})
+    start = library.VAE(config.model)
     start.load_state_dict(copy.deepcopy(live.state_dict()))
-    run = train("vae", dearer, progress="none", data=train_films, model=start)
+    run = train("vae", config, progress="none", data=train_films, model=start)
     broken[beta], falls[beta] = run.model, (run.column("loss"), run.column("kl"))
 
 # %% [markdown] tags=["lecture"]
@@ -539,7 +539,7 @@ axes[0].legend()
 plt.show()
 
 # %% [markdown] tags=["lecture"]
-# At the old price both curves take a jolt, because the optimiser begins anew, and return. At the higher prices the loss falls, as a loss should; nobody who watches it alone would stop these runs. The KL says what is going on. The dearer the nats, the less sure the encoder makes itself, and at a thousand times the price it says the same about every frame.
+# At the old price both curves take a jolt, because the optimiser begins anew, and return. At the higher prices the loss falls, as a loss should; nobody who watches it alone would stop these runs. The KL shows what is going on. The higher the price of a nat, the larger the encoder's spread, and at a thousand times the price its answer is the same for every frame.
 
 # %% tags=["lecture"]
 from course_lib.exam.measures.coders import kl_by_film, mean_frame_coder, vae_coder
@@ -615,9 +615,9 @@ assert simple["untrained"]["high"] < simple["mean_frame"]["low"] < simple["pca"]
 rich_test = load_films("rich", split="test", count=100)
 rich_fit = load_films("rich", split="train", count=1000).frames[:, ::4].reshape(-1, 32, 32, 3)
 rich = gain_over_pca(load_checkpoint("vae", size="cpu-rich"), rich_fit, rich_test.frames)
-stranger = psnr_by_film(vae_coder(shipped, torch.Generator().manual_seed(0)), rich_test.frames)
+of_simple = psnr_by_film(vae_coder(shipped, torch.Generator().manual_seed(0)), rich_test.frames)
 rows = [rich[k] for k in ("mean_frame", "pca", "vae", "gain", "kl")]
-rows.append(interval_row("vae of simple", stranger, "dB"))
+rows.append(interval_row("vae of simple", of_simple, "dB"))
 show.table(rows, columns | {"model": "on rich"})
 
 # %% [markdown] tags=["lecture"]
@@ -646,7 +646,7 @@ rows = [driving[k] for k in ("mean_frame", "pca", "vae", "gain", "kl")]
 show.table(rows, columns | {"model": "on CarRacing"})
 
 # %% [markdown] tags=["lecture"]
-# The gain holds on frames that nobody drew for this course. PCA is a stronger rival here: most of a frame is one green, and a straight road is close to a sum of pictures. The interval is wider because there are only fourteen tracks, and frames of one track are no independent witnesses.
+# The gain holds on frames that nobody drew for this course. PCA is a stronger rival here: most of a frame is one green, and a straight road is close to a sum of pictures. The interval is wider because there are only fourteen tracks, and frames of one track are not independent samples.
 
 # %% tags=["lecture"]
 assert rich["gain"]["low"] > 2.0, "better than PCA on rich too, but by less than on simple"
@@ -718,7 +718,7 @@ def my_active_units(mu: torch.Tensor, logvar: torch.Tensor, threshold: float = 0
 
 
 # %% [markdown]
-# How many of their 32 do the four networks of *Break it* use? Look at the KL beside it: the count is the late sign. The numbers grow vague together, and fall asleep all at once.
+# How many of their 32 do the four networks of *Break it* use? Look at the KL beside it: the count is the late sign. The numbers all become less certain together, and fall asleep all at once.
 
 # %%
 for beta, model in broken.items():

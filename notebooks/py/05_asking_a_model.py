@@ -17,21 +17,21 @@
 #
 # **The question.** You have built a world model. It draws good films. What does it know, and how would you find out without fooling yourself?
 #
-# **After this notebook you can** put an interval on a number, read a variable off a model's state with a probe (探针), say which control (对照) a claim lacks and compute it, tell a model that follows your key from one that follows the player, and read a row of the course's exam.
+# **After this notebook you can** put an interval on a number, read a variable off a model's state with a probe (探针), say which control (对照) a claim lacks and compute it, tell a model that follows your key from one that follows the player, and read a row of the course's exam, which puts the same questions, with the same controls, to every model.
 #
 # | | |
 # |---|---|
 # | It costs | about a minute and a half of computing on two cores, an hour and a half of reading and exercises; about 1.2 GiB of memory |
 # | It needs | notebooks 02 to 04: V, M and C by name; the mean, the square, a straight line |
 # | It builds | the exam's instruments, and asks them about the agent of the last three notebooks |
-# | It examines | the slides' "that a property can be decoded from a model's activations does not mean that the model uses it" |
+# | It examines | a sentence of the slides (of the lecture that this course follows; `claims.md` lists them all): "that a property can be decoded from a model's activations does not mean that the model uses it" |
 #
 # **Lecture plan (45 minutes).** 4 question and prediction; 8 six numbers; 12 probe, selectivity, the other keys; 5 training on a player's films; 4 look and play; 3 a probe that has seen the answers; 9 the exam, the discussion.
 #
 # **To discuss.** 1. A colleague shows you a film that her model dreamed and says: it understands gravity. Which single number would you ask for first? 2. All films on the internet were made by somebody who chose what to do. What can a model that learns from them alone not know?
 
 # %% [markdown] tags=["lecture"]
-# This notebook comes before all others that measure something, because its subject is how to be wrong. Each of the mistakes below has been made in good journals. You will make each of them here, on a model that you know, see how good the number looks, and then see the control that takes it away.
+# Notebooks 01 to 04 measured things too. This one is about measuring itself, and its subject is how to be wrong. Each of the mistakes below is easy to make. You will make each of them here, on a model that you know, see how good the number looks, and then see the control that takes it away.
 
 # %% tags=["lecture"]
 import matplotlib.pyplot as plt
@@ -48,7 +48,7 @@ from course_lib.worlds.frames import to_model, to_uint8
 show.use_style()
 
 # %% [markdown] tags=["lecture"]
-# The model is the agent of notebooks 02 to 04 as it comes with the course: V turns a frame into 32 numbers $z$, M carries a memory $h$ and says which $z$ comes next when a key is pressed. Beside it stands its twin: the same V, and an M with the random weights of its first day, which has learned nothing at all. We shall need the twin more often than the model.
+# The model is the agent of notebooks 02 to 04 as it comes with the course: V turns a frame into 32 numbers $z$, M carries a memory $h$ and says which $z$ comes next when a key is pressed. Beside it stands its twin: the same V, and an M with the random weights with which training begins, which has learned nothing at all. We shall need the twin more often than the model.
 
 # %% tags=["lecture"]
 agent = load_checkpoint("vmc")
@@ -57,14 +57,14 @@ films = load_films("goal", split="test", count=60)
 show.strip(films.frames[3], every=3, title="The agent's own world: a platform, a star to reach")
 
 # %% [markdown] tags=["lecture"]
-# Sixty films that neither V nor M has ever seen. The agent, the dark figure with one eye, wanders about: its keys are drawn by chance and held for a while.
+# Sixty films that neither V nor M has ever seen. The agent, the dark figure with one eye, wanders about: its keys are drawn at random and held for a while.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Predict first
 #
 # Write down your answers before you read on.
 #
-# 1. Take the memory $h$ of the M that has **learned nothing**, 256 numbers, and fit a straight line that reads off where the agent stands. On films that the line was not fitted to, which share of the differences in place will it explain? (That share is called $R^2$: 1 is perfect, 0 is no better than always answering the mean place.)
+# 1. Take the memory $h$ of the M that has **learned nothing**, 256 numbers, and fit a straight line that reads off where the agent stands. On films that the line was not fitted to, which share of the differences in place will it explain? (That share is called $R^2$: 1 is perfect, 0 is no better than always answering the mean place, and below 0 is worse than that.)
 # 2. Two copies of M learn from films of two players, equally many films, equally long. The first player follows a rule that you could read off the screen. The second follows the same rule, but now and then throws a coin instead. Whose M predicts its own player's new films better? And if *you* hold the keys: whose M will follow you?
 
 # %% [markdown] tags=["lecture"]
@@ -167,7 +167,7 @@ print(f"pure noise: R² = {r2(place[:6], line[:6]):.2f} on the six films, {r2(pl
 assert r2(place[:6], line[:6]) > 0.8 > 0.2 > r2(place[6:], line[6:])
 
 # %% [markdown] tags=["lecture"]
-# Two rules follow, and the rest of this notebook is made of them.
+# (An $R^2$ of -2 on the other films means that the line is off by far more there than the mean place would be. Outside the films of the fit $R^2$ has no lower bound.) Two rules follow, and the rest of this notebook is made of them.
 
 # %% [markdown] tags=["lecture"]
 # **Score on films that had no part in the fit.** And **ask the same question of something that cannot know the answer.** Noise, an untrained network, the bare pixels, keys of another film: whatever such a *control* reaches is not knowledge of the model.
@@ -191,8 +191,8 @@ fit_films = load_films("goal", split="validation", count=150)
 @torch.no_grad()
 def memory(model, films) -> np.ndarray:
     frames, actions = as_input(films)
-    looks = [model.encode(frames[:, : t + 1], actions[:, :t]).h for t in TIMES]  # 3 x (N, 256)
-    return torch.cat(looks).double().numpy()  # -> (3 N, 256), time after time
+    states = [model.encode(frames[:, : t + 1], actions[:, :t]).h for t in TIMES]  # 3 x (N, 256)
+    return torch.cat(states).double().numpy()  # -> (3 N, 256), time after time
 
 
 x_fit, x_score = memory(agent, fit_films), memory(agent, films)
@@ -211,7 +211,7 @@ from_fit, from_score = np.tile(np.arange(150), 3), np.tile(np.arange(60), 3)  # 
 #
 # $$\min_w \; \lVert y - Zw \rVert^2 + \lambda \lVert w \rVert^2 .$$
 #
-# Here $Z$ holds a row for each look, with every number of $h$ shifted and scaled to mean 0 and spread 1; $y$ holds the places with their mean taken off; $\lambda$ is the *penalty*, the price of large weights. Setting the derivative to zero gives the answer in one step, **ridge regression** (岭回归; Hoerl & Kennard 1970):
+# Here $Z$ holds a row for each of these moments, with every number of $h$ shifted and scaled to mean 0 and spread 1; $y$ holds the places with their mean taken off; $\lambda$ is the *penalty*, the price of large weights. Setting the derivative to zero gives the answer in one step, **ridge regression** (岭回归; Hoerl & Kennard 1970):
 #
 # $$w = (Z^\top Z + \lambda I)^{-1} Z^\top y,$$
 #
@@ -268,7 +268,7 @@ axis.legend()
 plt.show()
 
 # %% [markdown] tags=["lecture"]
-# The upper line only ever falls: whoever scores on the films of the fit will always take the smallest penalty. The lower one has a best place. There the probe is fitted again, to all its films, and only then meets the sixty films that nobody has looked at.
+# The upper line only falls: whoever scores on the films of the fit will always take the smallest penalty. The lower one has a best place, at the dotted line. Here the two lie close together, because 120 films are many for this question; the fewer there are, the wider the lines part. At the best place the probe is fitted again, to all its films, and only then meets the sixty films that nobody has looked at.
 
 # %% tags=["lecture"]
 probe = Probe().fit(x_fit, y_fit, best * len(x_fit))
@@ -317,7 +317,7 @@ print(f"bent: R² = {r2(square[200:], bent(waves(one[200:, 0]))):.2f}")
 # A strong probe can learn a variable that the state does not hold in any useful way. The extreme case is a directory: the state is a meaningless code word for each place, and the probe learns the words by heart.
 
 # %% [markdown] tags=["lecture"]
-# Hewitt & Liang (2019) propose a control: let the same probe learn a **task without meaning**. Cut the variable's values into 16 ranges and draw a random number for each.
+# Hewitt & Liang (2019) propose a control: let the same probe learn a **task without meaning**. In their paper, on language, every word type gets a random label. Here we cut the variable's values into 16 ranges and draw a random number for each.
 
 # %% tags=["lecture"]
 def meaningless(y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -326,7 +326,7 @@ def meaningless(y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 # %% [markdown] tags=["lecture"]
-# What the true variable gains over the task is the probe's **selectivity** (选择性): $R^2$ of the variable less $R^2$ of the task. Two states, made by hand, both of which hold the place perfectly: one number that is the place, and a code word of 64 random numbers for each of 16 places.
+# What the true variable gains over the task is the probe's **selectivity** (选择性): $R^2$ of the variable minus $R^2$ of the task. Two states, made by hand, both of which hold the place perfectly: one number that is the place, and a code word of 64 random numbers for each of 16 places.
 
 # %% tags=["lecture"]
 rng = np.random.default_rng(3)
@@ -349,7 +349,7 @@ for name, state in states.items():
 show.table(rows)
 
 # %% [markdown] tags=["lecture"]
-# Both states give the place. But from the directory the same probe reads *anything* that depends on the place, so its high $R^2$ tells us about the probe. From the number itself it reads the place and nothing else.
+# Both states give the place. But from the directory the same probe reads *anything* that depends on the place, so its high $R^2$ tells us about the probe. From the number itself it reads the place, and little of the task (0.245: a straight line fits even random heights in part).
 
 # %% tags=["lecture"]
 assert rows[0]["place"] > 0.95 and rows[1]["place"] > 0.95
@@ -377,10 +377,10 @@ print(np.round(r2_by_films(y_score[:, 0], probe(x_score)[:, 0], from_score, np.r
 # %% [markdown] tags=["lecture"]
 # ### Yours and the library's
 #
-# The library's probes, in `course_lib/exam/probes.py`, are the same in the same names, and also handle more features than rows and features that never change. Given the same rows and the same generators, the two must agree.
+# The library's probes, in `course_lib/exam/measures/probes.py`, are the same in the same names, and also handle more features than rows and features that never change. Given the same rows and the same generators, the two must agree.
 
 # %% tags=["lecture", "nbval-check-output"]
-from course_lib.exam import probes as library
+from course_lib.exam.measures import probes as library
 
 theirs = library.fit_probe(x_fit, y_fit, from_fit)  # chooses the penalty by itself
 assert np.isclose(theirs.penalty, best * len(x_fit))
@@ -423,7 +423,7 @@ from course_lib.worlds.films import begin
 
 
 def press_instead(film: int, time: int, key: int) -> np.ndarray:
-    simulation = begin("goal", int(films.seeds[film]))  # the same scene, the same chance
+    simulation = begin("goal", int(films.seeds[film]))  # the same scene, the same random draws
     for action in films.actions[film, :time]:
         simulation.step(int(action))
     simulation.step(key)  # and now this one
@@ -500,7 +500,7 @@ def play(player, seed: int, rng: np.random.Generator):
 # In the first player's films the action *follows the state*: they are **confounded** (混杂). Whatever happens after the key "left" may be the key's doing, or the doing of whatever made the player press it, and the films cannot tell the two apart.
 
 # %% [markdown] tags=["lecture"]
-# The coin breaks the tie: where it fell, the key has no cause but chance. A doctor would call that a randomised trial (随机试验).
+# The coin breaks the tie: where it fell, the key has no cause but the coin. A doctor would call that a randomised trial (随机试验).
 
 # %% tags=["lecture"]
 def films_of(player, split: str, count: int):
@@ -532,18 +532,18 @@ for name, lesson in lessons.items():
     seen[name] = {"mu": mu, "logvar": logvar, "actions": keys, "rewards": rewards, "over": torch.zeros_like(rewards)}
 
 # %% [markdown] tags=["lecture"]
-# One step of learning is a step downhill on M's loss for 32 films. And to watch them, one moment of a film of the first player, from the test films: the agent runs to one side, and both pupils are told once "left" and once "right".
+# One step of learning is a step downhill on M's loss for 32 films. And to watch them, one moment of a film of the first player, from the test films: the agent runs to one side, and both pupils are given once "left" and once "right".
 
 # %% tags=["lecture"]
 from course_lib.exam.measures.counterfactuals import next_frames
 
 watched = replace(tests["rule"], frames=tests["rule"].frames[5:6], actions=tests["rule"].actions[5:6])
-told_frames, told_actions = as_input(watched)
+watched_frames, watched_actions = as_input(watched)
 real = np.stack([frame for frame in counterfactuals(replace(watched, seeds=tests["rule"].seeds[5:6]), (9,)).frames[0, 0]])
 
 
 def picture() -> np.ndarray:
-    drawn = [to_uint8(next_frames(pupils[n], told_frames, told_actions, 9, None)[0]) for n in pupils]
+    drawn = [to_uint8(next_frames(pupils[n], watched_frames, watched_actions, 9, None)[0]) for n in pupils]
     columns = [np.concatenate(four[[LEFT, RIGHT]], axis=0) for four in (real, *drawn)]  # (64, 32, 3) each
     return np.concatenate(columns, axis=1)  # -> (64, 96, 3)
 
@@ -580,11 +580,11 @@ watch.close()
 # The pupil of the rule has the lower loss, by far. Its player holds no surprises, so a film is easy to foresee. By the only number that its training shows it is the better model of the two. Now look at the pictures.
 
 # %% [markdown] tags=["lecture"]
-# The shipped M learned from an agent that wanders about, from more films and for longer; its provenance says how long.
+# The shipped M learned from an agent that wanders about, from more films and for longer. The provenance counts V and M together: of the steps, 8,000 are M's (notebook 03) and the others V's.
 
 # %% tags=["lecture"]
 about = provenance("vmc", part="m")
-print(f"shipped M: {about['steps']:,} steps, {about['minutes']:.0f} minutes; {about['data']['what']}")
+print(f"shipped V and M: {about['steps']:,} steps, {about['minutes']:.0f} minutes; {about['data']['what']}")
 models = {"vmc, shipped": agent, "pupil of the coin": pupils["coin"], "pupil of the rule": pupils["rule"]}
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
@@ -598,10 +598,10 @@ from course_lib.views.asking import keys_beside
 keys_beside(models, tests["rule"], film=5, time=9)
 
 # %% [markdown] tags=["lecture"]
-# Compare the columns "left" and "right" row by row. The Playground draws two places. So do the shipped M and the pupil of the coin. The pupil of the rule draws one: it goes where its player would have gone, and what you press is nothing to it. (Neither pupil has ever seen anybody jump, so their last column means nothing.)
+# Compare the columns "left" and "right" row by row. The Playground draws two places. So do the shipped M and the pupil of the coin. The pupil of the rule draws one: it goes where its player would have gone, whatever key you press. (Neither pupil has ever seen anybody jump, so their last column means nothing.)
 
 # %% [markdown] tags=["lecture"]
-# Hold the other key for a while. Twelve frames of the film go by; then, for ten frames, the key *against* the one that the film holds. The real agent turns round at once.
+# Hold the other key for a while. Twelve frames of the film go by; then, for ten frames, the key *against* the one that the film holds. The real agent turns round at once, runs into the wall and stays there.
 
 # %% tags=["lecture"]
 from course_lib.worlds.scenes import film_seed
@@ -616,7 +616,7 @@ for name, model in models.items():
 show.strips(strips, every=1, title="The other key, held")
 
 # %% [markdown] tags=["lecture"]
-# A dream that looks right in every frame and obeys nobody. If this were the simulator in which an agent should learn to act (notebook 04), the agent would learn that nothing it does matters.
+# The first three rows agree, though at a wall that is not hard: a frozen picture would look right as well. The last row is the point. The pupil of the rule runs to the left, as its player would have done, and the held key changes nothing. (From t = 7 on it also draws stars where there are none.) If this were the simulator in which an agent should learn to act (notebook 04), the agent would learn that nothing it does matters.
 
 # %% [markdown]
 # ### What surprises M?
@@ -667,7 +667,7 @@ show.explore(ask_films, films=(5, 60), seed=(0, 9))
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Break it
 #
-# Take one control away: let the probe see the films that it is scored on. Not the same frames, that would be crude; other frames of the same films, as a random split of all frames gives them. To see what happens we need a variable that *no* frame can hold. So each film gets a birthday, a number drawn by chance.
+# Take one control away: let the probe see the films that it is scored on. Not the same frames, that would be crude; other frames of the same films, as a random split of all frames gives them. To see what happens we need a variable that *no* frame can hold. So each film gets a birthday, a number drawn at random.
 
 # %% tags=["lecture"]
 pixels = films.frames[:, 4:28:2].reshape(60 * 12, -1) / 255.0  # (60, 12, 32, 32, 3) -> (720, 3072)
@@ -689,7 +689,7 @@ for name, fit in splits.items():
 show.table(rows)
 
 # %% [markdown] tags=["lecture"]
-# With frames split at random the bare pixels "know" a number that is not in them. They know the film: where its platform lies. The place looks a little better too, and nobody would have noticed. The diagnostic is the birthday: a task that cannot be solved, and is.
+# With frames split at random the bare pixels "know" a number that is not in them. They know the film: where its platform lies. The place looks a little better too, and nobody would have noticed. The diagnostic is the birthday: a task that cannot be solved, and is. Split by whole films, its $R^2$ is far below 0, as it should be: on films that it was not fitted to, the probe's answers are worse than the mean.
 
 # %% tags=["lecture"]
 leaky, clean = rows
@@ -725,7 +725,7 @@ assert held["over frames"] < 0.5 * 400 < 0.85 * 400 < held["over films"]
 #
 # ### First wrong conclusion: "M has learned where the agent is"
 #
-# The number was high, on films never seen, with an honest penalty. Here it is again, with its interval, and below it the same probe on states that cannot have learned it: the memory of the M of the first day, and the bare pixels of the last two frames.
+# The number was high, on films never seen, with an honest penalty. Here it is again, with its interval, and below it the same probe on states that cannot have learned it: the memory of the untrained M, and the bare pixels of the last two frames.
 
 # %% tags=["lecture"]
 from course_lib.exam.questions.probing import pixel_features
@@ -779,7 +779,7 @@ for name, words in names.items():
     y = truth(films, name).T.ravel()
     pair = guesses["memory of M", name], guesses["memory of the untrained M", name]
     low, high = r2_gain(y, *pair, from_score, np.random.default_rng(0))
-    print(f"{words}: M less the untrained M {r2(y, pair[0]) - r2(y, pair[1]):+.2f} ({low:+.2f} to {high:+.2f})")
+    print(f"{words}: M minus the untrained M {r2(y, pair[0]) - r2(y, pair[1]):+.2f} ({low:+.2f} to {high:+.2f})")
 
 # %% [markdown] tags=["lecture"]
 # That is what may be said: by so much the place, the speed and the star can be read better off an M that has learned. The place gains least, because there was least to gain.
@@ -814,12 +814,12 @@ assert r2_of["memory of M", "star_x"] > r2_of["memory of the untrained M", "star
 assert all(row["selectivity"] > 0.3 for row in selectivity)
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
-# ### Second wrong conclusion: "it is told the key, and it draws what the key does"
+# ### Second wrong conclusion: "it is given the key, and it draws what the key does"
 #
-# Now the two pupils, in numbers. In 40 test films of the player with the rule, at four moments: the model is told the key that the film pressed.
+# Now the two pupils, in numbers. In 40 test films of the player with the rule, at four moments: the model is given the key that the film pressed.
 
 # %% [markdown] tags=["lecture"]
-# Is the frame that it draws nearer to what that key draws than to what the other key would have drawn? That is one line of code away from every published film of a steerable model, and it needs no counterfactual key to be told.
+# Is the frame that it draws nearer to what that key draws than to what the other key would have drawn? This is what a published film of a steerable model shows: frames that fit the keys that were pressed. To measure it, no other key has to be tried on the model.
 
 # %% tags=["lecture"]
 asked, keys_made = tests["rule"], counterfactuals(tests["rule"])
@@ -830,16 +830,16 @@ def follows(model) -> np.ndarray:
     frames, actions = as_input(asked)
     answers, film = [], np.arange(len(asked))
     for k, time in enumerate(keys_made.times):
-        drawn = next_frames(model, frames, actions, time, None)[:, [LEFT, RIGHT]]  # (N, 2 told, 3, H, W)
-        real = to_model(keys_made.frames[:, k, [LEFT, RIGHT]])  # (N, 2 keys, 3, H, W)
-        error = (drawn[:, :, None] - real[:, None]).square().mean(dim=(3, 4, 5)).numpy()  # (N, told, key)
-        for_told = [error[film, t, 1 - t] > error[film, t, t] for t in (actions[:, time] - LEFT, RIGHT - actions[:, time])]
-        answers.append(np.stack(for_told, axis=1))  # (N, 2)
+        drawn = next_frames(model, frames, actions, time, None)[:, [LEFT, RIGHT]]  # (N, 2 keys given, 3, H, W)
+        real = to_model(keys_made.frames[:, k, [LEFT, RIGHT]])  # (N, 2 keys real, 3, H, W)
+        error = (drawn[:, :, None] - real[:, None]).square().mean(dim=(3, 4, 5)).numpy()  # (N, given, real)
+        follow = [error[film, t, 1 - t] > error[film, t, t] for t in (actions[:, time] - LEFT, RIGHT - actions[:, time])]
+        answers.append(np.stack(follow, axis=1))  # (N, 2)
     return np.mean(answers, axis=0)
 
 
 # %% [markdown] tags=["lecture"]
-# Beside the three models stand two that cannot hear: each pupil once more, but with the four columns of weights that lead from the keys to its memory replaced by one and the same. *That* is the control.
+# Beside the three models stand two that cannot know the key: each pupil once more, but with the four columns of weights that lead from the keys to its memory replaced by one and the same. *That* is the control.
 
 # %% tags=["lecture"]
 import copy
@@ -847,15 +847,15 @@ import copy
 from course_lib.exam.measures.intervals import mean_and_interval
 
 
-def deaf(model):
-    """The same model, for which every key sounds alike: half "left", half "right"."""
+def without_keys(model):
+    """The same model, for which all keys are the same: half "left", half "right"."""
     twin = copy.deepcopy(model)
     keys = twin.m.lstm.weight_ih_l0.data[:, agent.config.m.latent :]  # (4 H, 4): what each key adds to the gates
     keys[:] = keys[:, [LEFT, RIGHT]].mean(dim=1, keepdim=True)
     return twin
 
 
-asked_models = models | {"pupil of the coin, deaf": deaf(pupils["coin"]), "pupil of the rule, deaf": deaf(pupils["rule"])}
+asked_models = models | {f"pupil of the {name}, without keys": without_keys(pupils[name]) for name in ("coin", "rule")}
 answers = {name: follows(model) for name, model in asked_models.items()}
 
 # %% [markdown] tags=["lecture"]
@@ -865,17 +865,17 @@ answers = {name: follows(model) for name, model in asked_models.items()}
 rows = []
 for name, share in answers.items():
     row = {"model": name}
-    for column, words in enumerate(("told the film's key", "told the other key")):
+    for column, words in enumerate(("given the film's key", "given the other key")):
         facts = mean_and_interval(share[:, column], seed=0)
         row[words] = f"{facts['value']:.2f} ({facts['low']:.2f} to {facts['high']:.2f})"
     rows.append(row | {"both": f"{share.mean():.2f}"})
 show.table(rows)
 
 # %% [markdown] tags=["lecture"]
-# Told the film's key, all three models are right, and so is the pupil of the rule when it *hears nothing*: whoever knows the player knows the frame. The number was true, it was high, and it says nothing about steering.
+# Given the film's key, all three models are right, and so is the pupil of the rule when it *gets no key*: whoever knows the player knows the frame. The number was true, it was high, and it says nothing about steering.
 
 # %% [markdown] tags=["lecture"]
-# The other key decides. The pupil of the rule draws its player's move whatever it is told; over both keys it stands at one half, exactly the mark of a model that ignores its action.
+# The other key decides. The pupil of the rule draws its player's move whatever key it gets; over both keys it stands at one half, exactly the mark of a model that ignores its action. (A model without keys draws one frame for both. It can be nearer to one of the two real frames only, so its two shares add up to 1, as 1.00 and 0.00 do, and 0.24 and 0.76. Which of the two it resembles says nothing about steering.)
 
 # %% [markdown] tags=["lecture"]
 # And the losses, on new films of each one's own player:
@@ -885,40 +885,40 @@ show.table(rows)
 def own_loss(name: str) -> float:
     mu, _ = latents(agent, tests[name].frames)
     rewards = torch.from_numpy(tests[name].rewards)
-    told = pupils[name].as_vector(torch.from_numpy(tests[name].actions).long())
-    return pupils[name].m.losses(mu, told, rewards, torch.zeros_like(rewards))["nll"].item()
+    pressed = pupils[name].as_vector(torch.from_numpy(tests[name].actions).long())
+    return pupils[name].m.losses(mu, pressed, rewards, torch.zeros_like(rewards))["nll"].item()
 
 
 own = {name: own_loss(name) for name in pupils}
 print({name: f"{loss:.1f} nats a step" for name, loss in own.items()})
 
 # %% [markdown] tags=["lecture"]
-# The model with the better loss, on test films, is the one that cannot be steered. Nothing in its films told the key from the habit, and habit was the easier thing to learn. Three throws of a coin in ten were enough to tell them apart.
+# The model with the better loss, on test films, is the one that cannot be steered. Nothing in its films separated the key from the habit, and habit was the easier thing to learn. Three throws of a coin in ten were enough to tell them apart.
 
 # %% tags=["lecture"]
-told_own, told_other = ({name: share[:, k].mean() for name, share in answers.items()} for k in (0, 1))
+with_own, with_other = ({name: share[:, k].mean() for name, share in answers.items()} for k in (0, 1))
 assert own["rule"] < own["coin"], "the pupil of the rule predicts its player's films better"
-assert told_own["pupil of the rule"] > 0.9 and told_own["pupil of the rule, deaf"] > 0.9
-assert told_other["pupil of the rule"] < 0.3, "but under a key that nobody pressed it does not follow"
-assert told_other["pupil of the coin"] > 0.75 and told_other["vmc, shipped"] > 0.85
-assert all(abs(answers[name].mean() - 0.5) < 0.02 for name in answers if "deaf" in name), "who hears nothing has one half"
+assert with_own["pupil of the rule"] > 0.9 and with_own["pupil of the rule, without keys"] > 0.9
+assert with_other["pupil of the rule"] < 0.3, "but under a key that nobody pressed it does not follow"
+assert with_other["pupil of the coin"] > 0.75 and with_other["vmc, shipped"] > 0.85
+assert all(abs(answers[name].mean() - 0.5) < 0.02 for name in answers if "without keys" in name), "without keys: one half"
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Third: "the key can be read off its memory, so it uses the key"
 #
-# Take the pupil that follows nobody. Tell it left or right, and look into its memory one step later. Can a straight probe say which of the two it was told? Fitted on half of the films, scored on the other half.
+# Take the pupil that follows nobody. Give it left or right, and look into its memory one step later. Can a straight probe say which of the two it was given? Fitted on half of the films, scored on the other half.
 
 # %% tags=["lecture"]
 @torch.no_grad()
 def after(model, key: int) -> np.ndarray:
-    """M's memory one step after it was told a key, at four moments of each film. (4 N, H)."""
+    """M's memory one step after it was given a key, at four moments of each film. (4 N, H)."""
     frames, actions = as_input(asked)
     states = [model.encode(frames[:, : t + 1], actions[:, :t]) for t in keys_made.times]
-    told = [model.predict(state, torch.full((len(state),), key)).h for state in states]
-    return torch.cat(told).double().numpy()  # 4 x (40, 128) -> (160, 128), time after time
+    next_h = [model.predict(state, torch.full((len(state),), key)).h for state in states]
+    return torch.cat(next_h).double().numpy()  # 4 x (40, 128) -> (160, 128), time after time
 
 
-told_h = np.concatenate([after(pupils["rule"], LEFT), after(pupils["rule"], RIGHT)])  # (320, 128)
+h_after = np.concatenate([after(pupils["rule"], LEFT), after(pupils["rule"], RIGHT)])  # (320, 128)
 which = np.repeat([-1.0, 1.0], 160)[:, None]
 from_film = np.tile(np.arange(40), 8)
 
@@ -927,11 +927,11 @@ from_film = np.tile(np.arange(40), 8)
 
 # %% tags=["lecture"]
 half = from_film % 2 == 0
-reader = library.fit_probe(told_h[half], which[half], from_film[half])
-heard = (np.sign(reader(told_h[~half])) == which[~half]).mean()
-print(f"the key that it was told is read off its memory in {heard:.0%} of cases")
-print(f"its drawing follows the key, where that was not the film's, in {told_other['pupil of the rule']:.0%}")
-assert heard > 0.9 and told_other["pupil of the rule"] < 0.3
+reader = library.fit_probe(h_after[half], which[half], from_film[half])
+decoded = (np.sign(reader(h_after[~half])) == which[~half]).mean()
+print(f"the key that it was given is read off its memory in {decoded:.0%} of cases")
+print(f"its drawing follows the key, where that was not the film's, in {with_other['pupil of the rule']:.0%}")
+assert decoded > 0.9 and with_other["pupil of the rule"] < 0.3
 
 # %% [markdown] tags=["lecture"]
 # It is all there, and it does nothing. **That something can be decoded from a state does not mean that the model uses it**, which is the slides' sentence.
@@ -991,9 +991,9 @@ show.table(mine, ["question", "value", "controls", "bar"])
 
 # %% tags=["lecture"]
 chosen = ["position_error_t1", "position_error_t10", "psnr_db_t10", "action_choice_accuracy", "surprise_turned_back_accuracy"]
-sitting = [*(entrant.name for entrant in others), "vmc"]
+names_asked = [*(entrant.name for entrant in others), "vmc"]
 value = {(row["model"], row["question"]): row["value"] for row in report.table()}
-show.table([{"question": q} | {name: value.get((name, q), "not applicable") for name in sitting} for q in chosen])
+show.table([{"question": q} | {name: value.get((name, q), "not applicable") for name in names_asked} for q in chosen])
 
 # %% [markdown] tags=["lecture"]
 # copy-last has no mark for the keys: **not applicable**, and the report says why. A model that cannot do something gets no number for it, neither a bad one nor a good one.
@@ -1005,7 +1005,7 @@ show.table([row for row in report.table() if row["value"] == "not applicable"], 
 # What the exam says of the agent, as claims:
 
 # %% tags=["lecture"]
-ask = {name: {q: report[name, q] for q in chosen} for name in sitting if name != "copy-last"}
+ask = {name: {q: report[name, q] for q in chosen} for name in names_asked if name != "copy-last"}
 assert report["vmc", "dream_position_error_ratio_t10"].passed, "half of copy-last's error or less"
 assert ask["perfect"]["position_error_t10"].high < ask["vmc"]["position_error_t10"].low
 assert ask["vmc"]["position_error_t10"].high < ask["random"]["position_error_t10"].low
@@ -1015,7 +1015,7 @@ turned = report["vmc", "surprise_turned_back_accuracy"]
 assert turned.low > turned.controls["pixel_difference"], "more than pixels could say"
 
 # %% [markdown] tags=["lecture"]
-# So this agent's M is no fraud: it beats its own untrained twin and copy-last where they could be beaten, and it follows keys that nobody pressed. It is below the perfect model, and the distance is a number too. Whether its dreams are good enough to act by was notebook 04's question.
+# So this agent's M has learned something: it beats its own untrained twin and copy-last where they could be beaten, and it follows keys that nobody pressed. It is below the perfect model, and the distance is a number too. Whether its dreams are good enough to act by was notebook 04's question.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Your own model
@@ -1071,7 +1071,7 @@ show.table(answers_of_mine, ["question", "value", "controls", "note"])
 #     python -m course_lib exam --model my_package:Fading
 
 # %% [markdown]
-# And what the door says to somebody who does not tell what it learned from:
+# And what the exam answers when a model does not say what it learned from:
 
 # %% tags=["nbval-check-output"]
 from course_lib.lookup import ExamError
@@ -1120,17 +1120,17 @@ def my_task(y: np.ndarray, rng: np.random.Generator, bands: int = 16) -> np.ndar
 
 
 # %% [markdown]
-# **4. The control that was missing.** A paper reports: "told the keys, our model's error is small." You may call its `errors(actions)`, which gives an error for each film. Compute, film by film, what the model gains by hearing the right keys.
+# **4. The control that was missing.** A paper reports: "given the keys, our model's error is small." You may call its `errors(actions)`, which gives an error for each film. Compute, film by film, what the model gains by getting the right keys.
 
 # %%
 @exercise("ask.missing_control")
 def my_gain(errors, actions: np.ndarray) -> np.ndarray:
-    """Error under another film's keys less the error under its own. (N, T - 1) -> (N,)."""
+    """Error under another film's keys minus the error under its own. (N, T - 1) -> (N,)."""
     ...
 
 
 # %% [markdown]
-# **5. A key that nobody pressed.** `error[n, told, key]` says how far the frame drawn for the key `told` lies from the frame that `key` would have drawn; `taken[n]` is the key that the film pressed; `visible[n, a, b]` whether two keys draw different frames. How often does the model follow a key that was *not* pressed? A tie counts one half.
+# **5. A key that nobody pressed.** `error[n, a, b]` says how far the frame that the model draws for key `a` lies from the frame that key `b` draws in the Playground; `taken[n]` is the key that the film pressed; `visible[n, a, b]` whether the two keys draw different frames there. Ask about every key that was *not* pressed and differs visibly from the pressed one: is the frame that the model draws for it nearer to that key's frame than to the *pressed* key's? In which share of these cases? A tie counts one half.
 
 # %%
 @exercise("ask.intervened")
@@ -1143,7 +1143,7 @@ def my_intervened(error: np.ndarray, taken: np.ndarray, visible: np.ndarray) -> 
 
 
 # %% [markdown]
-# With your function, all four keys, after frame 12 of the wandering agent's films: the shipped model and the two pupils, on keys that those films did not press.
+# With your function, all four keys, after frame 12 of the wandering agent's films: the shipped model and the two pupils, on keys that those films did not press. Expect lower marks for the pupils than in the table above. That asked for left and right on the first player's films; this asks for all four keys on films of an agent that also jumps and stands still, and the pupils have never seen either. The pupil of the coin gets about one half here, the pupil of the rule less.
 
 # %%
 keys_at = films.actions[:, 12].astype(int)
@@ -1164,7 +1164,7 @@ progress()
 # **"That a property can be decoded from a model's hidden information through its activations does not mean that it is causally effective"** (可从隐藏信息中通过激活值解码, 不意味具有因果效力). It stands, and in both directions it was worse than it sounds.
 
 # %% [markdown] tags=["lecture"]
-# What can be decoded need not have been *learned*: an M with random weights holds the agent's place nearly as well. And what is held need not be *used*: the pupil of the rule carries the key that it was told in its memory, readable in nearly every case, and draws the same frame whatever it was.
+# What can be decoded need not have been *learned*: an M with random weights holds the agent's place nearly as well. And what is held need not be *used*: the pupil of the rule carries the key that it was given in its memory, readable in nearly every case, and draws the same frame whatever it was.
 
 # %% [markdown] tags=["lecture"]
 # **What this toy cannot show.** Our interventions change the key, not the state. That a model uses what a probe found in its state needs an intervention on the state; notebook 25 does it. And in the Playground the other key can be replayed from a seed.

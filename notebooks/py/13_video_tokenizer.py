@@ -24,7 +24,7 @@
 # | It costs | about a minute and a half of computing on two cores, an hour of reading and exercises; about 1.5 GiB of memory |
 # | It needs | notebook 02 for autoencoders and decibels; notebook 06 for patches |
 # | It builds | the first of Genie's three parts: the video tokenizer (视频分词器) |
-# | It examines | the slides' "the video tokenizer is trained as a VQ-VAE and gives discrete tokens" and "a VQ-VAE is a denoising autoencoder" |
+# | It examines | sentences of the slides (of the lecture that this course follows; `claims.md` lists them all): "the video tokenizer is trained as a VQ-VAE and gives discrete tokens" and "a VQ-VAE is a denoising autoencoder" |
 #
 # **Lecture plan (45 minutes).** 4 question and prediction; 9 six numbers, the staircase, plain patches; 11 the parts, the loss, the class; 4 training; 8 look and play; 5 the dying vocabulary; 4 the measurement, the discussion.
 #
@@ -101,12 +101,12 @@ for _ in range(3):
 print("codes", [round(c, 2) for c in codes.tolist()], "chosen", [len(c) for c in chosen])
 
 # %% [markdown] tags=["lecture"]
-# Nobody chose the third code, so nothing told it where to go, so nobody will ever choose it. It is **dead**. Remember it; in *Break it* most of a codebook goes that way.
+# No number chose the third code, so nothing moved it, so no number will ever choose it. It is **dead**. Remember it; in *Break it* most of a codebook goes that way.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### A staircase has no slope
 #
-# The other half of a VQ-VAE is that the numbers themselves are made by a network, which has to learn. Left: what comes out of the quantiser as its input grows. Where the line is flat its slope is 0, and the decoder's wishes, which travel backwards by slopes, die there.
+# The other half of a VQ-VAE is that the numbers themselves are made by a network, which has to learn. Left: what comes out of the quantiser as its input grows. Where the line is flat its slope is 0, and the decoder's gradient, a product of slopes, ends there.
 
 # %% tags=["lecture"]
 x = np.linspace(-0.5, 3.5, 400)
@@ -115,7 +115,7 @@ steps = stairs[np.abs(x[:, None] - stairs).argmin(axis=1)]  # (400, 3) -> (400,)
 fig, axes = plt.subplots(1, 2, figsize=(8, 2.6), sharey=True)
 axes[0].plot(x, steps)
 axes[1].plot(x, steps, alpha=0.35)
-axes[1].plot(x, x, "--", label="what the gradient is told")
+axes[1].plot(x, x, "--", label="what the gradient sees")
 axes[0].set(title="forwards: the nearest code", xlabel="x", ylabel="answer")
 axes[1].set(title="backwards: straight through", xlabel="x")
 axes[1].legend()
@@ -154,10 +154,10 @@ show.strips({"the film": film, "plain patches": to_uint8(plain(to_model(film)))}
 #
 # One operation a cell, on eight frames of the Playground.
 #
-# ### Encoder: patches, and one look around
+# ### Encoder: patches and their neighbours
 
 # %% [markdown] tags=["lecture"]
-# Each patch is laid flat, 48 numbers, at its place on a grid of 8 by 8. One convolution looks at the eight neighbours. After that each place thinks about what it saw, by itself: `Residual` adds what it found to what was there, and `PlaceNorm` brings the 64 numbers of a place to one scale without asking any other place.
+# Each patch is laid flat, 48 numbers, at its place on a grid of 8 by 8. One convolution reads the eight neighbours. After that each place is processed by itself: `Residual` adds what it found to what was there, and `PlaceNorm` brings the 64 numbers of a place to one scale without asking any other place.
 
 # %% tags=["lecture"]
 class PlaceNorm(nn.LayerNorm):
@@ -176,7 +176,7 @@ class Residual(nn.Module):
 
 
 # %% [markdown] tags=["lecture"]
-# Why not look further, or normalise over the whole frame, as convolutional networks usually do? It gives fine decibels. But then every token knows of everything in the frame, and all of them change when anything moves. *Break it* shows what becomes of that.
+# Why not read further, or normalise over the whole frame, as convolutional networks usually do? It gives fine decibels. But then every token knows of everything in the frame, and all of them change when anything moves. *Break it* shows what becomes of that.
 
 # %% [markdown] tags=["lecture"]
 # The last layer leaves 16 numbers at each of the 64 places. They are what will be quantised.
@@ -324,7 +324,7 @@ print("agree to 1e-5;", sum(p.numel() for p in mine.parameters()), "parameters")
 # One thing the library adds. It counts for how many steps each code has been idle, and a code that was idle for 50 training steps is put on a vector of the batch.
 
 # %% [markdown] tags=["lecture"]
-# Which one is drawn at random, but not evenly: most vectors are of the empty room, which has its code already. The chance of a vector grows with the square of its distance to its code. A fresh codebook counts as dead from the start, so the first batch fills it.
+# Which one is drawn at random, but not evenly: most vectors are of the empty room, which has its code already. The probability of a vector grows with the square of its distance to its code, the rule of **k-means++** (Arthur and Vassilvitskii 2007). A fresh codebook counts as dead from the start, so the first batch fills it.
 
 # %% tags=["lecture"]
 def revive(codes, idle, z, generator, after=50):
@@ -401,7 +401,7 @@ shown = test_films.frames[[1, 2, 3, 4], [6, 12, 3, 20]]  # (4, 32, 32, 3)
 watch = show.live("tokenizer, live", every=25)
 
 
-def look(step: int, parts: dict[str, float]) -> None:
+def update_curves(step: int, parts: dict[str, float]) -> None:
     picture = None
     if step % 25 == 0:
         rows = [shown, token_map(tokens_of(live.eval(), shown), 512), redraw(live, shown)]
@@ -410,7 +410,7 @@ def look(step: int, parts: dict[str, float]) -> None:
     watch.update(step, {"loss": parts["loss"]}, picture=picture)
 
 
-history = train("tokenizer", live_config, on_step=look, data=train_films, model=live)
+history = train("tokenizer", live_config, on_step=update_curves, data=train_films, model=live)
 watch.close()
 
 # %% [markdown] tags=["lecture"]
@@ -442,7 +442,7 @@ drawings = {
 show.strips(drawings, every=4)
 
 # %% [markdown] tags=["lecture"]
-# Compare the bodies with those of the plain patches. The words are as many and as long; what is better is who chooses them and who reads them. Corners are still softer than they should be, and here and there a colour is off. In motion:
+# Compare the bodies with those of the plain patches. The codes are as many and as long; what is better is the encoder that chooses them and the decoder that draws them. The live network is not there yet: the tables below give it 25.6 dB, and the plain patches 29.3. In the shipped drawings corners are still softer than they should be, and here and there a colour is off. In motion:
 
 # %% tags=["lecture"]
 show.side_by_side({k: drawings[k] for k in ("the film", "its tokens", "shipped")}, scale=5)
@@ -476,7 +476,7 @@ print(f"{stay:.0%} of the tokens are those of the frame before; {still:.0%} thos
 # Keep this number. Notebook 15 predicts tokens, and whoever copies the last frame's is right as often as this without having understood anything.
 
 # %% [markdown] tags=["lecture"]
-# ### What does a word say?
+# ### What does a token draw?
 #
 # Put one code into the middle of an empty room and let the decoder draw. Below, the most frequent codes and their drawings; the code owns the square of 4 by 4 in the middle, and 4 pixels around it are shown.
 
@@ -489,7 +489,7 @@ frequent = [int(k) for k in np.argsort(-used.counts.numpy())[:48]]
 show.grid(stamps(shipped, frequent, room), columns=16)
 
 # %% [markdown] tags=["lecture"]
-# Hardly anything! A single word in an empty room is not believed: the eight tokens around it say that nothing is there, and the decoder listens to them all. So to your second answer: exchange one token, beside a body, for many others in turn, and average how much each pixel changes.
+# Hardly anything! The eight tokens around the one in the middle say that nothing is there, and the decoder reads them all. So to your second answer: exchange one token, beside a body, for many others in turn, and average how much each pixel changes.
 
 # %% tags=["lecture"]
 from course_lib.views.tokenizer import reach
@@ -504,7 +504,7 @@ axis.set(title=f"{inside:.0%} of the change is in its patch", xticks=[], yticks=
 plt.show()
 
 # %% [markdown] tags=["lecture"]
-# Most of the change lies outside of its patch, at the body nearby, and none of it far away. So a token is no picture of its patch. It is a word whose meaning depends on its neighbours, and it helps to draw them.
+# Most of the change lies outside of its patch, at the body nearby, and none of it far away. So a token is not simply a picture of its patch: what it draws depends on its neighbours, and it helps to draw them. One caution: the patch asked here is nearly empty and lies beside a body. Where a body covers the patch, a much larger part of the change stays inside; *Play* lets you try both.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Play
@@ -530,7 +530,7 @@ show.explore(swap_token, frame=(0, 31), row=(0, 7), column=(0, 7), code=(0, 511)
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Break it
 #
-# What keeps the vocabulary alive? Train five networks for a few seconds each: as it is; with codes that are never revived; the same and spread ten times as wide at the beginning, a careless initialisation; without commitment ($\beta = 0$); and, for another failure, with an encoder that looks further and normalises over the whole frame.
+# What keeps the vocabulary alive? Train five networks for a few seconds each: as it is; with codes that are never revived; the same and spread ten times as wide at the beginning, a careless initialisation; without commitment ($\beta = 0$); and, for another failure, with an encoder that reads further and normalises over the whole frame.
 
 # %% tags=["lecture"]
 changes = {
@@ -568,8 +568,8 @@ few = films30[:, ::4]  # (30, 8, 32, 32, 3)
 rows = []
 for name, run in runs.items():
     index = tokens_of_films(run.model, films30)  # (30, 32, 64)
-    said = usage(torch.from_numpy(index), 512)
-    row = {"trained": name, "in use": round(said.alive * 512), "perplexity": said.perplexity}
+    use = usage(torch.from_numpy(index), 512)
+    row = {"trained": name, "in use": round(use.alive * 512), "perplexity": use.perplexity}
     row |= {"tokens that stay": (index[:, 1:] == index[:, :-1]).mean()}
     rows.append(row | {"PSNR (dB)": psnr_by_film(tokenizer_coder(run.model), few).mean()})
 show.table(rows)
@@ -593,14 +593,14 @@ cured = library.VideoTokenizer(config.model)
 cured.load_state_dict(sick.state_dict())
 cured.quantiser.idle.fill_(20)  # whoever was never chosen counts as idle
 recovery = train("tokenizer", config, progress="none", data=train_films, model=cured)
-said = usage(torch.from_numpy(tokens_of_films(cured, films30)), 512)
-print(f"{rows[2]['in use']} codes in use before, {round(said.alive * 512)} after")
+use = usage(torch.from_numpy(tokens_of_films(cured, films30)), 512)
+print(f"{rows[2]['in use']} codes in use before, {round(use.alive * 512)} after")
 print(f"PSNR {rows[2]['PSNR (dB)']:.1f} dB before, {psnr_by_film(tokenizer_coder(cured), few).mean():.1f} after")
 
 # %% tags=["lecture"]
 in_use = {row["trained"]: row["in use"] for row in rows}
 assert in_use["never revived, spread"] < 0.1 * 512 < 0.3 * 512 < in_use["as it is"]
-assert said.alive * 512 > 5 * in_use["never revived, spread"], "revived codes come into use"
+assert use.alive * 512 > 5 * in_use["never revived, spread"], "revived codes come into use"
 stays = {row["trained"]: row["tokens that stay"] for row in rows}
 assert stays["as it is"] > stays["tokens know all"]
 print(f"in use with no precautions: {in_use['never revived, spread']} of 512; your guess was {my_guess_in_use}")
@@ -620,9 +620,9 @@ change = {"model.quantiser": "fsq", "model.levels": [8, 8, 8], "model.latent": 3
 finite = train("tokenizer", load_config("tokenizer", "cpu", change), progress="none", data=train_films).model
 rows = []
 for name, model in (("vector quantiser", live.eval()), ("FSQ", finite)):
-    said = usage(torch.from_numpy(tokens_of_films(model, films30)), 512)
+    use = usage(torch.from_numpy(tokens_of_films(model, films30)), 512)
     row = interval_row(name, psnr_by_film(tokenizer_coder(model), few), "dB")
-    rows.append(row | {"in use": round(said.alive * 512), "perplexity": said.perplexity})
+    rows.append(row | {"in use": round(use.alive * 512), "perplexity": use.perplexity})
 columns = {"model": "600 steps", "value": "PSNR", "low": "from", "high": "to", "unit": "unit"}
 show.table(rows, columns | {"in use": "in use", "perplexity": "perplexity"})
 
@@ -661,10 +661,10 @@ best = max(values.mean() for name, values in scores.items() if name != "tokenize
 assert ours["low"] > best + 1.0, "the network earns its place"
 
 # %% [markdown] tags=["lecture"]
-# (The interval of the share alive is a bootstrap over films. A resample holds fewer different films, so it sees fewer codes, and the interval leans to the low side.)
+# Look at the row of plain patches again. K-means without any network has 29.3 dB. Our live network, after its minute, was nearly 4 dB below it, and the shipped one is 1.4 dB above: for the same bits, a network draws better, but not by much. (The interval of the share alive is a bootstrap over films. A resample holds fewer different films, so it sees fewer codes, and the interval is biased downwards.)
 
 # %% [markdown] tags=["lecture"]
-# And V of notebook 02? It keeps a frame of the same film set in about 131 bits, and its drawings are softer. The two are made for different readers: one for a network that likes numbers, the other for one that likes words.
+# And V of notebook 02? It keeps a frame of the same film set in about 131 bits, less than a quarter of the tokens' 576, and the next cell finds it only 0.7 dB behind. So tokens are not the better compression. They are made for **prediction**: a network that has to say what comes next can give each of 512 codes a probability, and keep two futures apart.
 
 # %% tags=["lecture"]
 from course_lib.exam.measures.coders import vae_coder
@@ -795,7 +795,7 @@ progress()
 # **"A VQ-VAE is a denoising autoencoder, a masked autoencoder is a MASK-VAE"** (掩码自编码器 MASK-VAE、去噪自编码器 VQ-VAE). An erratum: these are four different models. A VQ-VAE is an autoencoder with a quantised code; a denoising autoencoder learns from spoilt inputs; a masked autoencoder (MAE) learns to fill in what was covered and has nothing variational; a VAE pays for its code in nats. Notebook 18 builds the two others and compares them all.
 
 # %% [markdown] tags=["lecture"]
-# **What this toy cannot show.** Our tokenizer sees each frame by itself. The paper's sees the frames before as well, and by its own measure that matters: a Frechet video distance of 81 against 114 for a tokenizer of single frames (lower is better). The checkpoint has convolutions, which see one frame; the paper's kind is the configuration `gpu`. Which of the two gives more for a minute of one core, at 32 pixels, we have not measured.
+# **What this toy cannot show.** Our tokenizer sees each frame by itself. The paper's sees the frames before as well, and by its own measure that matters: a Frechet video distance of 81.4 against 114.5 for a tokenizer of single frames (lower is better). But the same table has C-ViViT at 272.7, which sees other frames too: how a tokenizer uses them decides. The checkpoint has convolutions, which see one frame; the paper's kind is the configuration `gpu`. Which of the two gives more for a minute of one core, at 32 pixels, we have not measured.
 
 # %% [markdown] tags=["lecture"]
 # And a token is not yet an action, nor a prediction. What was pressed between two frames is the question of notebook 14; what comes next, of notebook 15.
@@ -803,7 +803,7 @@ progress()
 # %% [markdown]
 # **Larger.** `python -m course_lib train tokenizer --size gpu` trains a space-time tokenizer on `rich` at 64 by 64 pixels; `python -m course_lib params tokenizer --size paper` counts Genie's.
 #
-# **References.** Bruce et al., *Genie: Generative Interactive Environments*, 2024, arXiv 2402.15391, section 2 and the appendix. van den Oord et al., *Neural Discrete Representation Learning*, 2017, arXiv 1711.00937, section 3. Mentzer et al., *Finite Scalar Quantization: VQ-VAE Made Simple*, 2023, arXiv 2309.15505, section 3. Bengio et al., *Estimating or Propagating Gradients Through Stochastic Neurons*, 2013, arXiv 1308.3432.
+# **References.** Bruce et al., *Genie: Generative Interactive Environments*, 2024, arXiv 2402.15391, section 2 and the appendix. van den Oord et al., *Neural Discrete Representation Learning*, 2017, arXiv 1711.00937, section 3. Mentzer et al., *Finite Scalar Quantization: VQ-VAE Made Simple*, 2023, arXiv 2309.15505, section 3. Bengio et al., *Estimating or Propagating Gradients Through Stochastic Neurons*, 2013, arXiv 1308.3432. Arthur and Vassilvitskii, *k-means++: The Advantages of Careful Seeding*, 2007.
 
 # %% [markdown]
 # Claims examined here: C35, C36

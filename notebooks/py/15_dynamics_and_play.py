@@ -17,16 +17,16 @@
 #
 # **The question.** Films have become numbers, and actions were found that nobody wrote down. Can a network go on from a single frame, one frame for each key that you press, so that a film nobody ever made becomes a game?
 #
-# **After this notebook you can** build a MaskGIT (掩码生成式变换器) dynamics model, make a frame of 64 tokens in a few looks, say when a few looks are enough, find out by looking which key each latent action is, measure what an action is worth, and play the world that you built.
+# **After this notebook you can** build a MaskGIT (掩码生成式变换器) dynamics model, make a frame of 64 tokens in a few decoding steps, say when a few are enough, find out by trying which key each latent action is, measure what an action is worth, and play the world that you built.
 #
 # | | |
 # |---|---|
 # | It costs | about a minute and a half of computing on two cores, an hour of reading and exercises; about 1.3 GiB of memory |
 # | It needs | notebooks 12 to 14: the space-time transformer, the tokenizer, the latent actions |
 # | It builds | the third of Genie's three parts, the dynamics model (动力学模型), and Genie, which joins them |
-# | It examines | the slides' "three parts in two phases", "a decoder-only MaskGIT", "in use the latent action model is not needed", "updated in real time", "from a picture to a game" |
+# | It examines | sentences of the slides (of the lecture that this course follows; `claims.md` lists them all): "three parts in two phases", "a decoder-only MaskGIT", "in use the latent action model is not needed", "updated in real time", "from a picture to a game" |
 #
-# **Lecture plan (45 minutes).** 4 question and prediction; 9 six coins, and a frame in a few looks; 10 the parts and the class; 4 training; 9 look and play; 4 the action ignored; 5 the measurement, the discussion.
+# **Lecture plan (45 minutes).** 4 question and prediction; 9 six coins, and a frame in a few decoding steps; 10 the parts and the class; 4 training; 9 look and play; 4 the action ignored; 5 the measurement, the discussion.
 #
 # **To discuss.** 1. A generated game has no rules written down anywhere. Where are they? 2. Two players press the same keys from the same frame and see different films. Is that a fault?
 
@@ -61,7 +61,7 @@ show.strip(film[:24], every=2, title="one test film, every second frame")
 #
 # For each frame the finished model has to name 64 tokens, each one of 512. Write down your answers.
 #
-# 1. It may say all 64 at once, or in several looks, a few tokens each, and each look sees what was said before. How much does a frame gain from 6 looks instead of 1?
+# 1. It may say all 64 at once, or in several **decoding steps** (解码步), a few tokens in each, and each step sees the tokens that were fixed before. How much does a frame gain from 6 decoding steps instead of 1?
 # 2. Four frames after the last real one, how many decibels nearer to the truth is the dream under the right actions than under those of another film? (Genie, on its own films and against random actions: 1.9; section 3.4.)
 # 3. You hold the key for "left" in the dream until the agent is at the wall, and go on holding it. What will happen?
 
@@ -76,68 +76,69 @@ my_guess_in_db = 0.0
 #
 # ### Six coins that fall alike
 #
-# A world of six tokens, each 0 or 1. There are only two futures, all zeros or all ones, and both are equally likely: the ball goes left, or it goes right. A perfect model knows this. What does it say of a *single* token, before any is known? One half for each.
+# A world of six tokens, each 0 or 1. There are only two futures, all zeros or all ones, and both are equally likely: the ball goes left, or it goes right. A perfect model knows this. What does it say about a *single* token, before any is known? One half for each value.
 
 # %% tags=["lecture"]
-def one_look(known: dict[int, int]) -> np.ndarray:
-    """The chance of a 1 at each of the six places, given what is known already."""
+def predict(known: dict[int, int]) -> np.ndarray:
+    """The probability of a 1 at each of the six places, given what is known already."""
     return np.full(6, 0.5 if not known else float(next(iter(known.values()))))
 
 
-print("nothing known:", one_look({}))
-print("token 4 is 1: ", one_look({4: 1}))
+print("nothing known:", predict({}))
+print("token 4 is 1: ", predict({4: 1}))
 
 # %% [markdown] tags=["lecture"]
-# Now draw a frame. If all six tokens are drawn **at once**, each by its own chance, they do not know of each other. We let `looks` be the number of times that the model is asked, and fix `6 / looks` tokens each time.
+# Now draw a frame. If all six tokens are drawn **at once**, each from its own probability, none of them knows the others. Let `steps` be the number of decoding steps, the times that the model is asked; each of them fixes `6 / steps` tokens.
 
 # %% tags=["lecture"]
-def draw_frame(looks: int, rng: np.random.Generator) -> list[int]:
+def draw_frame(steps: int, rng: np.random.Generator) -> list[int]:
     known, places = {}, rng.permutation(6)
-    for now in np.array_split(places, looks):  # the places that are fixed in this look
-        chance = one_look(known)
-        known |= {int(k): int(rng.random() < chance[k]) for k in now}
+    for now in np.array_split(places, steps):  # the places that are fixed in this step
+        probability = predict(known)
+        known |= {int(k): int(rng.random() < probability[k]) for k in now}
     return [known[k] for k in range(6)]
 
 
 rng = np.random.default_rng(0)
-for looks in (1, 2, 3, 6):
-    print(looks, "looks:", *("".join(map(str, draw_frame(looks, rng))) for _ in range(6)))
+for steps in (1, 2, 3, 6):
+    print(steps, "decoding steps:", *("".join(map(str, draw_frame(steps, rng))) for _ in range(6)))
 
 # %% [markdown] tags=["lecture"]
-# With one look nearly every frame is a mixture that never happens in this world. How many are possible ones?
+# With one decoding step nearly every frame is a mixture that never happens in this world. How many are possible ones?
 
 # %% tags=["lecture", "nbval-check-output"]
 rng = np.random.default_rng(0)
-for looks in (1, 2, 3, 6):
-    frames = [sum(draw_frame(looks, rng)) in (0, 6) for _ in range(4000)]
-    print(f"{looks} looks: {np.mean(frames):.2f} of the frames are possible; counted {2 * 0.5 ** (6 // looks):.3f}")
+for steps in (1, 2, 3, 6):
+    frames = [sum(draw_frame(steps, rng)) in (0, 6) for _ in range(4000)]
+    possible, counted = np.mean(frames), 2 * 0.5 ** (6 // steps)
+    print(f"{steps} decoding steps: {possible:.2f} of the frames are possible; counted {counted:.3f}")
 
 # %% [markdown] tags=["lecture"]
-# The model is perfect in every row. What fails with one look is that tokens which are drawn together do not agree. A language model avoids it by looking once for every token, 64 times a frame. MaskGIT (Chang et al. 2022) stands between: a few looks, and in each of them the tokens are fixed of which the model is **surest**.
+# The model is perfect in every row. What fails with one decoding step is that tokens which are drawn together do not agree. A language model avoids it by taking one step for every token, 64 a frame. MaskGIT (Chang et al. 2022) stands between: a few decoding steps, and each of them fixes the tokens of which the model is **surest**.
 
 # %% [markdown] tags=["lecture"]
 # ### And an action
 #
-# Now somebody tells the model which way the ball goes. Then there is one future, and a single look is enough.
+# Now somebody tells the model which way the ball goes. Then there is one future, and a single decoding step is enough.
 
 # %% tags=["lecture", "nbval-check-output"]
-told = {"left": 0, "right": 1}
-print("told 'right', nothing known:", np.full(6, float(told["right"])))
+token_of = {"left": 0, "right": 1}
+print("the action is 'right', no token known:", np.full(6, float(token_of["right"])))
 
 # %% [markdown] tags=["lecture"]
-# Keep this for the first question above: what is left for several looks to do, once the action is told? Only what neither the past nor the action says.
+# Keep this for the first question above: what is left for several decoding steps to do, once the action is known? Only what neither the past nor the action determines.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
-# ### How many tokens in each look?
+# ### How many tokens in each decoding step?
 #
-# After look $s$ of $S$, a share $\cos\left(\frac{\pi}{2}\,\frac{s}{S}\right)$ of the tokens is still hidden. It falls slowly at first, when nothing is known, and fast at the end, when most is.
+# After decoding step $s$ of $S$, a share $\cos\left(\frac{\pi}{2}\,\frac{s}{S}\right)$ of the tokens is still hidden. It falls slowly at first, when nothing is known, and fast at the end, when most is.
 
 # %% tags=["lecture", "nbval-check-output"]
 from course_lib.models.dynamics import cosine_share
 
-for looks in (4, 8):
-    left = [int(64 * cosine_share(s, looks)) for s in range(looks + 1)]
-    print(f"{looks} looks, hidden after each: {left}; fixed in each: {(-np.diff(left)).tolist()}")
+for steps in (4, 8):
+    left = [int(64 * cosine_share(s, steps)) for s in range(steps + 1)]
+    print(f"{steps} decoding steps, hidden after each: {left}; fixed in each: {(-np.diff(left)).tolist()}")
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Build
@@ -154,7 +155,7 @@ with torch.no_grad():
 print(tuple(x.shape), "->", tuple(index.shape), tuple(latent.shape))
 
 # %% [markdown] tags=["lecture"]
-# A frame of 3,072 numbers has become 64 whole numbers below 512; what was done between two frames, one below 8. From here on nobody looks at pixels.
+# A frame of 3,072 numbers has become 64 whole numbers below 512; what was done between two frames, one below 8. From here on no part sees pixels.
 
 # %% [markdown] tags=["lecture"]
 # ### A sign for "hidden"
@@ -183,9 +184,9 @@ vectors = token(shown) + act(led)[:, :, None]  # (B, T, N, D) + (B, T, 1, D)
 print(led[0].tolist(), tuple(vectors.shape))
 
 # %% [markdown] tags=["lecture"]
-# ### Who looks at whom
+# ### Who attends to whom
 #
-# The space-time transformer of notebook 12: tokens of a frame look at each other, hidden or not; along time each place looks back only. At the end a linear layer gives 512 logits for every place.
+# The space-time transformer of notebook 12: tokens of a frame attend to each other, hidden or not; along time each place attends to the past only. At the end a linear layer gives 512 logits for every place.
 
 # %% [markdown] tags=["lecture"]
 # Only the hidden tokens count in the loss, the cross-entropy in nats:
@@ -212,7 +213,7 @@ class Dynamics(nn.Module):
 
 
 # %% [markdown] tags=["lecture"]
-# The library's class is the same with a memory along time, so that in play the past is computed once a frame and not once a look. On the weights that come with the course the two must agree.
+# The library's class is the same with a memory along time, so that in play the past is computed once a frame and not once a decoding step. On the weights that come with the course the two must agree.
 
 # %% tags=["lecture", "nbval-check-output"]
 genie = load_checkpoint("genie")
@@ -225,22 +226,22 @@ assert torch.allclose(logits, theirs, atol=1e-5)
 print("agree to 1e-5;", sum(p.numel() for p in mine.parameters()), "parameters")
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
-# ### A frame in a few looks
+# ### A frame in a few decoding steps
 #
-# Begin with all 64 hidden. In each look: guess every hidden token; keep the surest guesses, as many as the cosine says; hide the rest again.
+# Begin with all 64 hidden. In each step: guess every hidden token; keep the surest guesses, as many as the cosine says; hide the rest again.
 
 # %% tags=["lecture"]
 @torch.no_grad()
-def make(index: torch.Tensor, latent: torch.Tensor, looks: int) -> torch.Tensor:
+def make(index: torch.Tensor, latent: torch.Tensor, steps: int) -> torch.Tensor:
     """One frame more. index: (1, T, N), latent: (1, T), the last one leads to the new frame -> (N,)."""
     new, hidden = torch.zeros(64, dtype=torch.long), torch.ones(64, dtype=torch.bool)
-    for step in range(1, looks + 1):
+    for step in range(1, steps + 1):
         film, mask = torch.cat([index, new[None, None]], dim=1), torch.zeros(1, index.shape[1] + 1, 64, dtype=bool)
         mask[:, -1] = hidden
         sure, guess = mine(film, latent, mask)[0, -1].log_softmax(-1).max(-1)  # (N,), (N,)
         new = torch.where(hidden, guess, new)
         order = sure.masked_fill(~hidden, torch.inf).argsort()  # the least sure first, the known ones last
-        hidden = torch.zeros(64, dtype=torch.bool).index_fill(0, order[: int(64 * cosine_share(step, looks))], True)
+        hidden = torch.zeros(64, dtype=torch.bool).index_fill(0, order[: int(64 * cosine_share(step, steps))], True)
     return new
 
 
@@ -256,7 +257,7 @@ print("the same 64 tokens;", int((same == index[0, 3]).sum()), "of them are thos
 # %% [markdown]
 # ### Three parts, one world
 #
-# `course_lib/models/genie.py` joins the three and fulfils the course's contract: `encode` looks at frames and keeps their tokens, `predict` makes the tokens of one more, `decode` lets the tokenizer draw them. `surprise` is $-\log p$ of a frame's tokens with all of them hidden.
+# `course_lib/models/genie.py` joins the three and fulfils the course's contract: `encode` reads frames and keeps their tokens, `predict` makes the tokens of one more, `decode` lets the tokenizer draw them. `surprise` is $-\log p$ of a frame's tokens with all of them hidden.
 
 # %% [markdown]
 # Of the latent action model only its eight numbers are left. Nothing in `predict` or `decode` calls it, and we can try: a Genie whose latent action model has been filled with noise plays exactly the same.
@@ -292,11 +293,11 @@ live_config = load_config("genie", "cpu", {**settings, "train.steps": 250, "trai
 watch = show.live("dynamics, live", every=25)
 
 
-def look(step: int, parts: dict[str, float]) -> None:
+def update_curves(step: int, parts: dict[str, float]) -> None:
     watch.update(step, {"loss": parts["loss"], "right": parts["right"]})
 
 
-history = train("genie", live_config, on_step=look, data=agent_films)
+history = train("genie", live_config, on_step=update_curves, data=agent_films)
 watch.close()
 
 # %% [markdown] tags=["lecture"]
@@ -315,28 +316,28 @@ print(f"shipped: {about['steps']} steps, {about['minutes']:.0f} minutes, {about[
 #
 # ### A frame is made
 #
-# The agent stands, and is told latent action 5. Six looks; grey is what is not known yet.
+# The agent stands, and the latent action is 5. Six decoding steps; grey is what is not known yet.
 
 # %% tags=["lecture"]
 from course_lib.views.genie import dark_place, each_code_held, making, table_by_eye, try_step, what_codes_do
 
-pictures = making(genie, film, 6, 5, looks=6, generator=torch.Generator().manual_seed(0))
-show.grid(pictures, columns=6, titles=[f"look {k}" for k in range(1, 7)])
+pictures = making(genie, film, 6, 5, decoding_steps=6, generator=torch.Generator().manual_seed(0))
+show.grid(pictures, columns=6, titles=[f"step {k}" for k in range(1, 7)])
 
 # %% [markdown] tags=["lecture"]
-# First come empty room and star, of which it is sure. The agent, who is about to move, comes last.
+# First come patches of the empty room and of the walls, of which it is surest. An end of the platform follows in step 2, the star in step 4. The agent, which is about to move, comes last.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Which key is which?
 #
-# Eight latent actions, and nobody has told us what they are. So we look: hold each of them for eight steps, from the same frame. (Each row is a dream of eight frames; none of it ever happened.)
+# Eight latent actions, and nothing says what they are. So we try: hold each of them for eight steps, from the same frame. (Each row is a dream of eight frames; none of it ever happened.)
 
 # %% tags=["lecture"]
 held = each_code_held(genie, film, 6, steps=8)  # (8, 9, H, W, 3)
 show.strips({f"code {k}": held[k] for k in range(8)}, every=2)
 
 # %% [markdown] tags=["lecture"]
-# Name the rows before you go on. One key is hard to find in this picture: to jump is a matter of one step in films, nobody takes off twice, and a code that is held against all custom makes the agent fall to pieces. Then the same by measure, from a frame of each of eight films: where is the dark spot before and after four steps? Pixels to the right and upwards; no key is looked at.
+# Name the rows before you go on. One key is hard to find in this picture. In the training films a take-off is one step, and none follows in the air. A jump code that is held for eight steps is therefore something that the model has never seen, and the agent falls to pieces. Then the same by measurement, from a frame of each of eight films: how far has the dark spot, the agent, moved after four steps? In pixels to the right and upwards; the recorded keys are not used.
 
 # %% tags=["lecture"]
 moves = what_codes_do(genie, test_films.frames[:8], 6, steps=4)  # (8, 2)
@@ -345,10 +346,10 @@ names = {code: name for name, code in zip(("nothing", "left", "right", "jump"), 
 show.table([{"code": k, "right": moves[k, 0], "up": moves[k, 1], "we call it": names.get(k, "")} for k in range(8)])
 
 # %% [markdown] tags=["lecture"]
-# This is how a player of Genie finds the controls: by trying. Eight codes were enough for four keys. Of the others one goes right more slowly, and three do little on average.
+# This is how a player of Genie finds the controls: by trying. Eight codes were enough for four keys. Of the others one (2) goes right more slowly, and three (0, 4, 6) do little on average.
 
 # %% [markdown]
-# The course's exam presses keys, so a table was also read off 200 training films whose keys *are* known, after training, by counting. Do the two agree?
+# The course's exam (the same questions to every model, with the same controls) presses keys, so a table was also read off 200 training films whose keys *are* known, after training, by counting. Do the two agree?
 
 # %% tags=["lecture"]
 counted = genie.capabilities.actions.table.latent_of_real
@@ -360,7 +361,7 @@ assert agree >= 3, "looking finds the keys"
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### What comes up
 #
-# Nobody has told this world of gravity. Let the agent take off, and then do nothing for fifteen frames, from moments in the test films in which it stands on the ground. How high is it, in pixels?
+# No law of gravity was written into this world. Let the agent take off, and then do nothing for fifteen frames, from moments in the test films in which it stands on the ground. How high is it, in pixels?
 
 # %% tags=["lecture"]
 from course_lib.views.genie import follow
@@ -410,7 +411,7 @@ show.strips({name: films[4] for name, films in rows.items()}, every=2)
 #
 # ### The game
 #
-# You hold the keys. On the left the dream, on the right the simulator, from the same first frame. Your arrow keys reach the dream as latent actions, by the table that was found by looking. Click the picture and play.
+# You hold the keys. On the left the dream, on the right the simulator, from the same first frame. Your arrow keys reach the dream as latent actions, by the table that was found by trying. Click the picture and play.
 
 # %% tags=["lecture", "nbval-ignore-output"]
 from course_lib.models.play import DreamPlayer
@@ -423,7 +424,7 @@ dream = DreamPlayer(genie, first[None], table=by_eye)
 show.canvas({"dream": dream, "Playground": real}, fps=15)
 
 # %% [markdown] tags=["lecture"]
-# Try this. Hold left until the wall: your third answer. Jump, and press right in the air. Stand still: does the world stay as it is? Touch the star. (The dream has never been told what a star is for, and was asked for frames only.) Where do the two part for the first time?
+# Try this. Hold left until the wall: your third answer. Jump, and press right in the air. Stand still: does the world stay as it is? Touch the star. (The dream was trained on frames only, never on what a star is worth.) Where do the two part for the first time?
 
 # %% [markdown] tags=["lecture"]
 # As for the third answer, this is "left" held for twenty frames, from the frame of above:
@@ -432,20 +433,20 @@ show.canvas({"dream": dream, "Playground": real}, fps=15)
 show.strip(follow(genie, film, 6, 20 * [by_eye[1]]), every=2)
 
 # %% [markdown] tags=["lecture"]
-# The agent comes to the wall, and goes on into it until nothing is left. Its films never showed this: at a wall nothing moves, so the latent action model called those steps by another code. What the agent does *at* the wall under code "left" no film has ever told.
+# The agent comes to the wall, and goes on into it until nothing is left. Its films never showed this: at a wall nothing moves, so the latent action model called those steps by another code. So no film shows what the agent does *at* the wall under the code for "left".
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
-# ### A frame, an action, some looks
+# ### A frame, an action, some decoding steps
 #
-# From left to right: a frame of a film, four frames that follow under the action held, and the film's own next frame. Draws at a low temperature are nearly the likeliest tokens; at 2 each token is a throw of dice.
+# From left to right: a frame of a film, four frames that follow under the action held, and the film's own next frame. Draws at a low temperature are nearly the likeliest tokens; at 2 unlikely tokens come up often.
 
 # %% tags=["lecture", "nbval-ignore-output"]
-def try_it(frame: int = 6, code: int = by_eye[2], looks: int = 6, temperature: float = 0.5) -> np.ndarray:
+def try_it(frame: int = 6, code: int = by_eye[2], decoding_steps: int = 6, temperature: float = 0.5) -> np.ndarray:
     """What the world makes of a frame under a held action. Returns a uint8 picture."""
-    return try_step(genie, film, frame, code, looks, temperature)
+    return try_step(genie, film, frame, code, decoding_steps, temperature)
 
 
-show.explore(try_it, frame=(0, 31), code=(0, 7), looks=(1, 12), temperature=(0.1, 2.0))
+show.explore(try_it, frame=(0, 31), code=(0, 7), decoding_steps=(1, 12), temperature=(0.1, 2.0))
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### A world of your own
@@ -496,7 +497,7 @@ for name, kind, size in (("prepended", "prepended", 0.5), ("prepended, quiet", "
 # %% [markdown] tags=["lecture"]
 # "Quiet" means that the action's vectors begin with a standard deviation of 0.02, as is usual in language models, instead of 0.5.
 #
-# The diagnostic is how much an action is **worth**: the surprise at real frames, in nats a frame, when the model is told the actions of another film, minus that when it is told the film's own.
+# The diagnostic is how much an action is **worth**: the surprise at real frames, in nats a frame, when the model is given the actions of another film, minus that when it is given the film's own.
 
 # %% tags=["lecture"]
 held_out = load_films("agent", split="test", count=60)
@@ -504,18 +505,18 @@ x = to_model(held_out.frames[:, 8:20])
 rows = []
 for name, model in runs.items():
     own = infer_latent(model, x)
-    told = [np.nanmean(model.surprise(x, i).numpy()) for i in (own, own.roll(1, dims=0))]
-    rows.append({"action": name, "surprise": told[0], "with another film's": told[1], "worth": told[1] - told[0]})
+    right, wrong = (np.nanmean(model.surprise(x, i).numpy()) for i in (own, own.roll(1, dims=0)))
+    rows.append({"action": name, "surprise": right, "with another film's": wrong, "worth": wrong - right})
 show.table(rows)
 
 # %% [markdown] tags=["lecture"]
-# The surprise under the film's own actions hardly tells the three apart, and the third model is as good as deaf. After 250 steps an action that is added to every token is heard; one token among 65, from which attention has to learn to fetch it, is not yet, and a quiet one least of all.
+# The surprise under the film's own actions hardly tells the three apart, and the third model ignores its action almost completely. After 250 steps an action that is added to every token is used; one token among 65, from which attention has to learn to fetch it, is not yet, and a quiet one least of all.
 
 # %% [markdown] tags=["lecture"]
-# So here prepending is no cure, rather the other way round; jasmine, an open Genie, reports that on CoinRun it was essential. Which is right depends on model, films and patience (give the prepended one twice the steps), and the diagnostic costs a minute.
+# So here prepending is no cure, rather the other way round. The sources disagree as well: the paper adds the actions and says that added embeddings improved control over concatenating them (section 2); jasmine, an open Genie, reports that on CoinRun prepending was essential. Which is right depends on model, films and patience (give the prepended one twice the steps), and the diagnostic costs a minute.
 
 # %% [markdown] tags=["lecture"]
-# Two things helped in this table: vectors that are loud from the start, and an action that reaches every token by itself. A third is plausible and not tried here: to hide more of the frame, so that its neighbours cannot tell a token what the action should have told it.
+# Two things helped in this table: vectors that are loud from the start, and an action that reaches every token by itself. A third is plausible and not tried here: to hide more of the frame, so that a token cannot learn from its neighbours what it should learn from the action.
 
 # %% tags=["lecture"]
 worth = {row["action"]: row["worth"] for row in rows}
@@ -523,41 +524,41 @@ assert worth["added"] > 2.0, "the action is heard"
 assert worth["prepended, quiet"] < 0.5 * worth["added"], "and here it is not, or hardly"
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
-# ### Looks and temperature
+# ### Decoding steps and temperature
 #
-# Now your first question. The same dreams under the film's own latent actions, with 1 to 12 looks a frame, the likeliest tokens or drawn ones. Decibels four frames after the last real one; and how many frames a second that is for a single player on this machine.
+# Now your first question. The same dreams under the film's own latent actions, with 1 to 12 decoding steps a frame, the likeliest tokens or drawn ones. Decibels four frames after the last real one; and how many frames a second that is for a single player on this machine.
 
 # %% tags=["lecture"]
 from course_lib.exam.questions.playing import seconds_a_frame, with_decoding
 
 quality = []
-for looks, temperature in ((1, None), (6, None), (12, None), (6, 0.5), (6, 1.0), (6, 2.0), (1, 1.0)):
-    world = with_decoding(genie, looks, temperature or 1.0)
-    dice = None if temperature is None else torch.Generator().manual_seed(0)
+for decoding_steps, temperature in ((1, None), (6, None), (12, None), (6, 0.5), (6, 1.0), (6, 2.0), (1, 1.0)):
+    world = with_decoding(genie, decoding_steps, temperature or 1.0)
+    generator = None if temperature is None else torch.Generator().manual_seed(0)
     with torch.no_grad():
-        states = imagine(world, world.encode(frames[:, :4], latent[:, :3]), latent[:, 3:7], generator=dice)
+        states = imagine(world, world.encode(frames[:, :4], latent[:, :3]), latent[:, 3:7], generator=generator)
         drawn = world.decode(states[-1])[:, None]  # (20, 1, 3, H, W)
-    quality.append({"looks": looks, "tokens": "likeliest" if dice is None else f"drawn at {temperature}",
+    quality.append({"decoding steps": decoding_steps, "tokens": "likeliest" if temperature is None else f"drawn at {temperature}",
                     "dB": float(psnr(drawn, frames[:, 7:8]).mean()),
                     "frames a second": 1 / seconds_a_frame(world, film, steps=15, repeats=1).mean()})  # fmt: skip
 show.table(quality)
 
 # %% [markdown] tags=["lecture"]
-# With the likeliest tokens one look is as good as twelve, and several times faster; with drawn ones (the last row) it is half a decibel worse than six. The paper takes 25. Remember the six coins: looks are needed where tokens must agree about something that nobody has told them. In this world the past and the action tell nearly everything, so the dice have little to decide. In films of the internet they have much to decide.
+# With the likeliest tokens one decoding step is as good as twelve, and several times faster; with drawn ones (the last row) it is half a decibel worse than six. The paper takes 25. Remember the six coins: several steps are needed where tokens must agree about something that neither the past nor the action determines. In this world these two determine nearly everything, so little is left to the draw. In films from the internet much is left to it.
 
 # %% [markdown] tags=["lecture"]
-# To draw as the model believes (1.0) costs little: a drawn frame is one of many, and the PSNR wants the one that happened. At 2.0 it draws tokens that it thinks unlikely, and that costs much. Decibels are no measure of how a film looks, only of how near it comes to the one that was.
+# To draw as the model believes (1.0) costs little: a drawn frame is one of many, and the PSNR wants the one that happened. At 2.0 it draws tokens that it thinks unlikely, and that costs 7 dB. Yet 2 is the temperature at which Genie samples, with 25 decoding steps (1.0 for CoinRun, appendix F), so the table speaks against the paper's setting for *this* model only. Two reasons: decibels do not measure how a film looks, only how near it comes to the one that was; and temperature enters twice in MaskGIT, in which token is drawn and in which tokens are kept, with a noise that fades from step to step, so six steps and 25 are not the same.
 
 # %% tags=["lecture"]
 db = [row["dB"] for row in quality]
-assert abs(db[0] - db[2]) < 1.0, "looks make little difference here"
-assert db[5] < db[1] - 0.5, "hot dice cost decibels"
-assert quality[0]["frames a second"] > quality[2]["frames a second"], "and looks cost time"
+assert abs(db[0] - db[2]) < 1.0, "decoding steps make little difference here"
+assert db[5] < db[1] - 0.5, "a high temperature costs decibels"
+assert quality[0]["frames a second"] > quality[2]["frames a second"], "and decoding steps cost time"
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Measure
 #
-# The questions of the exam on test films. `action_choice_accuracy`: the model is asked to press each of two keys that lead to different frames; is its picture for a key nearer to that key's frame? A model that ignores the key has 0.5. `delta4_psnr_db`: Genie's measure, with the four keys through the counted table. `latent_delta4_psnr_db`: the same with the latent actions found in the film, nearly as in the paper, whose wrong actions are random and not another film's. `latent_psnr_db_t4` is the PSNR itself, beside a copy of the last real frame; `play_fps` is frames a second, beside one look a frame.
+# The questions of the exam on test films. A *bar* is a value that the course set beforehand; it is met when the whole interval meets it. `action_choice_accuracy`: the model is asked to press each of two keys that lead to different frames; is its picture for a key nearer to that key's frame? A model that ignores the key has 0.5. `delta4_psnr_db`: Genie's measure, with the four keys through the counted table. `latent_delta4_psnr_db`: the same with the latent actions found in the film, nearly as in the paper, whose wrong actions are random and not another film's. `latent_psnr_db_t4` is the PSNR itself, beside a copy of the last real frame; `play_fps` is frames a second, beside the speed at one decoding step a frame.
 
 # %% tags=["lecture"]
 from course_lib.exam.questions import control, playing
@@ -571,11 +572,11 @@ columns = {"question": "question", "value": "value (95 % interval)", "controls":
 show.table(answers.table(), columns)
 
 # %% [markdown] tags=["lecture"]
-# The controls are a network that has learned nothing, and wrong actions. In the two rows of a $\Delta$ one wrong film is compared with another: that would be 0 with many films, and how far it is from 0 shows how rough sixteen films are. The exam at full length has a hundred. Your second answer, and what else the exam says about its rows:
+# The controls are an untrained network, and wrong actions. In the two rows of a $\Delta$ the control measures one film's wrong actions against another film's wrong actions. With many films that would be 0; here it is 1.2 and 3.5 dB, which shows how uncertain sixteen films are. The exam at full length has a hundred. Your second answer, and what else the exam says about its rows:
 
 # %% tags=["lecture"]
-said = {row.question: row for row in answers.rows}
-print(f"question 2: {said['latent_delta4_psnr_db'].value:.1f} dB; your guess was {my_guess_in_db}")
+by_question = {row.question: row for row in answers.rows}
+print(f"question 2: {by_question['latent_delta4_psnr_db'].value:.1f} dB; your guess was {my_guess_in_db}")
 print(*(f"{row.question}: {row.note}" for row in answers.rows if row.note), sep="\n")
 
 # %% [markdown] tags=["lecture"]
@@ -601,13 +602,13 @@ print(f"the agent can be found in {np.isfinite(away['dream']).mean():.0%} of the
 
 # %% tags=["lecture"]
 chosen, gain, drawn, fps = (
-    said[q] for q in ("action_choice_accuracy", "latent_delta4_psnr_db", "latent_psnr_db_t4", "play_fps")
+    by_question[q] for q in ("action_choice_accuracy", "latent_delta4_psnr_db", "latent_psnr_db_t4", "play_fps")
 )
 assert chosen.low > 0.6 > chosen.controls["ignores_the_action"], "it does what the key says"
 assert gain.low > max(1.0, *gain.controls.values()), "its actions matter"
 assert drawn.value > drawn.controls["copy_last"], "and its frames are nearer than the last real one"
 assert np.nanmean(away["dream"][:, 7]) < np.nanmean(away["copy"][:, 7])
-for row in (gain, said["delta4_psnr_db"], fps):
+for row in (gain, by_question["delta4_psnr_db"], fps):
     print(f"{row.question}: {row.value:.1f}, the bar of {row.bar} is {'met' if row.passed else 'not met'}")
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -624,7 +625,7 @@ from course_lib.exercises import exercise, progress
 # %%
 @exercise("play.tokens_left")
 def my_tokens_left(step: int, steps: int, tokens: int) -> int:
-    """Tokens still hidden after look 1, 2, ..., steps, rounded down."""
+    """Tokens still hidden after decoding step 1, 2, ..., steps, rounded down."""
     ...
 
 
@@ -645,7 +646,7 @@ def my_hide(shape: tuple[int, int, int], least: float, generator: torch.Generato
 print(my_hide((4, 4, 64), 0.5, torch.Generator().manual_seed(0)).float().mean(dim=2))
 
 # %% [markdown]
-# **3. Which guesses are kept** (difficulty 2, 10 minutes). After a look: the new mask, with exactly `left` hidden tokens in each row. What was known stays known.
+# **3. Which guesses are kept** (difficulty 2, 10 minutes). After a decoding step: the new mask, with exactly `left` hidden tokens in each row. What was known stays known.
 
 # %%
 @exercise("play.hide_again")
@@ -672,7 +673,7 @@ pair = [to_model(d) for d in dreams]
 print([round(float(my_delta_psnr(*(d[:, k] for d in pair), frames[:, 4 + k])), 1) for k in (0, 3)], "dB")
 
 # %% [markdown]
-# **5. A frame in a few looks** (difficulty 3, 15 minutes). The loop of *Build*, from memory, for any model that is given as a function.
+# **5. A frame in a few decoding steps** (difficulty 3, 15 minutes). The loop of *Build*, from memory, for any model that is given as a function.
 
 # %%
 @exercise("play.make_frame")
@@ -707,19 +708,19 @@ progress()
 # **"First the tokenizer, then the latent action model and the dynamics together"** (两阶段训练). It stands for the paper. Together is a convenience there: the dynamics gives no gradient to the latent actions, so they may as well learn one after the other, as here.
 
 # %% [markdown] tags=["lecture"]
-# **"A decoder-only MaskGIT; the prediction is compared with the truth"** (decoder-only 的 MaskGIT). It stands (one stack reads what is shown and answers, there is no encoder apart), with a correction of the slide, which writes both with the same hat: the loss compares the *predicted* distribution of hidden tokens with the tokens of the *real* frame. That only hidden tokens count is left out there.
+# **"A decoder-only MaskGIT; the prediction is compared with the truth"** (decoder-only 的 MaskGIT). It stands (one stack reads what is shown and answers, there is no encoder apart), with a correction: the slide writes the prediction and the truth with the same symbol, a hat. The loss compares the *predicted* distribution of hidden tokens with the tokens of the *real* frame. That only hidden tokens count is left out there.
 
 # %% [markdown] tags=["lecture"]
 # **"In use the user gives the action, and the latent action model is not needed"** (不需要使用 LAM 模块). It stands, and *Build* showed it: with noise in its place the pictures are the same to the bit. Here even its codebook may go, because our dynamics has a vector of its own for each of the eight numbers; in the paper the codebook stays. Either way somebody has to find out what the numbers do.
 
 # %% [markdown] tags=["lecture"]
-# **"The environment is updated in real time"** (实时更新). Corrected. The paper speaks of about one frame a second, on far larger hardware. Ours has the speeds shown above on this processor because its dynamics is some eight thousand times smaller (1.2 million parameters against 10.1 billion), and because few looks are enough for it.
+# **"The environment is updated in real time"** (实时更新). Corrected. The paper speaks of about one frame a second, on far larger hardware. Ours has the speeds shown above on this processor because its dynamics is some eight thousand times smaller (1.2 million parameters against 10.1 billion), and because few decoding steps are enough for it.
 
 # %% [markdown] tags=["lecture"]
-# **"From a picture to a game: a new paradigm"** (图像 → 游戏环境). Here: within the words that its tokenizer has. A platform where the films have platforms is entered as one; the one that we painted higher up came out in wrong colours, because no word fits it, and a thing that no film had is said in words for other things. The paper's world has more words because its films were more.
+# **"From a picture to a game: a new paradigm"** (图像 → 游戏环境). Here: within what the codes of its tokenizer can draw. A platform where the films have platforms is entered as one; the one that we painted higher up came out in wrong colours, because no code fits it, and a thing that no film had is drawn with the codes of other things. The paper's world has more codes and had far more films.
 
 # %% [markdown] tags=["lecture"]
-# **What this toy cannot show.** Films with a moving camera, long memory (three frames are all that it looks back on: what leaves the picture is forgotten), and worlds in which the past leaves much open.
+# **What this toy cannot show.** Films with a moving camera, long memory (it attends to three past frames only: what left the picture earlier is forgotten), and worlds in which the past leaves much open.
 
 # %% [markdown]
 # **Larger.** `python -m course_lib train genie --size gpu` trains all three parts on `rich` at 64 by 64 pixels, `--size gpu-coinrun` has the sizes of the paper's appendix F for CoinRun; nobody has run either yet. `python -m course_lib exam genie` asks all questions on 100 films; `python -m course_lib params genie --size paper` counts the paper's size.

@@ -15,16 +15,16 @@
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # # 16 Acting from films
 #
-# **The question.** There are films of somebody who plays well, and nobody wrote down the keys. Can an agent learn to play from them, if it is told the keys of two hundred steps? And what does Genie, the whole of it, cost?
+# **The question.** There are films of somebody who plays well, and nobody wrote down the keys. Can an agent learn to play from them, if it gets the keys of two hundred steps? And what does Genie, the whole of it, cost?
 #
-# **After this notebook you can** clone a player (行为克隆, behaviour cloning) from films through latent actions, say why a latent action is not a key and what helps, compare such a clone fairly with one that was told everything, look for latent actions in a game with a moving camera, and check a paper's published size against its own tables.
+# **After this notebook you can** clone a player (行为克隆, behaviour cloning) from films through latent actions, say why a latent action is not a key and what helps, compare such a clone fairly with one that was given every key, look for latent actions in a game with a moving camera, and check a paper's published size against its own tables.
 #
 # | | |
 # |---|---|
 # | It costs | about a minute and a half of computing on two cores, an hour of reading and exercises; about 1.8 GiB of memory |
 # | It needs | notebook 14 for latent actions; notebook 12 for the block whose weights are counted |
 # | It builds | a policy (策略) that learned by watching, and its dictionary from latent actions to keys |
-# | It examines | the slides' "fewer than 11 billion parameters", "larger will be better", "it spares reinforcement learning its environment", "action as a new modality", "video costs much computation" |
+# | It examines | sentences of the slides (of the lecture that this course follows; `claims.md` lists them all): "fewer than 11 billion parameters", "larger will be better", "it spares reinforcement learning its environment", "action as a new modality", "video costs much computation" |
 #
 # **Lecture plan (45 minutes).** 4 question and prediction; 8 ice, and an expert on six places; 9 words, policy, dictionary; 4 training; 6 look and play; 4 three ways to break it; 10 the measurement, CoinRun, the sizes, the discussion.
 #
@@ -62,7 +62,7 @@ show.strip(films[0, :48], every=4, title="the expert, every fourth frame")
 #
 # Write down your answers.
 #
-# 1. A clone that is told all keys of all films is the measure, 100 %. A clone from films without keys gets the keys of 200 steps only. (Below there are 80 films, ten thousand steps; at full length, in *Measure*, 300.) How much of the other's score will it reach?
+# 1. A clone that gets all keys of all films is the measure, 100 %. A clone from films without keys gets the keys of 200 steps only. (Below there are 80 films, ten thousand steps; at full length, in *Measure*, 300.) How much of the other's score will it reach?
 # 2. And with the same 200 labels, but without the films?
 # 3. The expert runs to the right and presses "left". What does the next frame show, and what will the latent action say?
 
@@ -149,7 +149,7 @@ word = code * 3 + speed[2:] + 1
 print(f"a code names {named_right(code, key):.0%} of the keys, a word of two codes {named_right(word, key):.0%}")
 
 # %% [markdown] tags=["lecture"]
-# The paper uses single codes, and reports that with 200 labelled steps its clone plays CoinRun as well as one that was told everything (section 3.3). We shall do both.
+# The paper uses single codes, and reports that with 200 labelled steps its clone plays CoinRun as well as one that was given every key (section 3.3). We shall do both.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Build
@@ -185,9 +185,9 @@ print(f"the most frequent key alone: {most:.0%}")
 class Policy(nn.Module):
     def __init__(self, answers: int, width: int = 96, hidden: int = 128) -> None:
         super().__init__()
-        patches, look = nn.Conv2d(6, width, 4, stride=4), nn.Conv2d(width, width, 3, stride=2, padding=1)
+        patches, near = nn.Conv2d(6, width, 4, stride=4), nn.Conv2d(width, width, 3, stride=2, padding=1)
         read = nn.Linear(width * 16, hidden)  # 4 x 4 places
-        self.see = nn.Sequential(patches, nn.SiLU(), look, nn.SiLU(), nn.Flatten(), read, nn.SiLU())
+        self.see = nn.Sequential(patches, nn.SiLU(), near, nn.SiLU(), nn.Flatten(), read, nn.SiLU())
         self.say = nn.Linear(hidden, answers)
 
     def forward(self, frames: torch.Tensor) -> torch.Tensor:  # (B, 2 * 3, H, W) -> (B, answers)
@@ -213,7 +213,7 @@ with torch.no_grad():
 # %% [markdown] tags=["lecture"]
 # ### The dictionary
 #
-# Somebody names the keys of 200 steps, drawn at random. For each word we count them. Most words have two labels or fewer, so a word leans on what its *first* code says, and that on how often each key is pressed at all: $p(k \mid w) = \left(n_{w,k} + 2\,p(k \mid \text{first code})\right) / \left(n_w + 2\right)$, where $n_{w,k}$ are the labels of word $w$ with key $k$, and $n_w$ all labels of $w$.
+# Somebody names the keys of 200 steps, drawn at random. For each word we count them. Most words have two labels or fewer. So the estimate for a word starts from that for its *first* code, and this one from how often each key is pressed at all: $p(k \mid w) = \left(n_{w,k} + 2\,p(k \mid \text{first code})\right) / \left(n_w + 2\right)$, where $n_{w,k}$ are the labels of word $w$ with key $k$, and $n_w$ all labels of $w$.
 
 # %% tags=["lecture"]
 film, step = library.draw_labels(words.shape, 200, np.random.default_rng(0))
@@ -226,41 +226,44 @@ show.table(rows)
 # %% [markdown] tags=["lecture"]
 # ### To play
 #
-# The policy gives chances of words, the dictionary makes them chances of keys: $p(k) = \sum_w \pi(w)\,D(w, k)$, where $D(w, k)$ is 1 for the likeliest key of word $w$. Then one key is drawn. The chances are squared first, so that rare slips become rarer.
+# The policy gives probabilities of words, the dictionary makes them probabilities of keys: $p(k) = \sum_w \pi(w)\,D(w, k)$, where $D(w, k)$ is 1 for the likeliest key of word $w$. Then one key is drawn. The probabilities are squared first, so that rare slips become rarer.
 
 # %% tags=["lecture", "nbval-check-output"]
 dictionary = library.key_table(shares)  # (64, 4): a one for the likeliest key of each word
 with torch.no_grad():
-    chances = theirs(two).softmax(dim=1) @ torch.from_numpy(dictionary).float()  # (1, 64) @ (64, 4) -> (1, 4)
-    chances = chances**2 / (chances**2).sum()
+    probabilities = theirs(two).softmax(dim=1) @ torch.from_numpy(dictionary).float()  # (1, 64) @ (64, 4) -> (1, 4)
+    probabilities = probabilities**2 / (probabilities**2).sum()
     same = library.Player(theirs, dictionary).keys(two.unflatten(1, (2, 3)))
-assert torch.allclose(chances, same, atol=1e-6)
-print("the four keys add up to", round(chances.sum().item(), 6))
+assert torch.allclose(probabilities, same, atol=1e-6)
+print("the four keys add up to", round(probabilities.sum().item(), 6))
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Train live
 #
-# Two clones of the same network learn from the same eighty films. One is told words, the other every key: it is called the **oracle clone**, and it is what the first is measured by.
+# Two clones of the same network learn from the same eighty films. One gets words, the other every key: it is called the **oracle clone**, and it is what the first is measured by.
 
 # %% tags=["lecture"]
+from course_lib.studies.cloning import clone
+
 watch, live = show.live("cloning, live", every=50), {}
 for name, answers, number in (("words", words, 64), ("keys", keys, 4)):
-    def look(step: int, parts: dict[str, float], name: str = name) -> None:
+    def update_curves(step: int, parts: dict[str, float], name: str = name) -> None:
         watch.update(step, {name: parts["loss"]})
 
     config = library.PolicyConfig(answers=number)
-    live[name] = library.clone(films, answers, config, steps=1000, on_step=look).policy
+    live[name] = clone(films, answers, config, steps=1000, on_step=update_curves).policy
 watch.close()
 
 # %% [markdown] tags=["lecture"]
 # (Words are harder to guess than keys, since they say two things; the curves have different ends.) Both play thirty held-out episodes. A score of 0 is a random player's, 1 the scripted expert's.
 
 # %% tags=["lecture"]
+from course_lib.planning.games import play_together
 from course_lib.worlds.oracle import normalised_return
 
 players = {"words, 200 labels": library.Player(live["words"], dictionary),
            "every key": library.Player(live["keys"], np.eye(4))}  # fmt: skip
-played = {name: library.play_together(player, episodes=30, keep=1) for name, player in players.items()}
+played = {name: play_together(player, episodes=30, keep=1) for name, player in players.items()}
 score = {name: normalised_return(game.returns).mean() for name, game in played.items()}
 show.table([{"clone": name, "score": value} for name, value in score.items()])
 
@@ -325,10 +328,10 @@ show.explore(try_it, frame=(0, 127), labels=(1, 400), seed=(0, 9))
 # - **Single codes.** The same policy, its words read by the first code only, with the same 200 labels: the paper's kind of names.
 
 # %% tags=["lecture"]
-told = np.full(words.shape, -1)  # -1: nobody named this step
-told[film, step] = keys[film, step]
-alone = library.clone(films, told, library.PolicyConfig(answers=4), steps=250).policy
-wrong = library.clone(films, np.roll(words, 1, axis=0), library.PolicyConfig(answers=64), steps=500).policy
+named = np.full(words.shape, -1)  # -1: nobody named this step
+named[film, step] = keys[film, step]
+alone = clone(films, named, library.PolicyConfig(answers=4), steps=250).policy
+wrong = clone(films, np.roll(words, 1, axis=0), library.PolicyConfig(answers=64), steps=500).policy
 by_code = library.key_table(library.key_shares(index[film, step], keys[film, step], codes=8, length=1))
 broken = {"labels alone": library.Player(alone, np.eye(4)),
           "names of other films": library.Player(wrong, dictionary),
@@ -339,24 +342,24 @@ broken = {"labels alone": library.Player(alone, np.eye(4)),
 
 # %% tags=["lecture"]
 for name, player in broken.items():
-    score[name] = normalised_return(library.play_together(player, episodes=30).returns).mean()
+    score[name] = normalised_return(play_together(player, episodes=30).returns).mean()
 show.table([{"clone": name, "score": value} for name, value in score.items()])
 
 # %% [markdown] tags=["lecture"]
 # Two hundred labels without films are worth next to nothing, and films whose names belong to other films as well. Single codes carry a clone some way. All scores are of thirty episodes and short trainings; the table with intervals comes in *Measure*.
 
 # %% [markdown] tags=["lecture"]
-# And a dial that is easily overlooked: how the key is drawn. As the chances are (power 1), squared (2), or nearly always the likeliest (20). Think first: what is wrong with always taking the likeliest?
+# And a setting that is easily overlooked: how the key is drawn. By the probabilities as they are (power 1), squared (2), or nearly always the likeliest (20). Think first: what is wrong with always taking the likeliest?
 
 # %% tags=["lecture"]
 rows = []
 for power in (1.0, 2.0, 20.0):
     player = library.Player(live["words"], dictionary, power=power)
-    rows.append({"power": power, "score": normalised_return(library.play_together(player, episodes=30).returns).mean()})
+    rows.append({"power": power, "score": normalised_return(play_together(player, episodes=30).returns).mean()})
 show.table(rows)
 
 # %% [markdown] tags=["lecture"]
-# Likely reasons: drawn as they are, slips add up; always the likeliest, and a clone that hesitates can hang there for good: nothing moves, so the next frame looks the same, and so does the answer. (One training and thirty episodes, without an interval. The exam takes 2 for every clone, the oracle clone too.)
+# Likely reasons: drawn as they are, slips add up; always the likeliest, and a clone that hesitates can hang there for good: nothing moves, so the next frame looks the same, and so does the answer. (One training and thirty episodes, without an interval. The course's exam, the same questions to every model with the same controls, takes 2 for every clone, the oracle clone too.)
 
 # %% tags=["lecture"]
 assert score["words, 200 labels"] > score["labels alone"] + 0.3, "the films are worth more than the labels"
@@ -367,7 +370,7 @@ assert score["words, 200 labels"] > score["names of other films"] + 0.3, "and th
 #
 # ### The clones, at full length
 #
-# The live clones were short. The exam films 300 episodes and trains for 4,000 steps; every player then plays the same 100 held-out episodes. For words and codes, other steps are labelled in each of them; "labels alone" is one network, trained on one draw for 250 steps. The luck of a training is in no interval. All that takes two and a half minutes, so the scores were kept (`python -m tools.measure_cloning` makes them again, `python -m course_lib exam genie` asks anew).
+# The live clones were short. The exam films 300 episodes and trains for 4,000 steps; every player then plays the same 100 held-out episodes. For words and codes, every episode is played with a dictionary from a draw of labels of its own; "labels alone" is one network, trained on one draw for 250 steps. How much a score varies from one training to the next is in none of the intervals. All that takes two and a half minutes, so the scores were kept (`python -m course_lib study cloning` makes them again, `python -m course_lib exam genie` asks anew).
 
 # %% tags=["lecture"]
 from course_lib.exam.measures.intervals import mean_and_interval, paired_ratio_interval
@@ -384,7 +387,7 @@ for name, values in found.items():
 show.table(rows)
 
 # %% [markdown] tags=["lecture"]
-# "keys" is the oracle clone; "codes" are the policy of words, read by the first code. "untrained" is a policy with fresh weights and the dictionary of 200 labels. (Below 0 is worse than a random player.) As a picture, with the course's bar, 90 % of the oracle clone:
+# "keys" is the oracle clone; "codes" are the policy of words, read by the first code. "untrained" is a policy with fresh weights and the dictionary of 200 labels. (Below 0 is worse than a random player.) As a picture, with the course's *bar*, the value that it set beforehand and that the whole interval has to reach, 90 % of the oracle clone:
 
 # %% tags=["lecture"]
 best = found["keys"].mean()
@@ -440,7 +443,7 @@ show.table([{"question": row["question"], "value": bracket(row)} | row["controls
 # The gap is there, far above its controls: what happens between two frames of a level that it never saw is said better by its own code than by another's. The paper takes such a gap as its measure of control; here it was learned in half a minute.
 
 # %% [markdown] tags=["lecture"]
-# The buttons are another matter. The codes tell a little about jumping and next to nothing about left and right. One possible reason, which nothing here tests: the picture scrolls, so whichever way the figure runs it is the whole world that moves, and three bits, trained for half a minute, went to what changes most pixels. A gap in decibels is no control: notebook 14's lesson, in a game that is not ours.
+# The buttons are another matter. The codes tell a little about jumping and next to nothing about left and right. One possible reason, which nothing here tests: the picture scrolls, so whichever way the figure runs it is the whole world that moves, and three bits, trained for half a minute, went to what changes most pixels. A gap in decibels is not yet control: notebook 14's lesson, in a game that is not ours.
 
 # %% [markdown] tags=["lecture"]
 # The same by eye: a film of a held-out level, every next frame drawn with its own code, and with other ones. Look at the edge of the ground, which sinks and rises as the figure jumps.
@@ -569,16 +572,16 @@ def my_key_shares(word: np.ndarray, key: np.ndarray, prior: np.ndarray, weight: 
 
 # %%
 even = np.full((64, 4), 0.25)
-said = my_key_shares(words[film, step], keys[film, step], even)[often[0]]
-print({name: round(float(share), 2) for name, share in zip(spec.ACTIONS, said, strict=True)})
+word_shares = my_key_shares(words[film, step], keys[film, step], even)[often[0]]
+print({name: round(float(share), 2) for name, share in zip(spec.ACTIONS, word_shares, strict=True)})
 
 # %% [markdown]
-# **4. From words to a key** (difficulty 2, 8 minutes). The chances of keys from those of words, raised to a power.
+# **4. From words to a key** (difficulty 2, 8 minutes). The probabilities of keys from those of words, raised to a power.
 
 # %%
 @exercise("clone.key_chances")
 def my_key_chances(words: torch.Tensor, table: torch.Tensor, power: float = 1.0) -> torch.Tensor:
-    """words: (B, W), chances of words; table: (W, A), of keys given a word -> (B, A), rows add up to 1."""
+    """words: (B, W), probabilities of words; table: (W, A), of keys given a word -> (B, A), rows add up to 1."""
     ...
 
 
@@ -621,10 +624,10 @@ progress()
 # **"Larger data, larger encoders and larger latent action models will help"** (更大的数据集, 更大的 Video Encoder 和 LAM). Partly. The paper's scaling study enlarges the *dynamics* model, from 41 million to 2.7 billion, and the loss falls; encoder and latent action model were not scaled in it. Nothing here tests it at such sizes.
 
 # %% [markdown] tags=["lecture"]
-# **"It spares reinforcement learning its environment, but control is limited to game films"** (把 RL 的环境节省了, 但是交互方式受限于游戏视频). Partly, both halves. The clone never touched the world while it learned, and 200 labels were enough to come near one that was told all. But an expert had to be filmed in that world, and without playing in it nobody would know the score. As to game films, the paper trains a second model on films of robots.
+# **"It spares reinforcement learning its environment, but control is limited to game films"** (把 RL 的环境节省了, 但是交互方式受限于游戏视频). Partly, both halves. The clone never touched the world while it learned, and 200 labels were enough to come near one that was given every key. But an expert had to be filmed in that world, and without playing in it nobody would know the score. As to game films, the paper trains a second model on films of robots.
 
 # %% [markdown] tags=["lecture"]
-# **"The action space can be a new modality"** (动作空间作为新模态). As far as this: actions that were found in films can be learned, predicted and translated like words, with a dictionary of 64 words that 200 labels made. They had to become words of two codes before they said enough about the keys; single codes reached three quarters.
+# **"The action space can be a new modality"** (动作空间作为新模态). As far as this: actions that were found in films can be learned, predicted and translated like words, with a dictionary of 64 entries from 200 labels. They had to become words of two codes before they said enough about the keys; single codes reached three quarters.
 
 # %% [markdown] tags=["lecture"]
 # **"Making and compressing video costs much computation"** (视频生成和压缩会消耗大量算力). It stands, and has a number now: about 6 times 10 to the 22 operations for learning the dynamics alone, some 270 million times ours.
