@@ -211,12 +211,14 @@ def _watched(function: Callable[..., Any], without: tuple[str, ...]) -> Iterator
         if event in ("call", "c_call") and name in without and not own:
             used.append(name)
 
-    before = sys.getprofile()
+    if sys.getprofile() is not None:  # a learner who profiles the notebook keeps his profiler; loops are still noticed
+        yield used
+        return
     sys.setprofile(note)
     try:
         yield used
     finally:
-        sys.setprofile(before)
+        sys.setprofile(None)
 
 
 def _line_of(candidate: Callable[..., Any], trace: TracebackType | None) -> tuple[int, str] | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import copy
 import inspect
 import textwrap
 from collections.abc import Callable, Iterator
@@ -35,43 +34,36 @@ def of_the_text(exercise: Exercise) -> Iterator[Mutant]:
     """Another axis, another comparison, another constant, another operator: each place by itself."""
     reference = exercise.reference
     tree = ast.parse(textwrap.dedent(inspect.getsource(reference)))
-    seen: set[str] = set()
-    for place in range(sum(1 for _ in ast.walk(tree))):
-        for number in range(9):
-            changed = copy.deepcopy(tree)
-            node = list(ast.walk(changed))[place]
-            before = ast.unparse(_statement(changed, node))
-            made = _changes(node)
-            if number >= len(made):
-                break
-            made[number]()
-            text = ast.unparse(changed)
-            if text in seen or text == ast.unparse(tree):
+    seen = {ast.unparse(tree)}
+    for node, line in _nodes(tree):
+        before = ast.unparse(line)
+        for change, undo in _changes(node):
+            change()
+            text, after = ast.unparse(tree), ast.unparse(line)
+            undo()
+            if text in seen:
                 continue
             seen.add(text)
             scope = dict(reference.__globals__)
-            exec(compile(ast.fix_missing_locations(changed), f"<mutant of {exercise.id}>", "exec"), scope)
-            yield f"{before}  ->  {ast.unparse(_statement(changed, node))}", scope[reference.__name__]
+            exec(compile(text, f"<mutant of {exercise.id}>", "exec"), scope)
+            yield f"{before}  ->  {after}", scope[reference.__name__]
 
 
-def _statement(tree: ast.AST, node: ast.AST) -> ast.AST:
-    """The smallest simple statement or condition around a node, to name the place by."""
-    around = tree
-    for each in ast.walk(tree):
-        simple = isinstance(each, ast.Assign | ast.AugAssign | ast.Return | ast.Expr | ast.expr)
-        header = isinstance(each, ast.For | ast.If | ast.FunctionDef)
-        if (simple or header) and node in ast.walk(each):
-            around = each
-            if simple:
-                break
-    return around
+def _nodes(node: ast.AST, line: ast.AST | None = None) -> Iterator[tuple[ast.AST, ast.AST]]:
+    """Every node with the simple statement, or the condition of a compound one, in which it stands."""
+    if line is None and isinstance(node, ast.Assign | ast.AugAssign | ast.Return | ast.Expr | ast.expr):
+        line = node
+    yield node, line or node
+    for child in ast.iter_child_nodes(node):
+        yield from _nodes(child, line)
 
 
-def _changes(node: ast.AST) -> list[Callable[[], None]]:
-    """The changes that can be made at a node of the tree."""
+def _changes(node: ast.AST) -> list[tuple[Callable[[], None], Callable[[], None]]]:
+    """The changes that can be made at a node of the tree, each with the way back."""
 
-    def to(field: str, value: Any) -> Callable[[], None]:
-        return lambda: setattr(node, field, value)
+    def to(field: str, value: Any) -> tuple[Callable[[], None], Callable[[], None]]:
+        before = getattr(node, field)
+        return lambda: setattr(node, field, value), lambda: setattr(node, field, before)
 
     if isinstance(node, ast.keyword) and node.arg in ("dim", "axis"):
         value = ast.literal_eval(node.value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cProfile
 import json
 import os
 import random
@@ -467,6 +468,7 @@ def test_what_an_answer_is_to_do_without_is_noticed() -> None:
 
     messages = [attempt(exercise, answer).message for answer in (tiled, looped, own)]
     assert "`tile`" in messages[0] and "a loop" in messages[1] and messages[2] == ""
+    assert cProfile.Profile().runcall(attempt, exercise, own).status == "correct"
 
 
 def test_functions_that_keep_count_are_called_by_the_learner_alone() -> None:
