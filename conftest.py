@@ -10,6 +10,8 @@ from collections.abc import Generator
 
 import pytest
 
+pytest_plugins = ["tests.processor_time"]
+
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before anything imports torch; notebook kernels inherit it
 
 
