@@ -11,8 +11,8 @@ Exempt from the limits are the cells of notebooks and the tests in a browser. Th
 outlive a test and are waited for when a file ends, so no single test can be charged with its share of them. Notebooks
 have limits of their own: seconds and memory in ``tools/notebooks.py course``.
 
-``pytest --processor-times FILE`` stores seconds by test as JSON; ``python -m tests.processor_time FILE`` adds them up by
-file. With two test processes the files start in the order of ``ORDER``, so that neither waits long for the other.
+``pytest --processor-times FILE`` stores seconds by test as JSON; ``python -m tests.processor_time FILE`` adds them up
+by file. With two test processes the files start in the order of ``ORDER``, so that neither waits long for the other.
 """
 
 from __future__ import annotations
@@ -89,7 +89,8 @@ class Meter:
             name = f"{where}::{fixturedef.argname} (shared fixture)"
             item.user_properties.append((PROPERTY, [name, seconds]))
             if seconds > SHARED_FIXTURE_SECONDS and not exempt(item.nodeid):
-                self.complaints.append(f"the shared fixture {fixturedef.argname}: {complaint(seconds, SHARED_FIXTURE_SECONDS)}")
+                words = complaint(seconds, SHARED_FIXTURE_SECONDS)
+                self.complaints.append(f"the shared fixture {fixturedef.argname}: {words}")
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:

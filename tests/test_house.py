@@ -97,7 +97,6 @@ def test_only_three_files_of_planning_know_the_agent_that_dreams() -> None:
 STEMS = {
     ("views", "vmc"): "its pictures are of dreams and of acting: views/dreams.py, views/acting.py",
     ("views", "reader"): "it is an instrument: what it reads is drawn on other models' frames",
-    ("views", "mae"): "notebook 18 will draw it",
 }
 
 
