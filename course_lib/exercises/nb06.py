@@ -63,7 +63,7 @@ register(
     Exercise(
         id="attention.weights",
         notebook="06",
-        title="Who looks at whom",
+        title="Who attends to whom",
         difficulty=2,
         minutes=8,
         reference=my_weights,

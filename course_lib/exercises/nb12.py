@@ -116,7 +116,7 @@ register(
     Exercise(
         id="spacetime.masks",
         notebook="12",
-        title="Who may look at whom",
+        title="Who may attend to whom",
         difficulty=3,
         minutes=12,
         reference=my_masks,

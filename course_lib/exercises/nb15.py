@@ -360,7 +360,7 @@ register(
     Exercise(
         id="play.make_frame",
         notebook="15",
-        title="A frame in a few looks",
+        title="A frame in a few decoding steps",
         difficulty=3,
         minutes=15,
         reference=my_make_frame,

@@ -1055,7 +1055,7 @@ for name, n in (("frame by frame", 16 * 16 * 16), ("tubelets of 4 frames", 4 * 1
 
 # %%
 @exercise("attention.looks_ahead")
-def my_looks_ahead(layer, x: torch.Tensor) -> bool:
+def my_leak_test(layer, x: torch.Tensor) -> bool:
     """Whether any answer depends on a later token. layer: (N, D) -> (N, E); x: (N, D)."""
     ...
 
@@ -1065,7 +1065,7 @@ def my_looks_ahead(layer, x: torch.Tensor) -> bool:
 
 # %% tags=["nbval-check-output"]
 for name, teller in tellers.items():
-    print(f"{name}: looks ahead: {my_looks_ahead(teller.inner, teller.embed(fresh[0, :-1]).detach())}")
+    print(f"{name}: looks ahead: {my_leak_test(teller.inner, teller.embed(fresh[0, :-1]).detach())}")
 
 # %% [markdown]
 # What you have solved so far, here and in the other notebooks:
