@@ -434,6 +434,14 @@ def test_the_scale_of_returns_is_what_was_measured():
     assert abs(normalised_return(oracle).mean() - 1.0) < 0.1 and abs(normalised_return(random).mean()) < 0.1
 
 
+def test_a_player_that_does_not_look_plays_the_same_games_without_pictures():
+    def sees(frame, info):
+        assert frame.any()
+        return oracle_policy(frame, info)
+
+    np.testing.assert_array_equal(play(oracle_policy, episodes=3), play(sees, episodes=3))
+
+
 # --- frames -------------------------------------------------------------------------------------------------------
 def test_frames_survive_the_way_to_the_model_and_back():
     frames = torch.randint(0, 256, (2, 3, 8, 8, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
