@@ -10,7 +10,7 @@ from torch import Tensor
 
 from course_lib.exercises.checking import Asked
 from course_lib.exercises.core import Exercise, Wrong, register
-from course_lib.exercises.inputs import Inputs, check_values, compare, need, seeded
+from course_lib.exercises.inputs import Inputs, check_values, must_equal, need, seeded
 
 
 # --- 1. how many stay hidden ------------------------------------------------------------------------------------------
@@ -216,7 +216,7 @@ def _dreams(seed: int) -> Inputs:
 def _check_delta(candidate: Asked) -> None:
     real = torch.full((2, 3, 4, 5), 0.5)
     each = "One number is expected, the mean over films; yours has one for each."
-    compare(
+    must_equal(
         candidate.explaining({(2,): each})(real + 0.01, real + 0.1, real),
         torch.tensor(20.0),
         [
