@@ -117,8 +117,8 @@ register(
             "Draw a rate of shape (B, T, 1) between least and 1, then a number of shape (B, T, N) between 0 and 1.",
             "mask = torch.rand(B, T, N, generator=g) < rate, and then the first frame: mask[:, 0] = False.",
         ),
-        explanation="Rates near 1 train the first decoding step of a frame, when nothing is known of it, and lower rates the "
-        "later steps. Below a half is seldom of use: the last steps are easy.",
+        explanation="Rates near 1 train the first decoding step of a frame, when nothing is known of it, and lower "
+        "rates the later steps. Below a half is seldom of use: the last steps are easy.",
     )
 )
 
