@@ -463,3 +463,16 @@ def test_many_games_drawn_together_are_the_pictures_drawn_one_by_one(name: str) 
     scenes, states = [game.scene for game in games], np.stack([game.state() for game in games])
     alone = np.stack([draw_film(scene, state[None])[0] for scene, state in zip(scenes, states, strict=True)])
     np.testing.assert_array_equal(draw_together(scenes, states), alone)
+
+
+@pytest.mark.parametrize("size", [8, 32, 75])
+def test_pixels_that_a_shape_is_not_painted_on_would_not_have_changed(size: int, monkeypatch) -> None:
+    """In every set, with everything moved across the picture and beyond its edges."""
+    films = [make_film(name, 3, length=12) for name in FILM_SETS]
+    for film in films:
+        film.states[:, :, F["x"]] += np.linspace(-20, 20, 12)[:, None]
+        film.states[:, :, F["y"]] += np.linspace(15, -15, 12)[:, None]
+    drawn = [draw_film(film.scene, film.states[t : t + 1], size) for film in films for t in range(12)]
+    monkeypatch.setattr(_Canvas, "around", lambda canvas, x, y, reach: (slice(None), slice(None)))
+    whole = [draw_film(film.scene, film.states[t : t + 1], size) for film in films for t in range(12)]
+    np.testing.assert_array_equal(np.stack(drawn), np.stack(whole))
