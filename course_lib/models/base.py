@@ -28,7 +28,6 @@ Sizes = Annotated[tuple[PositiveInt, ...], Field(strict=False, min_length=1, max
 """A row of whole numbers, each at least 1, written as a list: ``[32, 64, 128]``."""
 
 
-
 def check_groups(name: str, width: int) -> None:
     """Raises ValueError for channels that group normalisation cannot share evenly: up to 8 groups, of 1 at least."""
     if width > 8 and width % 8:
@@ -57,9 +56,9 @@ class ViTConfig(ModelConfig):
 
     frame_size: Annotated[Literal[32, 64, 224], Field(description="side of a frame in pixels")] = 224
     patch: Annotated[int, Field(ge=1, le=224, description="side of a patch in pixels")] = 16
-    width: Annotated[int, Field(ge=4, description="channels of a token")] = 1024
-    depth: Annotated[int, Field(ge=1, description="blocks")] = 24
-    heads: Annotated[int, Field(ge=1, description="attention heads of a block")] = 16
+    width: PositiveInt = 1024  # channels of a token
+    depth: Layers = 24  # blocks
+    heads: PositiveInt = 16  # of a block's attention
 
     @property
     def patches(self) -> int:

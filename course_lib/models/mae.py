@@ -17,7 +17,7 @@ Departures from the paper and its program, first those that change the count of 
 attention; positions are no parameters (the program counts them, though they are fixed there too). ViT-L/16 without its
 head has 303,301,632 parameters, this one 301,056 fewer, 0.1 %. Further: PyTorch's own initialisation of linear layers,
 where the program has Xavier's; no crops and flips of the pictures, since places are asked for afterwards; AdamW's usual
-second beta, 0.999, where the program has 0.95; weight decay on biases and norms too, where the program spares them.
+second beta, 0.999, where the program has 0.95; no weight decay on the mask token, as on biases and norms.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from course_lib.models.base import ViTConfig, check_heads
+from course_lib.models.base import Layers, PositiveInt, ViTConfig, check_heads
 from course_lib.nets import chance
 from course_lib.nets.attention import Block
 from course_lib.nets.patches import patchify, sincos_2d, unpatchify
@@ -42,9 +42,9 @@ class MAEConfig(ViTConfig):
 
     mask_ratio: Annotated[float, Field(gt=0.0, lt=1.0, description="share of the patches that is masked")] = 0.75
     normalised_targets: Annotated[bool, Field(description="pixels normalised within each patch are drawn")] = True
-    decoder_width: Annotated[int, Field(ge=4)] = 512
-    decoder_depth: Annotated[int, Field(ge=1)] = 8
-    decoder_heads: Annotated[int, Field(ge=1)] = 16
+    decoder_width: PositiveInt = 512
+    decoder_depth: Layers = 8
+    decoder_heads: PositiveInt = 16
 
     @property
     def visible(self) -> int:
