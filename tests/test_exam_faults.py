@@ -29,7 +29,7 @@ from tests.command_line import cli
 
 @pytest.fixture(scope="module")
 def sitting() -> Sitting:
-    return Sitting(count=5)
+    return Sitting(count=5, episodes=5)
 
 
 class Changed(Extrapolation):

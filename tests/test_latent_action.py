@@ -30,7 +30,7 @@ from course_lib.models.tokenizer import VideoTokenizer
 from course_lib.nets.quantise import usage
 from course_lib.studies import encoders
 from course_lib.studies.encoders import shifted
-from course_lib.training import get_recipe, load_config, train
+from course_lib.training import History, get_recipe, load_config, train
 from course_lib.worlds.films import load_films
 
 SMALL = {"width": 16, "layers": 1, "decoder_width": 16, "decoder_layers": 1, "latent": 4}
@@ -221,8 +221,13 @@ def test_the_exam_asks_an_untrained_one_and_it_gains_nothing() -> None:
 
 
 # --- learning -------------------------------------------------------------------------------------------------------
-def test_learning_at_tiny_size_codes_beat_those_of_another_film_and_know_the_keys() -> None:
-    history = train("lam", "tiny", progress="none")
+@pytest.fixture(scope="module")
+def tiny_run() -> History:
+    return train("lam", "tiny", progress="none")
+
+
+def test_learning_at_tiny_size_codes_beat_those_of_another_film_and_know_the_keys(tiny_run: History) -> None:
+    history = tiny_run
     test = load_films("agent", split="validation", count=12)
     index = codes_of_films(history.model, test.frames)
     own = drawn_psnr_by_film(history.model, test.frames, index, 1)

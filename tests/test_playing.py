@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -69,8 +71,9 @@ def test_a_genie_without_a_table_is_not_asked_about_keys() -> None:
         dream(bare, to_model(films.frames), torch.from_numpy(films.actions.astype(np.int64)), seen=4, steps=1)
 
 
-def test_the_shipped_genie_is_steered_and_played() -> None:
-    entrant, sitting = get_entrant("genie"), Sitting(count=20)
+def test_the_shipped_genie_is_steered_and_played(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(playing, "seconds_a_frame", partial(seconds_a_frame, steps=2))  # the browser test asks the pace
+    entrant, sitting = get_entrant("genie"), Sitting(count=12)
     steered = {row.question: row for row in control.ask(entrant, sitting)}
     chosen, delta = steered["action_choice_accuracy"], steered["delta4_psnr_db"]
     assert chosen.low > 0.5 + 0.1, "it does not ignore the action"

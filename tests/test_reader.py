@@ -19,7 +19,7 @@ from course_lib.models.reader import (
     read_film,
     turn_hues,
 )
-from course_lib.training import load_checkpoint, load_config, train
+from course_lib.training import History, load_checkpoint, load_config, train
 from course_lib.worlds import spec
 from course_lib.worlds.draw import draw_film
 from course_lib.worlds.films import load_films, make_films
@@ -186,11 +186,16 @@ def test_it_follows_bodies_at_their_true_speed(reader: Reader) -> None:
     assert np.nanmedian(errors) < 2.0  # units / s: two readings that are each off by a tenth of a pixel
 
 
-def test_learning_a_tiny_reader_names_things_that_an_untrained_one_does_not() -> None:
+@pytest.fixture(scope="module")
+def tiny_run() -> History:
+    return train("reader", "tiny", progress="none")
+
+
+def test_learning_a_tiny_reader_names_things_that_an_untrained_one_does_not(tiny_run: History) -> None:
     from course_lib.exam.questions.floor import by_film, compare
 
     films = load_films("simple", split="validation", count=10)
-    history = train("reader", "tiny", progress="none")
+    history = tiny_run
     trained = compare(history.model, films.frames[:, ::4], films.states[:, ::4])
     untrained = compare(Reader(history.config.model).eval(), films.frames[:, ::4], films.states[:, ::4])
     found, kind, distance = (np.nanmean(by_film(trained, name)) for name in ("found", "kind_right", "distance"))

@@ -57,18 +57,22 @@ def check_sitting(*, count: int, seed: int, films: str, probes: str, split: str)
 class Sitting:
     """Films, draws and what several rows share, for everybody who is asked together.
 
-    count: films for each question. seed: of everything that is drawn (times, bootstraps). size: pixels of a frame.
-    films: the set that most questions are asked on; probes: the set whose variables are probed (one ball, so that "the
-    ball's speed" is one number); split: "test", or "validation" while a model is being built.
+    count: films for each question; episodes: games for each player. seed: of everything that is drawn (times,
+    bootstraps). size: pixels of a frame. films: the set that most questions are asked on; probes: the set whose
+    variables are probed (one ball, so that "the ball's speed" is one number); split: "test", or "validation" while a
+    model is being built.
     Raises ExamError for arguments that cannot be kept.
     """
 
     def __init__(
-        self, *, count: int = 100, seed: int = 0, size: int = 32, films: str = "simple", probes: str = "ball",
-        split: str = "test", reader: Reader | None = None,
+        self, *, count: int = 100, episodes: int = 100, seed: int = 0, size: int = 32, films: str = "simple",
+        probes: str = "ball", split: str = "test", reader: Reader | None = None,
     ) -> None:  # fmt: skip
         check_sitting(count=count, seed=seed, films=films, probes=probes, split=split)
-        self.count, self.seed, self.size, self.set, self.probes, self.split = count, seed, size, films, probes, split
+        if episodes < LEAST:
+            raise ExamError(f"an interval over episodes needs at least {LEAST} of them, not {episodes}")
+        self.count, self.episodes, self.seed, self.size = count, episodes, seed, size
+        self.set, self.probes, self.split = films, probes, split
         self._reader = reader
         self._shared: dict[Hashable, Any] = {}
 

@@ -14,7 +14,6 @@ import numpy as np
 from course_lib.contract import NotCapable
 from course_lib.exam.entrant import Entrant
 from course_lib.exam.measures.intervals import mean_and_interval, paired_ratio_interval
-from course_lib.exam.measures.returns import EPISODES
 from course_lib.exam.rows import Row
 from course_lib.exam.sitting import Sitting
 from course_lib.planning.controller import real_returns
@@ -24,7 +23,7 @@ LEARNED = "dream 1.0"  # the temperature that M learned
 
 
 def played(entrant: Entrant, sitting: Sitting) -> dict[str, np.ndarray]:
-    """Normalised returns of every controller in the same real episodes, (EPISODES,) each, and of one that never moves.
+    """Normalised returns of every controller in the same real episodes, (N,) each, and of one that never moves.
 
     The controller of the reservoir is played with the untrained M that it evolved on. "untrained_m" is the
     dream-trained controller with that M: what is left of it without what M learned.
@@ -33,9 +32,9 @@ def played(entrant: Entrant, sitting: Sitting) -> dict[str, np.ndarray]:
     found = {}
     for name in c.names:
         who = untrained if name == "reservoir" else model
-        found[name] = real_returns(who, c.of(name), episodes=EPISODES, split=sitting.split)
-    found["untrained_m"] = real_returns(untrained, c.of(LEARNED), episodes=EPISODES, split=sitting.split)
-    found["stands_still"] = real_returns(model, 0 * c.of(LEARNED), episodes=EPISODES, split=sitting.split)
+        found[name] = real_returns(who, c.of(name), episodes=sitting.episodes, split=sitting.split)
+    found["untrained_m"] = real_returns(untrained, c.of(LEARNED), episodes=sitting.episodes, split=sitting.split)
+    found["stands_still"] = real_returns(model, 0 * c.of(LEARNED), episodes=sitting.episodes, split=sitting.split)
     return {name: np.asarray(normalised_return(values)) for name, values in found.items()}
 
 
@@ -59,7 +58,8 @@ def ask(entrant: Entrant, sitting: Sitting) -> Iterator[Row]:
         low, high = paired_ratio_interval(returns[LEARNED], returns["real"], generator=sitting.rng())
         yield entrant.row(
             sitting, where, "dream_return", unit="", value=means["dream_1.0"] / means["real"], low=low, high=high,
-            n=EPISODES, controls={name: means[name] / means["real"] for name in ("untrained_m", "stands_still")},
+            controls={name: means[name] / means["real"] for name in ("untrained_m", "stands_still")},
+            n=sitting.episodes,
             note="the dream-trained controller's return over the real-trained one's, both normalised",
         )  # fmt: skip
     if "reservoir" in names:
@@ -74,14 +74,14 @@ def _sweep(entrant: Entrant, sitting: Sitting, returns: dict[str, np.ndarray], w
     warm = sorted((float(name.split()[1]), name) for name in returns if name.startswith("dream "))
     if len(warm) < 3:
         return
-    table = np.stack([returns[name] for _, name in warm])  # (temperatures, EPISODES)
-    rng = sitting.rng(6)
-    best = np.array([table[:, rng.integers(EPISODES, size=EPISODES)].mean(axis=1).argmax() for _ in range(2000)])
+    table = np.stack([returns[name] for _, name in warm])  # (temperatures, N)
+    rng, games = sitting.rng(6), sitting.episodes
+    best = np.array([table[:, rng.integers(games, size=games)].mean(axis=1).argmax() for _ in range(2000)])
     inner = ((best > 0) & (best < len(warm) - 1)).astype(float)
     value = table.mean(axis=1).argmax()
     yield entrant.row(
         sitting, where, "sweep_inner_maximum", unit="", value=float(0 < value < len(warm) - 1),
-        low=float(np.quantile(inner, 0.025)), high=float(np.quantile(inner, 0.975)), n=EPISODES,
+        low=float(np.quantile(inner, 0.025)), high=float(np.quantile(inner, 0.975)), n=sitting.episodes,
         controls={f"return_at_{tau:g}": float(returns[name].mean()) for tau, name in warm},
         note="1 when the best temperature is an inner one",
     )  # fmt: skip

@@ -23,7 +23,7 @@ def ask(entrant: Entrant, sitting: Sitting) -> Iterator[Row]:
     where = sitting.admit_episodes(entrant, "goal")
 
     def played(make: Callable[[], Policy]) -> np.ndarray:
-        return normalised_returns(make, split=sitting.split, size=sitting.size)
+        return normalised_returns(make, episodes=sitting.episodes, split=sitting.split, size=sitting.size)
 
     scale = {"random": lambda: RandomPolicy(sitting.rng(5)), "oracle": lambda: oracle_policy}
     controls = {name: float(sitting.once(("returns", name), lambda make=make: played(make)).mean())
