@@ -18,7 +18,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from tests.imports import ROOT, imported_modules, python_files
-from tools import setup_env
+from tools import minimum, setup_env
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 READER = {canonicalize_name(r.name): r for r in map(Requirement, PROJECT["dependencies"])}
@@ -62,6 +62,15 @@ def test_each_dependency_stands_in_all_three_lists(name: str) -> None:
     conda_name = CONDA_NAMES.get(name, name)
     assert conda_name in conda(), f"environment.yml lacks {conda_name} (for {name})"
     assert conda()[conda_name] == bounds, f"environment.yml and pyproject.toml bound {name} differently"
+
+
+def test_the_lowest_versions_are_tried_whole() -> None:
+    """`make minimum` holds every declared package to its lower bound, and runs tests that are there."""
+    lowest = {canonicalize_name(name): Version(version) for name, version in minimum.lower_bounds().items()}
+    assert lowest.keys() == DECLARED.keys()
+    for name, version in lowest.items():
+        assert version in DECLARED[name].specifier and version <= locked()[name]
+    assert all((ROOT / test).is_file() for test in minimum.TESTS)
 
 
 def test_environment_yml_lists_nothing_else() -> None:
