@@ -48,7 +48,7 @@ class Keeper:
     """The resume file of one run.
 
     folder: where it lies; None keeps nothing, and every method is then free of effect.
-    chance: the run's generators by name.
+    generators: the run's generators by name.
     phase: the phase in which the run goes on. saved: the steps that the file holds, None for none.
     """
 
@@ -57,16 +57,16 @@ class Keeper:
         folder: Path | None,
         history: History,
         phases: Sequence[Phase],
-        chance: Mapping[str, torch.Generator],
+        generators: Mapping[str, torch.Generator],
         accelerator: Accelerator,
     ) -> None:
         self.path = folder / FILE if folder is not None else None
-        self.history, self.phases, self.chance, self.accelerator = history, phases, chance, accelerator
+        self.history, self.phases, self.generators, self.accelerator = history, phases, generators, accelerator
         self.phase, self.saved = 0, None
         self._state: State | None = None  # what was read, until its phase has begun
         self._start, self._before = time.monotonic(), 0.0
         self._table = Table([phase.name for phase in phases])
-        self._said = False
+        self._warned = False
 
     def begin(self, resume: bool) -> None:
         """Take up the state that is there, if that is asked for; otherwise say what will happen to it."""
@@ -118,7 +118,7 @@ class Keeper:
         """Minutes of training so far, those before the resume included."""
         return self._before + (time.monotonic() - self._start) / 60.0
 
-    def told(self) -> str:
+    def what_is_saved(self) -> str:
         """One line for people: what is saved and where."""
         if self.saved is None:
             return f"no state of this run is saved in {self.path}"
@@ -149,7 +149,7 @@ class Keeper:
         check_fits(self.path, {**facts, "configuration": self._grown(facts.get("configuration"))}, self._facts())
         fill(self.path, self.history.model, state.group("model"))
         try:
-            for name, generator in self.chance.items():
+            for name, generator in self.generators.items():
                 generator.set_state(state.tensors[f"chance/{name}"])
             self.history.rows += unpack_rows(facts["columns"], state.group("history"), names)
             self.phase, self.saved, self._before = facts["phase"], facts["step"], facts["minutes"]
@@ -168,7 +168,7 @@ class Keeper:
         tensors = {f"model/{key}": value for key, value in self.history.model.state_dict().items()}
         for place, values in optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser/{place}/{key}": value for key, value in values.items()}
-        tensors |= {f"chance/{name}": generator.get_state() for name, generator in self.chance.items()}
+        tensors |= {f"chance/{name}": generator.get_state() for name, generator in self.generators.items()}
         facts = {
             "format": FORMAT,
             "step": len(self.history.rows),
@@ -183,10 +183,10 @@ class Keeper:
             write_state(self.path, State(facts, tensors | tables))
             self.saved = facts["step"]
         except OSError as error:
-            if not self._said:
-                self._said = True
+            if not self._warned:
+                self._warned = True
                 self._say(
-                    f"The state of the run could not be saved ({error}); training goes on, and {self.told()}. "
+                    f"The state of the run could not be saved ({error}); training goes on, and {self.what_is_saved()}. "
                     "Make room: it is tried again at the next save."
                 )
 

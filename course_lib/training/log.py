@@ -25,7 +25,7 @@ class Log:
         self.path, self.every, self.rows = path, every, rows
         self.columns: list[str] = []
         self.file: TextIO | None = None
-        self._said = False
+        self._warned = False
         if path is not None:
             remove_parts(path)
             try:
@@ -75,8 +75,8 @@ class Log:
 
     def _behind(self, error: OSError) -> None:
         self._drop()
-        if not self._said:
-            self._said = True
+        if not self._warned:
+            self._warned = True
             print(f"The log {self.path} cannot be written ({error}); training goes on.", file=sys.stderr, flush=True)
 
     def _drop(self) -> None:

@@ -182,7 +182,7 @@ def finish(
             lives=train.dream_lives if dreamed else train.lives, steps=train.dream_steps if dreamed else train.life,
         )  # fmt: skip
 
-        def told(done: int, row: dict[str, float], mean: np.ndarray, name: str = name, start: float = start) -> None:
+        def report(done: int, row: dict[str, float], mean: np.ndarray, name: str = name, start: float = start) -> None:
             if done % 10 == 0:
                 tell(f"C in {name}: generation {done}, {time.monotonic() - start:.0f} s, "
                      f"returns {row['mean']:.2f} on average, {row['best']:.2f} at best")  # fmt: skip
@@ -192,7 +192,7 @@ def finish(
         if train.directions:
             known = starts if world.model is model else _as_known_by(world.model, data, some, train.seed)
             directions = directions_of(known, train.directions)
-        found = train_controller(model, world, settings, directions=directions, on_generation=told,
+        found = train_controller(model, world, settings, directions=directions, on_generation=report,
                                  keep=folder / f"evolution-{name.replace(' ', '-')}-{mark}.json")  # fmt: skip
         model.c.weights[index] = as_weights(model, found.mean, directions)
         facts[name] = {
