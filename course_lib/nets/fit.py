@@ -52,6 +52,14 @@ def _cosine(start: float, end: float, share: float) -> float:
     return end + (start - end) / 2.0 * (math.cos(math.pi * share) + 1)
 
 
+def _check_finite(what: str, value: float, step: int, steps: int) -> None:
+    if not math.isfinite(value):
+        raise Diverged(
+            f"the {what} became {value} at step {step} of {steps}; the step was not taken. A lower learning rate "
+            "usually helps"
+        )
+
+
 def fit(
     module: nn.Module,
     loss: Callable[[B], Mapping[str, Tensor]],
@@ -68,7 +76,8 @@ def fit(
     loss: of a batch, scalars by name, of which ``"loss"`` is minimised. draw: a batch, drawn with the generator that it
     is given. on_step: called after each step with how many are done and that step's numbers.
     The module is in training mode meanwhile and in evaluation mode afterwards. The same generator state and module give
-    the same weights. Raises Diverged where the loss is not finite, ValueError for nothing to fit or no step.
+    the same weights. Raises Diverged where the loss or its gradient is not finite, ValueError for nothing to fit or no
+    step.
     """
     learning = [parameter for parameter in module.parameters() if parameter.requires_grad]
     if not learning or steps < 1:
@@ -82,13 +91,11 @@ def fit(
             group["lr"], group["betas"] = rate.learning_rate, (rate.momentum, group["betas"][1])
         losses = loss(draw(generator))
         rows.append({name: value.item() for name, value in losses.items()})
-        if not math.isfinite(rows[-1]["loss"]):
-            raise Diverged(
-                f"the loss became {rows[-1]['loss']} at step {step + 1} of {steps}; the step was not taken. A lower "
-                "learning rate usually helps"
-            )
+        _check_finite("loss", rows[-1]["loss"], step + 1, steps)
         optimiser.zero_grad()
         losses["loss"].backward()
+        gradients = [parameter.grad for parameter in learning if parameter.grad is not None]
+        _check_finite("gradient's length", float(nn.utils.get_total_norm(gradients)), step + 1, steps)
         optimiser.step()
         if on_step is not None:
             on_step(step + 1, rows[-1])

@@ -118,7 +118,7 @@ class Keeper:
         """Minutes of training so far, those before the resume included."""
         return self._before + (time.monotonic() - self._start) / 60.0
 
-    def what_is_kept(self) -> str:
+    def what_is_saved(self) -> str:
         """One line for people: what is saved and where."""
         if self.saved is None:
             return f"no state of this run is saved in {self.path}"
@@ -186,7 +186,7 @@ class Keeper:
             if not self._warned:
                 self._warned = True
                 self._say(
-                    f"The state of the run could not be saved ({error}); training goes on, and {self.what_is_kept()}. "
+                    f"The state of the run could not be saved ({error}); training goes on, and {self.what_is_saved()}. "
                     "Make room: it is tried again at the next save."
                 )
 

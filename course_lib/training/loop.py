@@ -115,7 +115,7 @@ def train(
     with accelerator.main_process_first():  # one process makes the films, the others read them
         source = data if isinstance(data, Data) else recipe.load(config, data)
     model = build(recipe, config.model, weights_seed) if model is None else model
-    batch_chance = torch.Generator().manual_seed(batch_seed)
+    batch_generator = torch.Generator().manual_seed(batch_seed)
     draws = torch.Generator(accelerator.device).manual_seed(draw_seed)
     history = History(model, config, source, str(accelerator.device))
     phases = recipe.phases(model, config)
@@ -124,7 +124,7 @@ def train(
         check_shares(phase, config, accelerator)
     if accelerator.distributed_type == DistributedType.FSDP and len(phases) > 1:
         raise ConfigError(f"{recipe.name} learns in {len(phases)} phases, and FSDP can share only one: use DDP")
-    keeper = Keeper(keep, history, phases, {"batches": batch_chance, "draws": draws}, accelerator)
+    keeper = Keeper(keep, history, phases, {"batches": batch_generator, "draws": draws}, accelerator)
     keeper.begin(resume)
     with ExitStack() as stack:
         stack.callback(_bring_back, history, accelerator)
@@ -144,7 +144,7 @@ def train(
             if on_step is not None and first:
                 on_step(row["step"], parts)
 
-        run = _Run(recipe, history, accelerator, batch_chance, draws, keeper, interrupts, report)
+        run = _Run(recipe, history, accelerator, batch_generator, draws, keeper, interrupts, report)
         for index in range(keeper.phase, len(phases)):
             run.phase(index, phases[index])
     history.minutes = keeper.minutes()
@@ -165,7 +165,7 @@ class _Run:
     recipe: Recipe
     history: History
     accelerator: Accelerator
-    batch_chance: torch.Generator
+    batch_generator: torch.Generator
     draws: torch.Generator
     keeper: Keeper
     interrupts: Interrupts
@@ -193,7 +193,7 @@ class _Run:
                 stop = self._step(step, phase, next(batches), loss_of, optimiser)
                 self.keeper.after(index, step + 1, optimiser, last=step + 1 == phase.steps, now=stop)
                 if stop:
-                    raise Interrupted(self.keeper.what_is_kept(), len(self.history.rows), self.keeper.saved)
+                    raise Interrupted(self.keeper.what_is_saved(), len(self.history.rows), self.keeper.saved)
             if self.accelerator.distributed_type == DistributedType.FSDP:
                 self._put_together(loss_of)
         finally:
@@ -208,8 +208,8 @@ class _Run:
     def _batches(self, phase: Phase) -> Iterator[Mapping[str, Tensor]]:
         data, config = self.history.data, self.history.config
         if phase.batches is not None:
-            return phase.batches(self.history.model, data, config, self.batch_chance)
-        return self.recipe.batches(data, config, self.batch_chance)
+            return phase.batches(self.history.model, data, config, self.batch_generator)
+        return self.recipe.batches(data, config, self.batch_generator)
 
     def _put_together(self, loss_of: nn.Module) -> None:
         """After FSDP each process holds a piece of every weight; the first one gets a model with all of them."""
@@ -271,5 +271,5 @@ class _Run:
         return (
             f"{what} became {value} at step {step} (phase {phase!r}; {listed}); the step was not taken. "
             "A lower train.learning_rate, a longer train.warmup or a smaller train.clip usually helps"
-            + (f"; {self.keeper.what_is_kept()}" if self.keeper.path else "")
+            + (f"; {self.keeper.what_is_saved()}" if self.keeper.path else "")
         )

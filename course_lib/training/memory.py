@@ -76,16 +76,16 @@ def _saved(model: torch.nn.Module, loss: str, batch: dict[str, Tensor], precisio
     found: dict[int, int] = {}
     kept: list[Tensor] = []  # alive to the end, so that no two of them can have had the same place
 
-    def look(tensor: Tensor) -> None:  # a graph that was handed its own tensors would hold itself for ever
+    def count(tensor: Tensor) -> None:  # a graph that was handed its own tensors would hold itself for ever
         place = tensor.untyped_storage()
         if place.data_ptr() not in own:
             found[place.data_ptr()] = place.nbytes()
             kept.append(tensor)
 
     mixed = torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == "bf16")
-    with torch.autograd.graph.saved_tensors_hooks(look, lambda nothing: nothing), mixed:
+    with torch.autograd.graph.saved_tensors_hooks(count, lambda nothing: nothing), mixed:
         getattr(model, loss)(batch, 0, torch.Generator().manual_seed(0))
-    kept.clear()  # they hold the graph, the graph holds look, and look holds them
+    kept.clear()  # they hold the graph, the graph holds count, and count holds them
     return sum(found.values()) + sum(tensor.numel() * tensor.element_size() for tensor in batch.values())
 
 

@@ -91,12 +91,13 @@ class Group:
 
 
 def decay_groups(*modules: nn.Module) -> list[Group]:
-    """All parameters of some modules in two groups: weight decay for the matrices, none for everything else.
+    """What learns in some modules in two groups: weight decay for the matrices, none for everything else.
 
-    A matrix is the ``weight`` of a linear layer, a convolution or a recurrent layer. No decay for biases, the gains of
-    norms, embeddings, positions, mask tokens and codebooks: they are not multiplied with an input, and pulling them to
-    0 only makes them disappear. That is the habit of I-JEPA's program (Assran et al. 2023, arXiv 2301.08243), which
-    goes by the number of dimensions and so lets a mask token decay; here it does not.
+    Parameters that require no gradient (fixed positions, a target encoder) are left out. A matrix is the ``weight`` of
+    a linear layer, a convolution or a recurrent layer. No decay for biases, the gains of norms, embeddings, positions,
+    mask tokens and codebooks: they are not multiplied with an input, and pulling them to 0 only makes them disappear.
+    That is the habit of I-JEPA's program (Assran et al. 2023, arXiv 2301.08243), which goes by the number of dimensions
+    and so lets a mask token decay; here it does not.
     """
     from torch import nn
 
@@ -105,8 +106,10 @@ def decay_groups(*modules: nn.Module) -> list[Group]:
     for module in modules:
         for part in module.modules():
             for name, parameter in part.named_parameters(recurse=False):
-                matrix = "weight" in name and parameter.ndim > 1 and not isinstance(part, nn.Embedding)
-                if id(parameter) not in decaying | others:  # tied weights belong to the first who has them
+                named = name == "weight" or name.startswith("weight_") or name.endswith("_weight")
+                matrix = named and parameter.ndim > 1 and not isinstance(part, nn.Embedding)
+                new = id(parameter) not in decaying | others  # tied weights belong to the first who has them
+                if parameter.requires_grad and new:
                     (decaying if matrix else others)[id(parameter)] = parameter
     groups = Group(list(decaying.values())), Group(list(others.values()), decays=False)
     return [group for group in groups if group.parameters]

@@ -25,4 +25,4 @@ def weight_decay(step: int, *, steps: int, first: float, last: float | None = No
     if last is None:
         return first
     share = step / max(1, steps - 1)  # 0 at the first step, 1 at the last
-    return last + (first - last) * 0.5 * (1.0 + math.cos(math.pi * share))
+    return first + (last - first) * 0.5 * (1.0 - math.cos(math.pi * share))

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from course_lib.models.genie import Genie, GenieConfig
 from course_lib.training.checkpoints import load_checkpoint
 from course_lib.training.config import ConfigError
-from course_lib.training.data import COINRUN, COINRUN_FRAMES, StepsData, check_pieces, film_pieces, random_pieces
+from course_lib.training.data import COINRUN, COINRUN_FRAMES, PiecesData, check_pieces, film_pieces, random_pieces
 from course_lib.training.recipe import Data, Phase, Recipe, RunConfig, TrainConfig
 from course_lib.worlds.films import load_films
 from course_lib.worlds.frames import to_model
@@ -86,6 +86,8 @@ def check(config: RunConfig) -> None:
                     f"train.parts is shipped, and the course's {part} was made with model.{part}.{other[0]} {there!r}, "
                     f"not {here!r}: set the same, or train.parts=fresh"
                 )
+    elif config.data.length < 2:
+        raise ConfigError("data.length is 1, and the latent action model learns from steps: it is at least 2")
     if COINRUN in config.data.films and longest_piece(config) > max(COINRUN_FRAMES, config.data.length):
         raise ConfigError(
             f"train.film_length is {config.train.film_length}, and films of coinrun have {COINRUN_FRAMES} frames, or "
@@ -180,7 +182,7 @@ def finish(
 recipe = Recipe(
     name="genie",
     model_config=GenieConfig,
-    data_config=StepsData,
+    data_config=PiecesData,
     train_config=GenieTrain,
     build=build,
     check=check,
