@@ -8,16 +8,17 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def imported_modules(path: Path) -> set[str]:
+def imported_modules(path: Path, root: Path = ROOT) -> set[str]:
     """Full names of the modules that a file imports, also inside functions and under `if TYPE_CHECKING`.
 
     `from course_lib import show` counts as `course_lib.show`: which room is meant stands in the imported name.
-    Relative imports are resolved. Notebook magics (lines that start with % or !) are not Python and are left out.
+    Relative imports are resolved below ``root``. Notebook magics (lines that start with % or !) are not Python and are
+    left out.
     """
     source = "\n".join(
         "pass" if line.startswith(("%", "!")) else line for line in path.read_text(encoding="utf-8").splitlines()
     )
-    package = list(path.resolve().relative_to(ROOT).parent.parts) if path.resolve().is_relative_to(ROOT) else []
+    package = list(path.resolve().relative_to(root).parent.parts) if path.resolve().is_relative_to(root) else []
     found = set()
     for node in ast.walk(ast.parse(source, filename=str(path))):
         if isinstance(node, ast.Import):

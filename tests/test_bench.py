@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from course_lib.bench import BLOCKS, UnknownBlock, count_flops, measure
-from tests.test_cli import cli
+from tests.command_line import cli
 
 
 def test_a_linear_layer_has_six_flops_a_parameter_and_row() -> None:

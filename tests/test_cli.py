@@ -9,13 +9,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
-
-
-def cli(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    code = "import sys; sys.path.insert(0, sys.argv.pop(1)); from course_lib.__main__ import app; app()"
-    call = [sys.executable, "-c", code, str(ROOT), *words]
-    return subprocess.run(call, cwd=cwd, capture_output=True, text=True, timeout=120)
+from tests.command_line import ROOT, cli, cli_process
 
 
 def test_help_explains_and_does_not_load_torch() -> None:
@@ -28,7 +22,7 @@ def test_help_explains_and_does_not_load_torch() -> None:
     assert done.returncode == 0, done.stderr
     for word in ("--size", "--set", "--out", "--ship", "--resume", "accelerate launch", "tiny", "Example"):
         assert word in done.stdout
-    listed = cli("--help").stdout
+    listed = cli_process("--help").stdout
     assert "train" in listed and "params" in listed and "checkpoints" in listed
 
 
@@ -53,6 +47,12 @@ def test_params_counts_the_paper() -> None:
 def test_what_cannot_be_done_is_explained_without_a_traceback(words: list[str], message: str) -> None:
     done = cli(*words)
     assert done.returncode == 2 and message in done.stderr and "Traceback" not in done.stderr
+
+
+def test_an_error_ends_the_process_with_its_message_alone() -> None:
+    done = cli_process("train", "vea")
+    assert done.returncode == 2 and not done.stdout
+    assert "did you mean 'vae'" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_train_stores_weights_provenance_and_log_in_runs(tmp_path: Path) -> None:

@@ -29,8 +29,8 @@ from course_lib.models.yardsticks import PerfectModel, RandomModel, UntrainedMod
 from course_lib.worlds import spec
 from course_lib.worlds.films import load_films, make_film
 from course_lib.worlds.frames import psnr
+from tests.command_line import cli
 from tests.contract_tests import check_world_model
-from tests.test_cli import cli
 
 F = spec.FIELD
 

@@ -24,7 +24,7 @@ from course_lib.exam.sitting import Sitting
 from course_lib.lookup import ExamError
 from course_lib.models.extrapolate import Extrapolation
 from course_lib.models.fakes import BlindFake, RecurrentFake, TabularFake, TokenFake
-from tests.test_cli import cli
+from tests.command_line import cli
 
 
 @pytest.fixture(scope="module")

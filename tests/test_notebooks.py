@@ -496,7 +496,8 @@ def test_course_prints_a_table_and_fails_over_its_limits(
 def test_nbval_fails_what_must_fail(built: machine.Pair, tmp_path: Path) -> None:
     """The course's own pytest settings: a good cell passes, a changed checked output and a warning do not."""
     (tmp_path / "notebooks").mkdir()
-    for name in ("pyproject.toml", "conftest.py"):
+    (tmp_path / "tests").mkdir()
+    for name in ("pyproject.toml", "conftest.py", "tests/processor_time.py"):
         shutil.copy(ROOT / name, tmp_path / name)
     notebook = machine.read_notebook(built.notebook)
     notebook.cells[1].outputs[0].text = "3\n"

@@ -434,6 +434,14 @@ def test_the_scale_of_returns_is_what_was_measured():
     assert abs(normalised_return(oracle).mean() - 1.0) < 0.1 and abs(normalised_return(random).mean()) < 0.1
 
 
+def test_a_player_that_does_not_look_plays_the_same_games_without_pictures():
+    def sees(frame, info):
+        assert frame.any()
+        return oracle_policy(frame, info)
+
+    np.testing.assert_array_equal(play(oracle_policy, episodes=3), play(sees, episodes=3))
+
+
 # --- frames -------------------------------------------------------------------------------------------------------
 def test_frames_survive_the_way_to_the_model_and_back():
     frames = torch.randint(0, 256, (2, 3, 8, 8, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
@@ -463,3 +471,16 @@ def test_many_games_drawn_together_are_the_pictures_drawn_one_by_one(name: str) 
     scenes, states = [game.scene for game in games], np.stack([game.state() for game in games])
     alone = np.stack([draw_film(scene, state[None])[0] for scene, state in zip(scenes, states, strict=True)])
     np.testing.assert_array_equal(draw_together(scenes, states), alone)
+
+
+@pytest.mark.parametrize("size", [8, 32, 75])
+def test_pixels_that_a_shape_is_not_painted_on_would_not_have_changed(size: int, monkeypatch) -> None:
+    """In every set, with everything moved across the picture and beyond its edges."""
+    films = [make_film(name, 3, length=12) for name in FILM_SETS]
+    for film in films:
+        film.states[:, :, F["x"]] += np.linspace(-20, 20, 12)[:, None]
+        film.states[:, :, F["y"]] += np.linspace(15, -15, 12)[:, None]
+    drawn = [draw_film(film.scene, film.states[t : t + 1], size) for film in films for t in range(12)]
+    monkeypatch.setattr(_Canvas, "around", lambda canvas, x, y, reach: (slice(None), slice(None)))
+    whole = [draw_film(film.scene, film.states[t : t + 1], size) for film in films for t in range(12)]
+    np.testing.assert_array_equal(np.stack(drawn), np.stack(whole))

@@ -47,10 +47,16 @@ class Answer:
 
     @property
     def reason(self) -> str:
-        """The line that says why it failed: the last that calls itself an error, else the last one."""
-        lines = [line.strip() for line in self.output.splitlines() if line.strip()]
-        errors = [line for line in lines if re.match(r"(\w*error|fatal)\b", line, re.IGNORECASE)]
-        return (errors or lines or ["it printed nothing"])[-1]
+        """The line that says why it failed: pip's "ERROR:", else any line that calls itself an error, else the last.
+
+        What a program that pip runs calls an error is indented; pip's own lines are not.
+        """
+        lines = [line.rstrip() for line in self.output.splitlines() if line.strip()]
+        for pattern in (r"ERROR:", r"(?i)(\w*error|fatal)\b"):
+            errors = [line for line in lines if re.match(pattern, line)]
+            if errors:
+                return errors[0]
+        return lines[-1].strip() if lines else "it printed nothing"
 
 
 def venv_python() -> Path:
@@ -228,7 +234,9 @@ def must(command: list[str], text: str) -> None:
 
 
 def _where_the_log_is() -> str:
-    return f"\nAll that was printed is in {LOG.relative_to(ROOT)}." if LOG.is_file() else ""
+    if not LOG.is_file():
+        return ""
+    return f"\nAll that was printed is in {LOG.relative_to(ROOT) if LOG.is_relative_to(ROOT) else LOG}."
 
 
 def installer() -> list[str]:

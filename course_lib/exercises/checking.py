@@ -165,12 +165,12 @@ class Asked:
                     result = function(*copies.values())
                 except Exception as error:  # .numpy(), for one, refuses a tensor that takes a gradient
                     raise Wrong(f"The value is right, but no gradient can pass. {self._accident(error)}") from error
-                parts = [part for part in (result if isinstance(result, tuple | list) else [result])]
+                parts = list(result) if isinstance(result, tuple | list) else [result]
                 if not any(part.requires_grad for part in parts):
                     raise Wrong("The value is right, but no gradient passes through it (detach(), .data, .item() and "
                                 "torch.tensor() cut it off), so nothing could learn from it.")  # fmt: skip
-                weights = [torch.randn(part.shape, generator=torch.Generator().manual_seed(0)) for part in parts]
-                total = sum((part * weight).sum() for part, weight in zip(parts, weights, strict=True))
+                generator = torch.Generator().manual_seed(0)
+                total = sum((part * torch.randn(part.shape, generator=generator)).sum() for part in parts)
                 found = torch.autograd.grad(total, leaves, allow_unused=True)
                 slopes.append([torch.zeros_like(x) if g is None else g for x, g in zip(leaves, found, strict=True)])
             for name, wanted, mine in zip(names, *slopes, strict=True):
@@ -207,11 +207,11 @@ def _watched(function: Callable[..., Any], without: tuple[str, ...]) -> Iterator
 
     def note(frame: FrameType, event: str, argument: Any) -> None:
         name = frame.f_code.co_name if event == "call" else getattr(argument, "__name__", "")
-        own = event == "call" and frame.f_code.co_filename == here  # a learner may give a function of his own any name
+        own = event == "call" and frame.f_code.co_filename == here  # a function of the learner's own may have any name
         if event in ("call", "c_call") and name in without and not own:
             used.append(name)
 
-    if sys.getprofile() is not None:  # a learner who profiles the notebook keeps his profiler; loops are still noticed
+    if sys.getprofile() is not None:  # whoever profiles the notebook keeps the profiler; loops are still noticed
         yield used
         return
     sys.setprofile(note)

@@ -115,7 +115,7 @@ def apart(wanted: Any, mine: Any) -> tuple[str, str, str]:
 # --- values -------------------------------------------------------------------------------------------------------
 
 
-def compare(
+def must_equal(
     mine: Any, wanted: Any, slips: Sequence[tuple[Any, str]], otherwise: str, *, rtol: float = 1e-4, atol: float = 1e-6
 ) -> None:
     """Raise Wrong unless an answer is the wanted one.
@@ -151,7 +151,7 @@ def check_values(
     """Ask a candidate on several random inputs, on each of which every known mistake changes the answer.
 
     candidate: the ``Asked`` that a checker is given. right: the right function. make: from a seed to inputs. slips,
-    otherwise: see ``compare``, but here a slip is a function with the parameters of the exercise.
+    otherwise: see ``must_equal``, but here a slip is a function with the parameters of the exercise.
     """
     seeds = iter(range(MOST_DRAWS))
     for _ in range(rounds):
@@ -161,7 +161,7 @@ def check_values(
             return next((message for value, message in values if close(result, value, rtol=rtol, atol=atol)), "")
 
         mine = candidate.explaining(infinite=infinite, mistake=mistake)(*inputs)
-        compare(mine, right(*inputs), values, otherwise, rtol=rtol, atol=atol)
+        must_equal(mine, right(*inputs), values, otherwise, rtol=rtol, atol=atol)
 
 
 def _separating(

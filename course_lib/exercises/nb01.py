@@ -9,7 +9,7 @@ import numpy as np
 
 from course_lib.exercises.checking import Asked
 from course_lib.exercises.core import Exercise, Wrong, register
-from course_lib.exercises.inputs import Inputs, check_values, close, compare, need
+from course_lib.exercises.inputs import Inputs, check_values, close, must_equal, need
 from course_lib.models.tabular import action_values
 
 
@@ -43,7 +43,7 @@ def _check_total_variation(candidate: Asked) -> None:
         )
         need(close(there, back), "The distance from p to q is not the one from q to p: take absolute values.")
         gap = np.abs(p - q)
-        compare(
+        must_equal(
             there,
             0.5 * gap.sum(),
             [
@@ -211,7 +211,7 @@ def _check_bellman_backup(candidate: Asked) -> None:
             f"Raise every old value by 1 and every new one rises by the discount, {discount}. "
             f"Yours rise by {rise.min():.4g} to {rise.max():.4g}: look at the factor before the sum over s'.",
         )
-        compare(
+        must_equal(
             given,
             q.max(axis=1),
             [],
@@ -219,7 +219,7 @@ def _check_bellman_backup(candidate: Asked) -> None:
             "At {place} the new value is {wanted}, yours is {mine}.",
         )
     shortsighted = (*_mdp(113), 0.0)
-    compare(
+    must_equal(
         candidate(*shortsighted),
         shortsighted[1].max(axis=1),
         [],
@@ -349,7 +349,7 @@ def _check_q_update(candidate: Asked) -> None:
         def towards(goal: float, old: float = old, rate: float = rate) -> float:
             return old + rate * (goal - old)
 
-        compare(
+        must_equal(
             new,
             towards(target),
             [
@@ -444,7 +444,7 @@ def _check_planning_step(candidate: Asked) -> None:
             drawn, likeliest = drawn + 1, likeliest + fits[int(p.argmax())]
             continue
         wanted = float(reward + discount * p @ q.max(axis=1))
-        compare(
+        must_equal(
             new,
             towards(wanted),
             [
@@ -525,7 +525,7 @@ def _check_forgetful_update(candidate: Asked) -> None:
             "known about the rest.",
         )
         old, one = counts[state, action], np.eye(len(counts))[following]
-        compare(
+        must_equal(
             given[state, action],
             old * keep + one,
             [

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from course_lib.exercises.checking import Asked
 from course_lib.exercises.core import Exercise, Wrong, register
-from course_lib.exercises.inputs import Inputs, check_values, close, compare, need, seeded
+from course_lib.exercises.inputs import Inputs, check_values, close, must_equal, need, seeded
 
 
 # --- 1. reparameterise --------------------------------------------------------------------------------------------
@@ -146,7 +146,7 @@ def _check_psnr(candidate: Asked) -> None:
         (): "This is one value for the whole batch. Each frame needs its own: take the mean over its pixels.",
         (4, 3): "This is one value for each colour; the mean goes over all three.",
     })(x, x + 0.1)  # fmt: skip
-    compare(
+    must_equal(
         off,
         torch.full((4,), 20.0),
         [

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from course_lib.exercises.checking import Asked
 from course_lib.exercises.core import Exercise, Wrong, register
-from course_lib.exercises.inputs import Inputs, check_values, close, compare, seeded
+from course_lib.exercises.inputs import Inputs, check_values, close, must_equal, seeded
 
 
 # --- 1. one generation --------------------------------------------------------------------------------------------
@@ -29,7 +29,7 @@ def _check_generation(candidate: Asked) -> None:
         mean, spread = candidate(x, returns, centre, keep)
         order = np.argsort(-returns)
         best, worst = x[order[:keep]], x[order[::-1][:keep]]
-        compare(
+        must_equal(
             mean,
             best.mean(0),
             [
@@ -49,7 +49,7 @@ def _check_generation(candidate: Asked) -> None:
             "The covariance is taken around the new centre. Such a cloud only ever shrinks, and stops halfway up the "
             "hill; measure from the old centre, `centre`, and the cloud stretches where it is going."
         )
-        compare(
+        must_equal(
             spread,
             away.T @ away / keep,
             [
@@ -192,7 +192,7 @@ def _check_fitness(candidate: Asked) -> None:
         })(play, x, seeds)  # fmt: skip
         played = {(tuple(w), int(s)) for ws, ns in asked for w, s in zip(ws, ns, strict=True)}
         missing = not {(tuple(w), int(s)) for w in x for s in seeds} <= played
-        compare(
+        must_equal(
             mine,
             every.mean(1),
             [
@@ -244,7 +244,7 @@ def _scores(seed: int) -> Inputs:
 
 
 def _check_normalised(candidate: Asked) -> None:
-    compare(
+    must_equal(
         candidate(np.array([2.0, 12.0]), 2.0, 12.0),
         np.array([0.0, 1.0]),
         [

@@ -9,7 +9,7 @@ import numpy as np
 
 from course_lib.exercises.checking import Asked
 from course_lib.exercises.core import Exercise, Wrong, register
-from course_lib.exercises.inputs import Inputs, check_values, close, compare
+from course_lib.exercises.inputs import Inputs, check_values, close, must_equal
 
 
 # --- 1. a bootstrap interval --------------------------------------------------------------------------------------
@@ -124,7 +124,7 @@ def _check_ridge(candidate: Asked) -> None:
     )  # fmt: skip
     rng = np.random.default_rng(9)
     wide = rng.normal(size=(12, 20)), rng.normal(size=(12, 2)), 3.0
-    compare(
+    must_equal(
         candidate(*wide),
         my_ridge(*wide),
         [],

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from course_lib.exercises.checking import Asked
 from course_lib.exercises.core import Exercise, Wrong, register
-from course_lib.exercises.inputs import close, compare, need, seeded
+from course_lib.exercises.inputs import close, must_equal, need, seeded
 from course_lib.nets.attention import MLP, Attention
 
 
@@ -205,7 +205,7 @@ def my_multiplications(tokens: int, width: int) -> int:
 def _check_multiplications(candidate: Asked) -> None:
     for tokens, width in ((6, 4), (3, 10), (64, 63), (10, 1), (1, 3)):
         linear, square = tokens * width**2, tokens**2 * width
-        compare(
+        must_equal(
             candidate(tokens, width),
             4 * linear + 2 * square,
             [

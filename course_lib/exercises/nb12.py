@@ -11,7 +11,7 @@ from torch import Tensor
 
 from course_lib.exercises.checking import Asked
 from course_lib.exercises.core import Exercise, Wrong, register
-from course_lib.exercises.inputs import Inputs, check_values, close, compare, seeded
+from course_lib.exercises.inputs import Inputs, check_values, close, must_equal, seeded
 
 
 # --- 1. along time ------------------------------------------------------------------------------------------------
@@ -201,7 +201,7 @@ def _check_exponent(candidate: Asked) -> None:
         times = 0.02 * frames**power
         mixed = "Two different logarithms are mixed: use the same one for frames and for seconds."
         both = "These are slope and height of the line; the exponent is its slope, the first of the two."
-        compare(
+        must_equal(
             candidate.explaining({(2,): both})(frames, times),
             power,
             [
@@ -295,7 +295,7 @@ def _check_one_more(candidate: Asked) -> None:
         if frames:
             alone = "The new frame looks at the old ones only; it may look at itself too."
             slips.append((receive(scaled[:, :-1].softmax(1), values), alone))
-        compare(
+        must_equal(
             mixed,
             receive(scaled.softmax(1)),
             slips,

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from course_lib.exercises.checking import Asked
 from course_lib.exercises.core import Exercise, Wrong, register
-from course_lib.exercises.inputs import Inputs, check_values, close, compare, need, seeded
+from course_lib.exercises.inputs import Inputs, check_values, close, must_equal, need, seeded
 
 
 # --- 1. the nearest code ------------------------------------------------------------------------------------------
@@ -143,7 +143,7 @@ def _check_two_losses(candidate: Asked) -> None:
         wanted = squares.mean()
         for name, value in (("codebook loss", codebook), ("commitment", commitment)):
             beta = f"The {name} is multiplied by a weight like beta. That belongs to the sum of all losses; here it is "
-            compare(
+            must_equal(
                 value,
                 wanted,
                 [
@@ -207,7 +207,7 @@ def _check_perplexity(candidate: Asked) -> None:
     ask = candidate.explaining(
         infinite="0 log 0 gives nan: leave out the codes that never occur (their part of the sum is 0)."
     )
-    compare(
+    must_equal(
         ask(torch.arange(8).repeat(5), 8),
         8.0,
         [
@@ -218,7 +218,7 @@ def _check_perplexity(candidate: Asked) -> None:
         ],
         "Eight codes used equally often have perplexity 8; yours is {mine}.",
     )
-    compare(ask(torch.full((20,), 3), 8), 1.0, [], "One code for everything has perplexity 1; yours is {mine}.")
+    must_equal(ask(torch.full((20,), 3), 8), 1.0, [], "One code for everything has perplexity 1; yours is {mine}.")
 
     def of_shares(index: Tensor, codes: int) -> float:
         share = torch.bincount(index, minlength=codes).double() / len(index)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from course_lib.exercises.checking import Asked
 from course_lib.exercises.core import Exercise, register
-from course_lib.exercises.inputs import Inputs, check_values, close, compare, need, seeded
+from course_lib.exercises.inputs import Inputs, check_values, close, must_equal, need, seeded
 
 
 # --- 1. which of the decoder's guesses --------------------------------------------------------------------------------
@@ -100,7 +100,7 @@ def _check_weighted_error(candidate: Asked) -> None:
     after[:, 1, 0, 0] = 0.9  # one colour of one pixel in 24
     off = after + 0.1
     flat = candidate(off, before, after, 20.0)
-    compare(
+    must_equal(
         flat,
         torch.tensor(0.01),
         [
@@ -150,7 +150,7 @@ def _check_weighted_error(candidate: Asked) -> None:
     exactly = dark + 0.02
     exactly[:, :, 1, 1] = 0.5
     guess = torch.rand(2, 3, 4, 6, generator=seeded(2))
-    compare(
+    must_equal(
         candidate(guess, dark, exactly, 9.0),
         my_weighted_error(guess, dark, exactly, 9.0),
         [],
@@ -158,7 +158,7 @@ def _check_weighted_error(candidate: Asked) -> None:
     )
     *films, _ = _random_films(0)
     usual = "Without a word about `extra` it is 20: the error is {wanted} then, yours is {mine}."
-    compare(candidate(*films), my_weighted_error(*films), [], usual)
+    must_equal(candidate(*films), my_weighted_error(*films), [], usual)
     check_values(
         candidate,
         my_weighted_error,
@@ -306,17 +306,17 @@ def _check_nmi(candidate: Asked) -> None:
     half = "A code for each key must give 1, yours 0.5: divide by the entropies' mean, not their sum."
     itself = "This is the mutual information itself, in nats: divide it by the mean of the entropies."
     slips = [(0.5, half), (_entropies(np.diag([5.0, 3.0, 2.0, 7.0]))[2], itself)]
-    compare(exact, 1.0, slips, "Where each code stands for one key the value is 1; yours is {mine}.")
+    must_equal(exact, 1.0, slips, "Where each code stands for one key the value is 1; yours is {mine}.")
     nothing = ask(np.outer([1.0, 2.0, 3.0], [2.0, 1.0, 1.0, 4.0]))
-    compare(nothing, 0.0, [], "Codes that have nothing to do with the keys must give 0, yours {mine}.")
+    must_equal(nothing, 0.0, [], "Codes that have nothing to do with the keys must give 0, yours {mine}.")
     one = np.zeros((8, 4))
     one[3] = [4, 2, 1, 1]
     single = "A single code tells nothing: 0."
-    compare(candidate.explaining(infinite=single)(one), 0.0, [], single)
+    must_equal(candidate.explaining(infinite=single)(one), 0.0, [], single)
     only = np.zeros((2, 3))
     only[0, 0] = 5
     zero = "One code and one key: both entropies are 0 and you divide by 0. The value is to be 0."
-    compare(candidate.explaining(infinite=zero)(only), 0.0, [], zero)
+    must_equal(candidate.explaining(infinite=zero)(only), 0.0, [], zero)
 
     def divided(by: Callable[[float, float], float]) -> Callable[[np.ndarray], float]:
         return lambda counts: float(_entropies(counts)[2] / by(*_entropies(counts)[:2]))

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from course_lib.exercises.checking import Asked
 from course_lib.exercises.core import Exercise, Wrong, register
-from course_lib.exercises.inputs import Inputs, check_values, compare, need, seeded
+from course_lib.exercises.inputs import Inputs, check_values, must_equal, need, seeded
 
 
 # --- 1. how many stay hidden ------------------------------------------------------------------------------------------
@@ -54,7 +54,7 @@ register(
             "The angle goes from 0 to a quarter of a turn while step goes from 0 to steps; its cosine from 1 to 0.",
             "int(math.cos(math.pi / 2 * step / steps) * tokens): int rounds down.",
         ),
-        explanation="In 8 looks at 64 tokens the first look fixes two tokens and the last one twelve. At first the "
+        explanation="In 8 decoding steps at 64 tokens the first fixes two tokens and the last one twelve. At first the "
         "tokens are guessed each by itself, and two guesses that are made apart may not fit together.",
     )
 )
@@ -117,8 +117,8 @@ register(
             "Draw a rate of shape (B, T, 1) between least and 1, then a number of shape (B, T, N) between 0 and 1.",
             "mask = torch.rand(B, T, N, generator=g) < rate, and then the first frame: mask[:, 0] = False.",
         ),
-        explanation="Rates near 1 train the first look at a frame, when nothing is known of it, and lower rates the "
-        "later looks. Below a half is seldom of use: the last looks are easy.",
+        explanation="Rates near 1 train the first decoding step of a frame, when nothing is known of it, and lower "
+        "rates the later steps. Below a half is seldom of use: the last steps are easy.",
     )
 )
 
@@ -187,7 +187,7 @@ register(
             "order = sure.masked_fill(~mask, torch.inf).argsort(dim=1); zeros_like(mask).scatter(1, order[:, :left], "
             "True).",
         ),
-        explanation="A guess that was made in an early look is never taken back; that is why the surest come first. "
+        explanation="A guess that was made in an early step is never taken back; that is why the surest come first. "
         "With a generator the order gets some noise, or every frame would be filled in the same order.",
     )
 )
@@ -216,7 +216,7 @@ def _dreams(seed: int) -> Inputs:
 def _check_delta(candidate: Asked) -> None:
     real = torch.full((2, 3, 4, 5), 0.5)
     each = "One number is expected, the mean over films; yours has one for each."
-    compare(
+    must_equal(
         candidate.explaining({(2,): each})(real + 0.01, real + 0.1, real),
         torch.tensor(20.0),
         [
@@ -366,7 +366,7 @@ register(
         reference=my_make_frame,
         check=_check_make,
         hints=(
-            "Begin with all hidden. In each look: guess, take the guesses at hidden places, hide the least sure again; "
+            "Begin with all hidden. In each step: guess, take the guesses at hidden places, hide the least sure again; "
             "exercises 1 and 3 are two of its lines.",
             "sure, drawn = guess(index, mask).softmax(-1).max(-1); index = torch.where(mask, drawn, index); then the "
             "new mask from sure, with infinity at the known places.",

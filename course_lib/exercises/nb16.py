@@ -9,7 +9,7 @@ from torch import Tensor
 
 from course_lib.exercises.checking import Asked
 from course_lib.exercises.core import Exercise, Wrong, register
-from course_lib.exercises.inputs import Inputs, check_values, compare, seeded
+from course_lib.exercises.inputs import Inputs, check_values, must_equal, seeded
 
 
 # --- 1. words ---------------------------------------------------------------------------------------------------------
@@ -200,7 +200,7 @@ def _check_shares(candidate: Asked) -> None:
     )  # fmt: skip
     *labels, _ = _labels(0)
     usual = "Without a word about `weight` it is 2: at {place} the share is {wanted} then, yours is {mine}."
-    compare(candidate(*labels), my_key_shares(*labels), [], usual)
+    must_equal(candidate(*labels), my_key_shares(*labels), [], usual)
 
 
 register(
@@ -269,7 +269,7 @@ def _check_chances(candidate: Asked) -> None:
     for seed in range(3):
         words, table, _ = _words_and_table(seed)
         plain = candidate.explaining({(4,): "The 4 keys of each of the 5 frames are asked for."})(words, table)
-        compare(plain, words @ table, [(table[words.argmax(1)], likeliest)],
+        must_equal(plain, words @ table, [(table[words.argmax(1)], likeliest)],
                 "With power 1 the probabilities are words @ table: at {place} {wanted}, yours {mine}.")  # fmt: skip
 
 
@@ -329,7 +329,7 @@ def _check_weights(candidate: Asked) -> None:
         rounds=4,
         rtol=1e-9,
     )  # fmt: skip
-    compare(
+    must_equal(
         candidate(2, 10, 14, 1.0), my_block_weights(2, 10, 14, 1.0), [],
         "With two attentions, as the parameter has it by itself, there are {wanted} weights, yours has {mine}.",
         rtol=1e-9,

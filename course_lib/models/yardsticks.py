@@ -19,7 +19,8 @@ from course_lib.worlds import spec
 from course_lib.worlds.draw import draw_film
 from course_lib.worlds.films import begin, load_films
 from course_lib.worlds.frames import to_model, to_uint8
-from course_lib.worlds.scenes import film_seed
+from course_lib.worlds.scenes import Scene, film_seed
+from course_lib.worlds.simulate import Simulation
 
 PIXELS = 32
 LONGEST = 4 * spec.FILM_FRAMES  # steps that a perfect model's film can have
@@ -61,6 +62,8 @@ class PerfectModel:
             Actions("discrete", len(spec.ACTIONS)), decodes=True, context=None, frame_size=(PIXELS, PIXELS)
         )
         self.known: list[tuple[str, int]] = []  # the set and the seed of each film
+        self.scenes: list[Scene] = []  # of each film
+        self.replays = _Replays(self.known)
         self.by_frame: dict[bytes, list[int]] = {}
         self.sets, self.unmet = sets, [(split, first) for first in range(0, count, 100) for split in splits]
 
@@ -92,7 +95,7 @@ class PerfectModel:
         """The exact state, drawn. (B, 3, H, W)."""
         world = state.world.unflatten(1, (spec.SLOTS, len(spec.FIELDS))).numpy()
         frames = [
-            draw_film(begin(*self.known[int(film)]).scene, rows[None], PIXELS)[0]
+            draw_film(self.scenes[int(film)], rows[None], PIXELS)[0]
             for film, rows in zip(state.film, world, strict=True)
         ]
         return to_model(np.stack(frames))
@@ -128,9 +131,7 @@ class PerfectModel:
 
     def _second(self, film: int, key: int) -> np.ndarray:
         """What a film's second frame is under a key."""
-        simulation = begin(*self.known[film])
-        simulation.step(key)
-        return draw_film(simulation.scene, simulation.state()[None], PIXELS)[0]
+        return draw_film(self.scenes[film], self.replays.state(film, (key,))[None], PIXELS)[0]
 
     def _meet(self, split: str, first: int) -> None:
         """Look at the first frame of a hundred seeds in every set."""
@@ -140,15 +141,51 @@ class PerfectModel:
             picture = draw_film(simulation.scene, simulation.state()[None], PIXELS)[0]
             self.by_frame.setdefault(picture.tobytes(), []).append(len(self.known))
             self.known.append((name, seed))
+            self.scenes.append(simulation.scene)
 
     def _at(self, film: Tensor, time: Tensor, past: Tensor) -> Known:
-        worlds = []
-        for number, steps, actions in zip(film.tolist(), time.tolist(), past.tolist(), strict=True):
-            simulation = begin(*self.known[number])
-            for action in actions[:steps]:
-                simulation.step(action)
-            worlds.append(simulation.state())
+        worlds = [
+            self.replays.state(number, tuple(actions[:steps]))
+            for number, steps, actions in zip(film.tolist(), time.tolist(), past.tolist(), strict=True)
+        ]
         return Known(film, time, past, torch.from_numpy(np.stack(worlds)).flatten(1))
+
+
+class _Replays:
+    """Exact states of films under any actions.
+
+    A copied simulation would diverge, so every state comes from a simulation that began with the film. Simulations wait
+    where they were last asked for and go on from there when the actions so far are the same; states that were asked for
+    before are kept. known: the set and the seed of each film.
+    """
+
+    STATES, SIMULATIONS = 20_000, 500  # at most so many are kept: some 30 MB
+
+    def __init__(self, known: list[tuple[str, int]]) -> None:
+        self.known = known
+        self.states: dict[tuple[int, tuple[int, ...]], np.ndarray] = {}
+        self.waiting: dict[tuple[int, tuple[int, ...]], Simulation] = {}
+
+    def state(self, film: int, actions: tuple[int, ...]) -> np.ndarray:
+        """The state of a film after these actions, (SLOTS, FIELDS)."""
+        key = (film, actions)
+        if key not in self.states:
+            simulation = self.waiting.pop((film, actions[:-1]), None) if actions else None
+            if simulation is None:
+                simulation = begin(*self.known[film])
+                for action in actions[:-1]:
+                    simulation.step(action)
+            if actions:
+                simulation.step(actions[-1])
+            self._keep(self.waiting, key, simulation, self.SIMULATIONS)
+            self._keep(self.states, key, simulation.state(), self.STATES)
+        return self.states[key]
+
+    @staticmethod
+    def _keep(kept: dict, key: tuple[int, tuple[int, ...]], value: object, most: int) -> None:
+        kept[key] = value
+        if len(kept) > most:
+            del kept[next(iter(kept))]  # the oldest
 
 
 # -------------------------------------------------------------------------------------------------------------- random

@@ -4,7 +4,8 @@ Every shape is the region where a *signed distance* (negative inside) is below z
 ``clip(0.5 - distance in pixels, 0, 1)``: that one line is the whole anti-aliasing. Convex polygons are the maximum of
 their edges' distances, so a box needs four planes and a triangle three.
 
-A whole film is drawn at once: each operation runs over ``(T, H, W)``, which is what makes it fast.
+A whole film is drawn at once: each operation runs over ``(T, H, W)``, which is what makes it fast. A shape is painted
+only in the rectangle of pixels that it can touch: elsewhere its coverage is 0, and painting would change nothing.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -19,17 +21,26 @@ from course_lib.worlds import spec
 from course_lib.worlds.scenes import Rect, Scene
 
 _F = spec.FIELD
-_SMALL = np.float32(1e-6)
+_NOWHERE = np.zeros(0, np.intp)
+
+
+_EVERYWHERE = (slice(None), slice(None))  # rows and columns of pixels
+
+
+@lru_cache(maxsize=16)
+def _centres(size: int) -> tuple[np.ndarray, np.ndarray]:
+    """World coordinates of the pixels' centres, x (1, 1, W) and y (1, H, 1): row 0 is on top."""
+    centres = ((np.arange(size) + 0.5) / (size / spec.BOX)).astype(np.float32)
+    return centres[None, None, :], centres[::-1][None, :, None]
 
 
 class _Canvas:
     """A film being painted: ``picture`` is float32 (3, T, H, W), 0 to 1, pixel centres in world units."""
 
     def __init__(self, frames: int, size: int) -> None:
+        self.size = size
         self.pixels = np.float32(size / spec.BOX)  # pixels a unit
-        centres = ((np.arange(size) + 0.5) / (size / spec.BOX)).astype(np.float32)
-        self.x = centres[None, None, :]  # (1, 1, W)
-        self.y = centres[::-1][None, :, None]  # (1, H, 1): row 0 is on top
+        self.x, self.y = _centres(size)
         self.picture = np.empty((3, frames, size, size), np.float32)
 
     def only(self, frames: np.ndarray) -> _Canvas:
@@ -42,23 +53,76 @@ class _Canvas:
         """Signed distance in units -> coverage of each pixel, 0 to 1."""
         alpha = distance * -self.pixels
         alpha += np.float32(0.5)
-        return np.clip(alpha, 0.0, 1.0, out=alpha)
+        return np.minimum(np.maximum(alpha, np.float32(0.0), out=alpha), np.float32(1.0), out=alpha)
 
-    def paint(self, alpha: np.ndarray, rgb: Sequence[np.ndarray | float], rows: slice = slice(None)) -> None:
-        """Blend a colour in: picture += alpha * (colour - picture)."""
-        for channel, colour in zip(self.picture, rgb, strict=True):
-            part = channel[:, rows]
-            part += alpha * (np.asarray(colour, np.float32) - part)
+    def paint(self, alpha: np.ndarray, rgb: np.ndarray, where: tuple[slice, slice] = _EVERYWHERE) -> None:
+        """Blend a colour in: picture += alpha * (colour - picture).
 
-    def rect(self, r: Rect, rgb: Sequence[float]) -> None:
-        distance = np.maximum(np.maximum(r.left - self.x, self.x - r.right), np.maximum(r.bottom - self.y,
-                              self.y - r.top)).astype(np.float32)  # fmt: skip
-        self.paint(self.cover(distance), rgb)
+        alpha: (T or 1, rows, columns); rgb: float32 (3, 1, 1, 1), or (3, T, 1, 1) where it changes; where: the rows and
+        columns of pixels that alpha is about.
+        """
+        part = self.picture[:, :, *where]
+        blend = rgb - part
+        blend *= alpha
+        part += blend
+
+    def around(self, x: np.ndarray, y: np.ndarray, reach: float) -> tuple[slice, slice]:
+        """The rows and columns of pixels that hold all points within ``reach`` units of the places (x, y)."""
+        top = int(np.floor((spec.BOX - float(y.max()) - reach) * self.pixels))
+        bottom = int(np.ceil((spec.BOX - float(y.min()) + reach) * self.pixels))
+        left = int(np.floor((float(x.min()) - reach) * self.pixels))
+        right = int(np.ceil((float(x.max()) + reach) * self.pixels))
+        return slice(max(top, 0), max(bottom, 0)), slice(max(left, 0), max(right, 0))
+
+    def rect(self, r: Rect, rgb: np.ndarray) -> None:
+        if isinstance(r.left, np.ndarray):  # another one in each frame
+            self.paint(self.cover(_rect_distance(r, self.x, self.y)), rgb)
+        else:
+            alpha, where = _rect_cover(r.left, r.bottom, r.right, r.top, self.size)
+            self.paint(alpha, rgb, where)
+
+
+def _rect_distance(r: Rect, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return np.maximum(np.maximum(r.left - x, x - r.right), np.maximum(r.bottom - y, y - r.top)).astype(np.float32)
+
+
+@lru_cache(maxsize=512, typed=True)  # typed: sides in float64 may be rounded otherwise
+def _rect_cover(
+    left: float, bottom: float, right: float, top: float, size: int
+) -> tuple[np.ndarray, tuple[slice, slice]]:
+    """The coverage of the pixels that a rectangle touches, (1, rows, columns), and which rows and columns these are."""
+    canvas = _Canvas(0, size)
+    alpha = canvas.cover(_rect_distance(Rect(left, bottom, right, top), canvas.x, canvas.y))  # (1, H, W)
+    rows, columns = (np.flatnonzero(alpha.any(axis=axes)) for axes in ((0, 2), (0, 1)))
+    if not len(rows):
+        return alpha[:, :0, :0], (slice(0, 0), slice(0, 0))
+    where = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    touched = np.ascontiguousarray(alpha[:, *where])
+    touched.flags.writeable = False  # everybody gets the same array
+    return touched, where
+
+
+def _rgb(levels: Sequence[float]) -> np.ndarray:
+    """A colour that does not change, 0 to 255, as (3, 1, 1, 1), 0 to 1."""
+    return np.array([level / 255 for level in levels], np.float32)[:, None, None, None]
+
+
+_WHITE, _LAMP, _STAR_RIM = (
+    np.array(rgb, np.float32)[:, None, None, None] for rgb in ((1.0, 1.0, 1.0), (1.0, 0.93, 0.55), (0.45, 0.30, 0.05))
+)
+_WALL, _PLATFORM, _OCCLUDER, _STAR_COLOUR = map(
+    _rgb, (spec.WALL_COLOUR, spec.PLATFORM_COLOUR, spec.OCCLUDER_COLOUR, spec.STAR_COLOUR)
+)
 
 
 def _column(values: np.ndarray) -> np.ndarray:
     """(T,) -> (T, 1, 1), ready to meet pixels."""
     return np.ascontiguousarray(values, np.float32)[:, None, None]
+
+
+def _colours(row: np.ndarray) -> np.ndarray:
+    """A body's colour in each frame, (T, FIELDS) -> (3, T, 1, 1)."""
+    return np.ascontiguousarray(row[:, _F["red"] : _F["blue"] + 1].T, np.float32)[:, :, None, None]
 
 
 def _planes(kind: int, size: np.ndarray, angle: np.ndarray) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
@@ -136,13 +200,9 @@ def _body(canvas: _Canvas, row: np.ndarray) -> None:
     """Paint one free body through the film, with a darker rim and, on a ball, a highlight. row: (T, FIELDS)."""
     kind = int(row[0, _F["kind"]])
     x, y, size = _column(row[:, _F["x"]]), _column(row[:, _F["y"]]), _column(row[:, _F["size"]])
-    rgb = [_column(row[:, _F[c]]) for c in ("red", "green", "blue")]
-    # only the rows of pixels that the body visits
-    reach = float(size.max()) * 1.5 + 1.0
-    top = int(np.floor((spec.BOX - float(y.max()) - reach) * canvas.pixels))
-    bottom = int(np.ceil((spec.BOX - float(y.min()) + reach) * canvas.pixels))
-    rows = slice(max(top, 0), max(bottom, 0))
-    dx, dy = canvas.x - x, canvas.y[:, rows] - y
+    rgb = _colours(row)
+    rows, columns = where = canvas.around(x, y, float(size.max()) * 1.5 + 1.0)
+    dx, dy = canvas.x[:, :, columns] - x, canvas.y[:, rows] - y
     if kind == spec.KINDS.index("ball"):
         distance = np.sqrt(dx * dx + dy * dy) - size
     else:
@@ -150,40 +210,43 @@ def _body(canvas: _Canvas, row: np.ndarray) -> None:
         for nx, ny, offset in _planes(kind, row[:, _F["size"]], row[:, _F["angle"]]):
             edge = nx * dx + ny * dy - offset
             distance = edge if distance is None else np.maximum(distance, edge, out=distance)
-    canvas.paint(canvas.cover(distance), [c * np.float32(0.72) for c in rgb], rows)  # the rim
-    canvas.paint(canvas.cover(distance + np.float32(0.55)), rgb, rows)
+    canvas.paint(canvas.cover(distance), rgb * np.float32(0.72), where)  # the rim
+    canvas.paint(canvas.cover(distance + np.float32(0.55)), rgb, where)
     if kind == spec.KINDS.index("ball"):
         glint = np.sqrt((dx + size * np.float32(0.35)) ** 2 + (dy - size * np.float32(0.35)) ** 2) - size * np.float32(
             0.28
         )
-        canvas.paint(canvas.cover(glint) * np.float32(0.45), (1.0, 1.0, 1.0), rows)
+        canvas.paint(canvas.cover(glint) * np.float32(0.45), _WHITE, where)
 
 
 def _agent(canvas: _Canvas, row: np.ndarray) -> None:
     x, y, facing = _column(row[:, _F["x"]]), _column(row[:, _F["y"]]), _column(row[:, _F["facing"]])
-    rgb = [_column(row[:, _F[c]]) for c in ("red", "green", "blue")]
-    dx, dy = canvas.x - x, canvas.y - y
+    # a pixel's coverage ends half a pixel outside the shape: three pixels more are safe at every size
+    rows, columns = where = canvas.around(x, y, spec.AGENT_HALF_HEIGHT + 3.0 / float(canvas.pixels))
+    dx, dy = canvas.x[:, :, columns] - x, canvas.y[:, rows] - y
     round_off = np.float32(0.6)
     qx = np.abs(dx) - (np.float32(spec.AGENT_HALF_WIDTH) - round_off)
     qy = np.abs(dy) - (np.float32(spec.AGENT_HALF_HEIGHT) - round_off)
     outside = np.sqrt(np.maximum(qx, 0.0) ** 2 + np.maximum(qy, 0.0) ** 2)
     distance = outside + np.minimum(np.maximum(qx, qy), 0.0) - round_off
-    canvas.paint(canvas.cover(distance), rgb)
+    canvas.paint(canvas.cover(distance), _colours(row), where)
     eye = np.maximum(np.abs(dx - facing * np.float32(0.65)) - np.float32(0.5), np.abs(dy - np.float32(0.8)) -
                      np.float32(0.5))  # fmt: skip
-    canvas.paint(canvas.cover(eye), (1.0, 1.0, 1.0))
+    canvas.paint(canvas.cover(eye), _WHITE, where)
 
 
 def _star(canvas: _Canvas, row: np.ndarray) -> None:
     """A four-pointed star: |dx|^(1/2) + |dy|^(1/2) = const, drawn as two crossed diamonds."""
     x, y, size = _column(row[:, _F["x"]]), _column(row[:, _F["y"]]), _column(row[:, _F["size"]])
-    dx, dy = np.abs(canvas.x - x), np.abs(canvas.y - y)
+    # farthest along its axes: 2.4 times half a unit of rim and half a pixel beyond its size, and a pixel more
+    rows, columns = where = canvas.around(x, y, float(size.max()) + 1.2 + 2.2 / float(canvas.pixels))
+    dx, dy = np.abs(canvas.x[:, :, columns] - x), np.abs(canvas.y[:, rows] - y)
     tall = (dx * np.float32(2.2) + dy - size) / np.float32(2.4)
     wide = (dx + dy * np.float32(2.2) - size) / np.float32(2.4)
     square = (dx + dy) * np.float32(0.7) - size * np.float32(0.5)
     distance = np.minimum(np.minimum(tall, wide), square)
-    canvas.paint(canvas.cover(distance - np.float32(0.5)), (0.45, 0.30, 0.05))  # a dark rim
-    canvas.paint(canvas.cover(distance), [c / 255 for c in spec.STAR_COLOUR])
+    canvas.paint(canvas.cover(distance - np.float32(0.5)), _STAR_RIM, where)  # a dark rim
+    canvas.paint(canvas.cover(distance), _STAR_COLOUR, where)
 
 
 def draw_film(scene: Scene, states: np.ndarray, size: int = 32) -> np.ndarray:
@@ -206,7 +269,8 @@ def draw_film(scene: Scene, states: np.ndarray, size: int = 32) -> np.ndarray:
     bottom, top = scene.background
     for channel, low, high in zip(canvas.picture, bottom, top, strict=True):
         channel[:] = low + (high - low) * (canvas.y / np.float32(spec.BOX))
-    present = [np.flatnonzero(states[:, slot, 0]) for slot in range(spec.SLOTS)]
+    there = states[:, :, 0] != 0
+    present = [np.flatnonzero(there[:, slot]) if some else _NOWHERE for slot, some in enumerate(there.any(axis=0))]
     if scene.light is not None:
         shade = np.zeros_like(canvas.picture[0])
         for slot in range(spec.STAR_SLOT):
@@ -217,7 +281,7 @@ def draw_film(scene: Scene, states: np.ndarray, size: int = 32) -> np.ndarray:
         canvas.picture *= 1.0 - np.float32(spec.SHADOW) * shade
         _lamp(canvas, scene.light)
     for rect in scene.platforms:
-        canvas.rect(rect, [c / 255 for c in spec.PLATFORM_COLOUR])
+        canvas.rect(rect, _PLATFORM)
     for slot, paint in ((spec.STAR_SLOT, _star), *((s, _body) for s in range(1, 5)), (spec.AGENT_SLOT, _agent)):
         where = present[slot]
         if len(where) == len(states):
@@ -228,7 +292,7 @@ def draw_film(scene: Scene, states: np.ndarray, size: int = 32) -> np.ndarray:
             canvas.picture[:, where] = part.picture
     _box(canvas)
     if scene.occluder is not None:
-        canvas.rect(scene.occluder, [c / 255 for c in spec.OCCLUDER_COLOUR])
+        canvas.rect(scene.occluder, _OCCLUDER)
     levels = canvas.picture * np.float32(255.0)
     levels += np.float32(0.5)
     return np.ascontiguousarray(levels.astype(np.uint8).transpose(1, 2, 3, 0))  # (3, T, H, W) -> (T, H, W, 3)
@@ -254,17 +318,19 @@ def draw_together(scenes: Sequence[Scene], states: np.ndarray, size: int = 32) -
     return draw_film(replace(first, platforms=tuple(together)), states, size)
 
 
+_WALLS = (
+    Rect(-9, -9, spec.WALL, 99),
+    Rect(spec.BOX - spec.WALL, -9, 99, 99),
+    Rect(-9, spec.BOX - spec.WALL, 99, 99),
+    Rect(-9, -9, 99, spec.FLOOR),
+)
+
+
 def _box(canvas: _Canvas) -> None:
-    wall = [c / 255 for c in spec.WALL_COLOUR]
-    for rect in (
-        Rect(-9, -9, spec.WALL, 99),
-        Rect(spec.BOX - spec.WALL, -9, 99, 99),
-        Rect(-9, spec.BOX - spec.WALL, 99, 99),
-        Rect(-9, -9, 99, spec.FLOOR),
-    ):
-        canvas.rect(rect, wall)
+    for rect in _WALLS:
+        canvas.rect(rect, _WALL)
 
 
 def _lamp(canvas: _Canvas, light: tuple[float, float]) -> None:
     away = np.sqrt((canvas.x - np.float32(light[0])) ** 2 + (canvas.y - np.float32(light[1])) ** 2)
-    canvas.paint(canvas.cover(away - np.float32(1.1)), (1.0, 0.93, 0.55))
+    canvas.paint(canvas.cover(away - np.float32(1.1)), _LAMP)

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -66,8 +67,11 @@ def _towards(goal: float, x: float) -> int:
 
 
 def play(policy: Policy, *, episodes: int, split: str = "test", first_seed: int = 0, size: int = 32) -> np.ndarray:
-    """Return of each episode, float64 (episodes,). policy(frame, info) -> action."""
-    env = PlaygroundEnv(split=split, size=size)
+    """Return of each episode, float64 (episodes,). policy(frame, info) -> action.
+
+    A policy with a true attribute ``blind`` does not look at frames: none is drawn for it, and it is given empty ones.
+    """
+    env = (_Undrawn if getattr(policy, "blind", False) else PlaygroundEnv)(split=split, size=size)
     returns = np.zeros(episodes)
     for i in range(episodes):
         frame, info = env.reset(seed=first_seed + i)
@@ -78,13 +82,26 @@ def play(policy: Policy, *, episodes: int, split: str = "test", first_seed: int 
     return returns
 
 
+class _Undrawn(PlaygroundEnv):
+    """The same episodes for those who do not look: every frame is empty, and costs nothing."""
+
+    def _observe(self) -> tuple[np.ndarray, dict[str, Any]]:
+        simulation = self._running()
+        return np.zeros((self.size, self.size, 3), np.uint8), {"state": simulation.state(), "frame": simulation.frame}
+
+
 def oracle_policy(frame: np.ndarray, info: dict) -> int:
     """The script as a policy; it looks at the simulation, not at the frame."""
     return oracle_action(info["env"].simulation)
 
 
+oracle_policy.blind = True  # type: ignore[attr-defined]
+
+
 class RandomPolicy:
     """Presses keys without a plan, each held for a few frames (``films.wander``)."""
+
+    blind = True
 
     def __init__(self, rng: np.random.Generator) -> None:
         self.rng, self.queue = rng, np.zeros(0, np.uint8)

@@ -53,6 +53,18 @@ def test_reference_passes(exercise: Exercise) -> None:
 
 
 @every_exercise
+def test_functions_that_a_check_passes_are_left_to_the_learner(exercise: Exercise) -> None:
+    passed = []
+
+    def noted(*inputs):
+        passed.extend(map(callable, inputs))
+        return exercise.reference(*inputs)
+
+    assert attempt(exercise, noted).status == "correct"
+    assert not any(passed) or exercise.like is not None, "the reference would be called with them as well: give `like`"
+
+
+@every_exercise
 def test_other_right_answers_pass(exercise: Exercise) -> None:
     answers = RIGHT.get(exercise.id, [])
     assert answers, f"{exercise.id} needs a right answer that is written in another way, in right_answers.py"

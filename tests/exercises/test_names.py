@@ -31,7 +31,7 @@ REFERENCES = {exercise.id: exercise.reference for exercise in all_exercises()}
 
 
 @pytest.mark.parametrize(("twin", "exercise_id", "cell"), cells(), ids=lambda v: v if isinstance(v, str) else "")
-def test_an_answer_can_be_pasted_into_its_cell(twin: str, exercise_id: str, cell: ast.FunctionDef) -> None:
+def test_a_reference_is_named_as_its_cell(twin: str, exercise_id: str, cell: ast.FunctionDef) -> None:
     reference = REFERENCES[exercise_id]
     assert reference.__name__ == cell.name
     assert list(inspect.signature(reference).parameters) == [a.arg for a in cell.args.args]

@@ -14,15 +14,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from course_lib.exam.actions import choice_accuracy
-from course_lib.exam.cost import exponents
-from course_lib.exam.intervals import paired_ratio_interval, ratio_interval
-from course_lib.exam.latent import accuracy_by_film, nmi_of_counts
-from course_lib.exam.prediction import psnr_of
-from course_lib.exam.probes import control_task, fit_ridge
-from course_lib.models.latent_action import LatentActionModel, LatentActionOutput
 from torch import Tensor, nn
 
+from course_lib.exam.measures.counterfactuals import choice_accuracy
+from course_lib.exam.measures.information import accuracy_by_film, nmi_of_counts
+from course_lib.exam.measures.intervals import paired_ratio_interval, ratio_interval
+from course_lib.exam.measures.probes import control_task, fit_ridge
+from course_lib.exam.measures.timing import exponents
 from course_lib.exercises.core import all_exercises, find
 from course_lib.exercises.inputs import close, independent, seeded
 from course_lib.models import mdnrnn
@@ -31,9 +29,10 @@ from course_lib.models.cloning import key_shares as shares_of_keys
 from course_lib.models.counting import CountModel, transition_error
 from course_lib.models.dyna import learn, plan
 from course_lib.models.dynamics import Dynamics, cosine_share
+from course_lib.models.lam import LatentActionModel, LatentActionOutput
 from course_lib.models.mdnrnn import MDNRNN, MDNRNNConfig, Mixture, draw, mixture_mean
 from course_lib.models.tabular import action_values, value_iteration
-from course_lib.models.vae import VAE, VAEConfig, kl_to_prior, psnr, reparameterise
+from course_lib.models.vae import VAE, VAEConfig, kl_to_prior, reparameterise
 from course_lib.models.vmc import VMC, Dream
 from course_lib.nets.attention import Attention, attend
 from course_lib.nets.patches import patchify
@@ -46,6 +45,7 @@ from course_lib.nets.space_time import (
     multiply_adds,
 )
 from course_lib.planning.lives import returns_of
+from course_lib.worlds.frames import psnr
 from course_lib.worlds.oracle import normalised_return, reference_returns
 
 ROUNDS = 4
@@ -535,7 +535,7 @@ TABLE: dict[str, Same | str] = {
         lambda seed, tokens, steps: decoded(seed, tokens, steps)[1][1], lambda seed: (seed, 20, 4), hidden_by
     ),
     "play.delta_psnr": Same(
-        lambda a, b, c: torch.tensor((psnr_of(a[:, None], c[:, None]) - psnr_of(b[:, None], c[:, None])).mean()),
+        lambda a, b, c: (psnr(a, c) - psnr(b, c)).mean(),
         normals((5, 3, 6, 4), (5, 3, 6, 4), (5, 3, 6, 4)),
     ),
     "play.make_frame": Same(

@@ -41,36 +41,72 @@ def fit_ridge(x: np.ndarray, y: np.ndarray, penalty: float) -> Ridge:
     x: (N, D), y: (N, K). Features are standardised, those that never change are left out; the offset is not penalised.
     Raises ValueError when the rows do not fit, a value is not finite, or the penalty is not positive.
     """
-    if x.ndim != 2 or y.ndim != 2 or len(x) != len(y) or len(x) < 2:
-        raise ValueError(f"a probe is fitted to rows (N, D) and targets (N, K), these are {x.shape} and {y.shape}")
-    if not np.isfinite(x).all() or not np.isfinite(y).all():
+    return _ridge(_standardised(x), y, penalty)
+
+
+@dataclass(frozen=True)
+class _Standardised:
+    """Rows to fit to, with mean 0 and variance 1 in every feature, and their inner products: what no target changes."""
+
+    mean: np.ndarray  # (D,)
+    scale: np.ndarray  # (D,)
+    z: np.ndarray  # (N, D)
+    products: np.ndarray  # of features, (D, D), or of rows where they are fewer, (N, N)
+
+
+def _standardised(x: np.ndarray) -> _Standardised:
+    if x.ndim != 2 or len(x) < 2:
+        raise ValueError(f"a probe is fitted to at least 2 rows, (N, D), not to {x.shape}")
+    if not np.isfinite(x).all():
+        raise ValueError("a probe is fitted to finite numbers")
+    mean, scale = x.mean(axis=0), x.std(axis=0)
+    scale = np.where(scale > 1e-9, scale, np.inf)  # what never changes says nothing
+    z = (x - mean) / scale
+    return _Standardised(mean, scale, z, z.T @ z if z.shape[1] <= len(z) else z @ z.T)
+
+
+def _ridge(rows: _Standardised, y: np.ndarray, penalty: float) -> Ridge:
+    z, products = rows.z, rows.products
+    if y.ndim != 2 or len(y) != len(z):
+        raise ValueError(f"a probe is fitted to rows (N, D) and targets (N, K), these are {z.shape} and {y.shape}")
+    if not np.isfinite(y).all():
         raise ValueError("a probe is fitted to finite numbers")
     if penalty <= 0:
         raise ValueError(f"the penalty of a ridge is above 0, not {penalty}")
-    mean, scale = x.mean(axis=0), x.std(axis=0)
-    scale = np.where(scale > 1e-9, scale, np.inf)  # what never changes says nothing
-    z, offset = (x - mean) / scale, y.mean(axis=0)
+    offset, penalised = y.mean(axis=0), products + penalty * np.eye(len(products))
     if z.shape[1] <= len(z):
-        weights = np.linalg.solve(z.T @ z + penalty * np.eye(z.shape[1]), z.T @ (y - offset))
+        weights = np.linalg.solve(penalised, z.T @ (y - offset))
     else:
-        weights = z.T @ np.linalg.solve(z @ z.T + penalty * np.eye(len(z)), y - offset)
-    return Ridge(mean, scale, weights, offset, penalty)
+        weights = z.T @ np.linalg.solve(penalised, y - offset)
+    return Ridge(rows.mean, rows.scale, weights, offset, penalty)
+
+
+class ProbeFit:
+    """Fits probes to one set of rows, one target after another: what no target changes is computed once.
+
+    x: (N, D); films: (N,), which film a row comes from: rows of one film resemble each other and must not stand on both
+    sides. Raises ValueError for fewer than two films, or rows that no ridge can be fitted to.
+    """
+
+    def __init__(self, x: np.ndarray, films: np.ndarray) -> None:
+        names = np.unique(films)
+        self.held = np.isin(films, names[::5])
+        if self.held.all() or not self.held.any():
+            raise ValueError(f"a penalty is chosen on films held back: at least 2 films are needed, not {len(names)}")
+        self.some, self.all, self.asked = _standardised(x[~self.held]), _standardised(x), x[self.held]
+
+    def __call__(self, y: np.ndarray) -> Ridge:
+        """A ridge whose penalty does best on a fifth of the films, then fitted again to all of them. y: (N, K)."""
+        errors = []
+        for penalty in PENALTIES:
+            probe = _ridge(self.some, y[~self.held], penalty * len(y))
+            errors.append(np.square(probe(self.asked) - y[self.held]).mean())
+        return _ridge(self.all, y, float(PENALTIES[int(np.argmin(errors))]) * len(y))
 
 
 def fit_probe(x: np.ndarray, y: np.ndarray, films: np.ndarray) -> Ridge:
-    """A ridge whose penalty does best on a fifth of the films, then fitted again to all of them.
-
-    films: (N,) which film a row comes from: rows of one film resemble each other and must not stand on both sides.
-    """
-    names = np.unique(films)
-    held = np.isin(films, names[::5])
-    if held.all() or not held.any():
-        raise ValueError(f"a penalty is chosen on films held back: at least 2 films are needed, not {len(names)}")
-    errors = []
-    for penalty in PENALTIES:
-        probe = fit_ridge(x[~held], y[~held], penalty * len(x))
-        errors.append(np.square(probe(x[held]) - y[held]).mean())
-    return fit_ridge(x, y, float(PENALTIES[int(np.argmin(errors))]) * len(x))
+    """One probe to one target, (N, D) and (N, K); see ``ProbeFit``."""
+    return ProbeFit(x, films)(y)
 
 
 @dataclass(frozen=True)

@@ -41,19 +41,23 @@ def ask(entrant: Entrant, sitting: Sitting) -> Iterator[Row]:
     visible = shared.visible.any(axis=(2, 3))  # (N, K): two keys differ there
     asked = visible.any(axis=1)  # (N,)
 
-    def choose(who: WorldModel, wrong: bool = False) -> np.ndarray:
+    def choose(who: WorldModel) -> tuple[np.ndarray, np.ndarray]:
+        """Each film's share of right choices, (N,), 0 where nothing is visible; and with each key's prediction given
+        to its neighbour."""
         scores = []
         for k, time in enumerate(shared.times):
             guess = next_frames(who, frames, actions, time, sitting.generator(k) if entrant.draws else None)
-            guess = guess.roll(1, dims=1) if wrong else guess  # each key's prediction given to its neighbour
-            scores.append(choice_accuracy(guess, to_model(shared.frames[:, k]), shared.visible[:, k]))
-        return np.nansum(scores, axis=0) / np.maximum(visible.sum(axis=1), 1)  # (N,), 0 where nothing is visible
+            real = to_model(shared.frames[:, k])
+            scores.append([choice_accuracy(g, real, shared.visible[:, k]) for g in (guess, guess.roll(1, dims=1))])
+        right, wrong = np.nansum(scores, axis=0) / np.maximum(visible.sum(axis=1), 1)  # (2, N)
+        return right, wrong
 
-    controls = {"ignores_the_action": 0.5, "shuffled_actions": float(choose(model, wrong=True)[asked].mean())}
+    right, wrong = choose(model)
+    controls = {"ignores_the_action": 0.5, "shuffled_actions": float(wrong[asked].mean())}
     if "model" in entrant.untrained:
-        controls["untrained"] = float(choose(entrant.untrained["model"])[asked].mean())
+        controls["untrained"] = float(choose(entrant.untrained["model"])[0][asked].mean())
     yield entrant.row(sitting, films, "action_choice_accuracy", unit="", controls=controls,
-                      **mean_and_interval(choose(model), asked=asked, seed=sitting.seed))  # fmt: skip
+                      **mean_and_interval(right, asked=asked, seed=sitting.seed))  # fmt: skip
     yield _delta(entrant, sitting, films, frames, actions)
 
 
@@ -76,8 +80,8 @@ def _delta(
     def random(films_on: int) -> Tensor:
         return torch.cat([actions[:, : SEEN - 1], actions.roll(films_on, dims=0)[:, SEEN - 1 :]], dim=1)
 
-    gain = drawn(model, actions) - drawn(model, random(1))
-    controls = {"shuffled_actions": float(np.mean(drawn(model, random(2)) - drawn(model, random(1))))}
+    true, other, another = (drawn(model, under) for under in (actions, random(1), random(2)))
+    gain, controls = true - other, {"shuffled_actions": float(np.mean(another - other))}
     if "model" in entrant.untrained:
         untrained = drawn(entrant.untrained["model"], actions) - drawn(entrant.untrained["model"], random(1))
         controls["untrained"] = float(np.mean(untrained))

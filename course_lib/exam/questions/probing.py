@@ -11,6 +11,7 @@ and scored on test films; both are films that the model has not learned from.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from torch import Tensor
 from course_lib.contract import NotCapable, WorldModel
 from course_lib.exam.entrant import PARTS, Entrant
 from course_lib.exam.measures.intervals import mean_and_interval
-from course_lib.exam.measures.probes import control_task, fit_fourier, fit_probe, r2, r2_interval
+from course_lib.exam.measures.probes import ProbeFit, control_task, fit_fourier, r2, r2_interval
 from course_lib.exam.measures.rollout import CHUNK, as_input, fits, translate
 from course_lib.exam.rows import Row
 from course_lib.exam.sitting import Sitting
@@ -85,18 +86,22 @@ class Probed:
             self.x.append(np.concatenate(rows))  # (K * N, D), time after time
             self.films.append(np.tile(np.arange(len(films)), len(TIMES)))
         self.rng = rng
-        self.waves: list[np.ndarray] | None = None
+
+    @cached_property
+    def line(self) -> tuple[ProbeFit, np.ndarray]:
+        """Linear probes to the films to fit on, and the rows to score them on."""
+        return ProbeFit(self.x[0], self.films[0]), self.x[1]
+
+    @cached_property
+    def waves(self) -> tuple[ProbeFit, np.ndarray]:
+        """The same with random Fourier features."""
+        bend = fit_fourier(self.x[0], self.rng)
+        return ProbeFit(bend(self.x[0]), self.films[0]), bend(self.x[1])
 
     def ask(self, y_fit: np.ndarray, *, wavy: bool = False) -> np.ndarray:
         """Fit a probe to targets (N, K) and predict those of the films to score on, (K * N,)."""
-        x = self.x
-        if wavy:
-            if self.waves is None:
-                bend = fit_fourier(self.x[0], self.rng)
-                self.waves = [bend(part) for part in self.x]
-            x = self.waves
-        probe = fit_probe(x[0], y_fit.T.reshape(-1, 1), self.films[0])
-        return probe(x[1])[:, 0]
+        fit, score = self.waves if wavy else self.line
+        return fit(y_fit.T.reshape(-1, 1))(score)[:, 0]
 
 
 def features_of(parts: Mapping[str, Any], size: int) -> Features:
@@ -193,7 +198,8 @@ def _colour(entrant: Entrant, sitting: Sitting, fit: Films, score: Films, probed
     asked = dict(probed) | {"pixels": _controls(sitting, fit, score)["pixels"]}
     right = {}
     for who, p in asked.items():
-        guess = fit_probe(p.x[0], targets, p.films[0])(p.x[1]).argmax(axis=1).reshape(len(TIMES), -1)  # (K, N)
+        fit_line, rows = p.line
+        guess = fit_line(targets)(rows).argmax(axis=1).reshape(len(TIMES), -1)  # (K, N)
         right[who] = (guess == labels[1]).mean(axis=0)  # (N,): of a film
     majority = np.bincount(labels[0]).argmax()
     controls = {who: float(values.mean()) for who, values in right.items() if who != "model"}
