@@ -12,7 +12,7 @@ outlive a test and are waited for when a file ends, so no single test can be cha
 have limits of their own: seconds and memory in ``tools/notebooks.py course``.
 
 ``pytest --processor-times FILE`` stores seconds by test as JSON; ``python -m tests.processor_time FILE`` adds them up
-by file. With two test processes the files start in the order of ``ORDER``, so that neither waits long for the other.
+by file.
 """
 
 from __future__ import annotations
