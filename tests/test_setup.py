@@ -108,6 +108,21 @@ def test_without_a_gpu_torch_is_never_asked_for_without_its_cpu_label(
     assert setup_env.PYTORCH_CPU_INDEX in asked[-1]
 
 
+def test_a_disk_that_is_full_at_the_first_download_ends_the_setup_there(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[str]] = []
+
+    def call(command: list[str], text: str) -> setup_env.Answer:
+        asked.append(command)
+        return setup_env.Answer(False, "ERROR: OSError: [Errno 28] No space left on device")
+
+    monkeypatch.setattr(setup_env, "call", call)
+    with pytest.raises(setup_env.SetupError, match="The disk is full"):
+        setup_env.install_cpu_torch()
+    assert len(asked) == 1
+
+
 # ---------------------------------------------------------------------------------------------- other people's settings
 
 

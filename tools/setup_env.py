@@ -185,9 +185,10 @@ def call(command: list[str], text: str) -> Answer:
 
 
 # What a failed command may have printed, and the way out. The first that fits is shown; nothing is guessed.
+FULL = r"No space left on device|Errno 28|Disk quota exceeded|not enough space"
 REMEDIES = (
     (
-        r"No space left on device|Errno 28|Disk quota exceeded|not enough space",
+        FULL,
         "The disk is full: {room}. Make room (the environment takes about {need} GB), or let the environment variable "
         "TMPDIR name a larger folder if it is the temporary one that is full. Then run `make setup` again.",
     ),
@@ -225,12 +226,17 @@ def _room() -> str:
     return ", ".join(free) or "how much is free cannot be found out"
 
 
+def failure(answer: Answer, text: str) -> SetupError:
+    """What ends the setup: the end of what was printed, the reason, the way out."""
+    tail = "\n".join(answer.output.splitlines()[-25:])
+    return SetupError(f"{tail}\n\n{text} failed: {answer.reason}\n{remedy(answer.output)}{_where_the_log_is()}")
+
+
 def must(command: list[str], text: str) -> None:
-    """Like `call`, but a failure ends the setup with the end of what was printed, the reason and the way out."""
+    """Like `call`, but a failure ends the setup."""
     answer = call(command, text)
     if not answer.ok:
-        tail = "\n".join(answer.output.splitlines()[-25:])
-        raise SetupError(f"{tail}\n\n{text} failed: {answer.reason}\n{remedy(answer.output)}{_where_the_log_is()}")
+        raise failure(answer, text)
 
 
 def _where_the_log_is() -> str:
@@ -297,6 +303,8 @@ def install_cpu_torch() -> None:
     here = call(command, "looking for torch's CPU build")
     if here.ok:
         return
+    if re.search(FULL, here.output):
+        raise failure(here, "installing torch's CPU build")
     there = call([*command, "--extra-index-url", PYTORCH_CPU_INDEX], "installing torch's CPU build")
     if there.ok:
         return
