@@ -8,7 +8,8 @@ tests share (of a class, module, package or session) stands in the report under 
 own, so that the first test to ask for it is not blamed.
 
 Exempt from the limits are the cells of notebooks and the tests in a browser. Their kernels, servers and browsers
-outlive a test and are waited for when a file ends, so no single test can be charged with its share of them. Notebooks
+outlive a test and are waited for when a file ends, so no single test can be charged with its share of them. A test that
+is marked ``heavy`` says why it may take longer; the report names it all the same. Notebooks
 have limits of their own: seconds and memory in ``tools/notebooks.py course``.
 
 ``pytest --processor-times FILE`` stores seconds by test as JSON; ``python -m tests.processor_time FILE`` adds them up
@@ -101,7 +102,7 @@ class Meter:
         finally:
             seconds = self.setup + processor_seconds() - before - self.shared[0]
             item.user_properties.append((PROPERTY, [item.nodeid, seconds]))
-        if seconds > FAILS_AT * TEST_SECONDS and not exempt(item.nodeid):
+        if seconds > FAILS_AT * TEST_SECONDS and not exempt(item.nodeid) and not item.get_closest_marker("heavy"):
             self.complaints.append(f"{item.nodeid}: {complaint(seconds, FAILS_AT * TEST_SECONDS)}")
         if self.complaints:
             complaints, self.complaints = self.complaints, []

@@ -26,6 +26,7 @@ def films() -> Films:
 GPU = [(name, size) for name in recipe_names() for size in sizes(name) if size.partition("-")[0] == "gpu"]
 
 
+@pytest.mark.heavy(reason="two passes of a model that is made for a GPU")
 @pytest.mark.parametrize(("name", "size"), GPU)
 def test_a_gpu_size_states_at_least_what_a_step_holds(name: str, size: str, films: Films) -> None:
     config = load_config(name, size)
