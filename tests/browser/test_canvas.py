@@ -7,8 +7,12 @@ import time
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
 
+from course_lib.exam.questions.playing import seconds_a_frame
+from course_lib.training import load_checkpoint
+from course_lib.worlds.films import load_films
 from tests.browser.lab import GENIE, Lab, PlayedCanvas, measure_pace
 
 pytestmark = pytest.mark.timeout(600)
@@ -286,8 +290,14 @@ def test_the_playground_is_played_at_a_good_pace(lab: Lab, tmp_path: Path) -> No
 
 
 def test_the_world_that_genie_dreams_is_played_beside_the_simulator(lab: Lab, tmp_path: Path) -> None:
-    """15 frames a second is the chapter's bar on two cores; here half of them belong to another test."""
+    """15 frames a second is the chapter's bar on two cores; here half of them belong to another test.
+
+    On a processor on which the model alone makes fewer than 20 frames a second, what is asked is that the canvas and
+    the browser leave it two fifths of them.
+    """
     measured = measure_pace(lab, tmp_path, game=GENIE)
-    print(f"{measured['fps']} frames a second, a key shows after {measured['median_delay_ms']} ms")
-    assert measured["fps"] >= 8
+    film = load_films("goal", split="validation", count=1).frames[0]
+    alone = float(1.0 / np.median(seconds_a_frame(load_checkpoint("genie"), film, steps=10, repeats=3)))
+    print(f"{measured['fps']} frames a second of {alone:.0f}, a key shows after {measured['median_delay_ms']} ms")
+    assert measured["fps"] >= min(8.0, 0.4 * alone)
     lab.page.screenshot(path=tmp_path / "genie.png")
