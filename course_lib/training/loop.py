@@ -109,7 +109,8 @@ def train(
     if recipe.check is not None:
         recipe.check(config)
     if first:
-        for path in [log, None if resume or keep is None else keep / FILE]:
+        kept = keep is not None and not resume and accelerator.distributed_type != DistributedType.FSDP
+        for path in [log, keep / FILE if kept else None]:  # under FSDP the state of a run is not kept
             if path is not None:
                 check_writable(path)
     with accelerator.main_process_first():  # one process makes the films, the others read them
