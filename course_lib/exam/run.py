@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -49,21 +49,14 @@ def examine(
         for name in asked if asked is not None else entrant.questions or USUAL:
             tell(f"{entrant.name}: {name}")
             try:
-                for row in _answers(entrant, sitting, name):
+                for row in get_question(name)(entrant, sitting):
                     add(row)
             except Exception as error:
                 if failures == "raise" and not isinstance(error, NotCapable):
                     raise
-                add(_no_answer(entrant.name, sitting, name, error, **_known(entrant)))
+                known = {"checkpoint": entrant.checkpoint, "minutes": entrant.minutes}
+                add(_no_answer(entrant.name, sitting, name, error, **known))
     return report
-
-
-def _answers(entrant: Entrant, sitting: Sitting, name: str) -> Iterator[Row]:
-    yield from get_question(name)(entrant, sitting)
-
-
-def _known(entrant: Entrant) -> dict[str, Any]:
-    return {"checkpoint": entrant.checkpoint, "minutes": entrant.minutes}
 
 
 def _no_answer(name: str, sitting: Sitting, question: str, error: Exception, **known: Any) -> Row:
