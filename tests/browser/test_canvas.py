@@ -178,7 +178,9 @@ def test_displayed_twice_it_is_one_game_at_one_pace(lab: Lab, tmp_path: Path) ->
     with game.holding("ArrowLeft"):
         other.wait_for_pixel(RED, LEFT, 3)
         lab.page.wait_for_timeout(1500)
-        assert abs(other.frames - game.frames) <= 3 and other.playing  # they are read one after the other
+        # read one after the other, while the game goes on: the second display lies between two looks at the first
+        before_it, of_other, after_it = game.frames, other.frames, game.frames
+        assert before_it - 3 <= of_other <= after_it + 3 and other.playing
     steps = int(lab.run_cell(3)) - before
     assert steps <= 30 * (time.perf_counter() - clock) + 5, "two displays ask twice"
 
