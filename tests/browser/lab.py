@@ -7,6 +7,7 @@ that runs all cells.
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
@@ -47,6 +48,34 @@ SETTINGS = {
 }
 
 
+def names(source: str) -> tuple[set[str], set[str]]:
+    """The names that a cell binds, and those that it reads."""
+    bound, read = set(), set()
+    for node in ast.walk(ast.parse(re.sub(r"^\s*[%!].*$", "", source, flags=re.MULTILINE))):
+        if isinstance(node, ast.Name):
+            (read if isinstance(node.ctx, ast.Load) else bound).add(node.id)
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            bound.add(node.name)
+        elif isinstance(node, ast.alias):
+            bound.add((node.asname or node.name).partition(".")[0])
+    return bound, read
+
+
+def cells_for(cells: list[Any], words: str) -> list[Any]:
+    """The code cells that hold ``words``, and before them those alone that bind a name which they need.
+
+    What a notebook measures and does not use again is left out: that is most of its minutes, and its own test runs it.
+    """
+    kept, needed = [], set()
+    for cell in reversed(cells):
+        if cell.cell_type == "code":
+            bound, read = names(cell.source)
+            if words in cell.source or bound & needed:
+                kept.insert(0, cell)
+                needed |= read
+    return kept
+
+
 def chromium() -> str | None:
     """The browser to use: $CHROMIUM, else what is installed; None where there is none."""
     named = os.environ.get("CHROMIUM")
@@ -69,6 +98,16 @@ class Server:
     url: str
     token: str
     folder: Path
+
+    def ask(self, path: str, method: str = "GET") -> Any:
+        """What the server's interface answers, read as JSON; None where it answers nothing."""
+        answer = _opener().open(_request(self.url, path, self.token, method), timeout=PATIENCE).read()
+        return json.loads(answer) if answer else None
+
+    def end_kernels(self) -> None:
+        """End every notebook's kernel: each holds hundreds of megabytes, and one that plays films keeps a core busy."""
+        for session in self.ask("api/sessions"):
+            self.ask(f"api/sessions/{session['id']}", "DELETE")
 
 
 @contextmanager
@@ -119,13 +158,21 @@ def _free_port() -> int:
         return probe.getsockname()[1]
 
 
+def _request(url: str, path: str, token: str, method: str = "GET") -> urllib.request.Request:
+    return urllib.request.Request(f"{url}/{path}", headers={"Authorization": f"token {token}"}, method=method)
+
+
+def _opener() -> urllib.request.OpenerDirector:
+    """Straight to this machine, whatever proxy the environment names."""
+    return urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
 def _wait_until_up(url: str, token: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    request = urllib.request.Request(f"{url}/api/status", headers={"Authorization": f"token {token}"})
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    request = _request(url, "api/status", token)
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            with direct.open(request, timeout=5):
+            with _opener().open(request, timeout=5):
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.2)
@@ -175,13 +222,12 @@ class Lab:
         assert ready, f"the kernel of {name} did not answer within {PATIENCE} s"
 
     def run_twin(self, name: str, until: str, folder: Path, seconds: float = PATIENCE) -> None:
-        """Open one of the course's notebooks and run it down to the last cell that holds the words ``until``.
+        """Open one of the course's notebooks and run the cells that hold the words ``until``, and those they need.
 
         The twin is run: it has the same cells as the stored notebook, and its outputs are made here.
         """
         notebook = jupytext.read(REPOSITORY / "notebooks" / "py" / f"{name}.py")
-        last = max(i for i, cell in enumerate(notebook.cells) if cell.cell_type == "code" and until in cell.source)
-        notebook.cells = notebook.cells[: last + 1]  # what comes after it is run by other tests
+        notebook.cells = cells_for(notebook.cells, until)
         nbformat.write(notebook, folder / f"{name}.ipynb")
         self.open_notebook(folder / f"{name}.ipynb")
         self.run_all(seconds)

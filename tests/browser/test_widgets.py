@@ -10,7 +10,7 @@ import jupytext
 import nbformat
 import pytest
 
-from tests.browser.lab import REPOSITORY, Lab
+from tests.browser.lab import REPOSITORY, Lab, cells_for
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -92,10 +92,10 @@ TWINS = [
 @pytest.mark.parametrize("twin", TWINS, ids=lambda t: t.stem)
 def test_every_widget_of_a_notebook_answers(lab: Lab, tmp_path: Path, twin: Path) -> None:
     notebook = jupytext.read(twin)  # the twin holds the same cells as the stored notebook, and outputs are not needed
-    last = max(i for i, cell in enumerate(notebook.cells) if "show.explore(" in cell.source)
+    notebook.cells = cells_for(notebook.cells, "show.explore(")
     for cell in notebook.cells:  # what is asked here is whether the widgets answer: ten steps of training will do
-        cell.source = re.sub(r'"train\.steps": \d+, "train\.warmup": \d+', '"train.steps": 10', cell.source)
-    notebook.cells = notebook.cells[: last + 1]  # what comes after the last widget is run by other tests
+        for setting, value in (("steps", 10), ("warmup", 1)):
+            cell.source = re.sub(rf'("train\.{setting}"): \d+', rf"\1: {value}", cell.source)
     nbformat.write(notebook, tmp_path / f"{twin.stem}.ipynb")
     lab.open_notebook(tmp_path / f"{twin.stem}.ipynb")
     lab.run_all(seconds=400)
