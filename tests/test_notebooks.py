@@ -190,17 +190,9 @@ def test_stored_outputs_are_fit_to_be_read(pair: machine.Pair) -> None:
     assert any(cell.outputs for _, cell in code_cells(notebook)), "no outputs are stored; run `make notebooks`"
 
 
-# Built before films were animated PNGs; `make notebooks` mends each, and then its number goes from this list.
-FILMS_ARE_GIFS = {"02", "03", "04", "13", "16"}
-
-
 @each_notebook
 def test_every_picture_survives_an_export(pair: machine.Pair) -> None:
-    lost = machine.lost_in_export(machine.read_notebook(pair.notebook))
-    if pair.name[:2] in FILMS_ARE_GIFS:
-        assert lost, f"{pair.name} was built anew: take its number out of FILMS_ARE_GIFS"
-    else:
-        assert lost == []
+    assert machine.lost_in_export(machine.read_notebook(pair.notebook)) == []
 
 
 @each_notebook

@@ -17,21 +17,21 @@
 #
 # **The question.** You have built a world model. It draws good films. What does it know, and how would you find out without fooling yourself?
 #
-# **After this notebook you can** put an interval on a number, read a variable off a model's state with a probe (探针), say which control (对照) a claim lacks and compute it, tell a model that follows your key from one that follows the player, and read a row of the course's exam, which puts the same questions, with the same controls, to every model.
+# **After this notebook you can** put an interval on a number, read a variable off a model's state with a probe (探针), compute the control (对照) that a claim lacks, tell a model that follows your key from one that follows the player, and read a row of the course's exam, which puts the same questions, with the same controls, to every model.
 #
 # | | |
 # |---|---|
-# | It costs | about a minute and a half of computing on two cores, an hour and a half of reading and exercises; about 1.2 GiB of memory |
+# | It costs | a minute and a half of computing on two cores, an hour and a half of reading and exercises, 1.2 GiB of memory |
 # | It needs | notebooks 02 to 04: V, M and C by name; the mean, the square, a straight line |
-# | It builds | the exam's instruments, and asks them about the agent of the last three notebooks |
-# | It examines | a sentence of the slides (of the lecture that this course follows; `claims.md` lists them all): "that a property can be decoded from a model's activations does not mean that the model uses it" |
+# | It builds | the exam's instruments, and asks them about one agent |
+# | It examines | a sentence of the lecture's slides (`claims.md` lists them): "that a property can be decoded from a model's activations does not mean that the model uses it" |
 #
 # **Lecture plan (45 minutes).** 4 question and prediction; 8 six numbers; 12 probe, selectivity, the other keys; 5 training on a player's films; 4 look and play; 3 a probe that has seen the answers; 9 the exam, the discussion.
 #
 # **To discuss.** 1. A colleague shows you a film that her model dreamed and says: it understands gravity. Which single number would you ask for first? 2. All films on the internet were made by somebody who chose what to do. What can a model that learns from them alone not know?
 
 # %% [markdown] tags=["lecture"]
-# Notebooks 01 to 04 measured things too. This one is about measuring itself, and its subject is how to be wrong. Each of the mistakes below is easy to make. You will make each of them here, on a model that you know, see how good the number looks, and then see the control that takes it away.
+# This notebook is about measuring itself. You will make each mistake on a model that you know, see how good the number looks, and then see the control that takes it away.
 
 # %% tags=["lecture"]
 import matplotlib.pyplot as plt
@@ -48,7 +48,7 @@ from course_lib.worlds.frames import to_model, to_uint8
 show.use_style()
 
 # %% [markdown] tags=["lecture"]
-# The model is the agent of notebooks 02 to 04 as it comes with the course: V turns a frame into 32 numbers $z$, M carries a memory $h$ and says which $z$ comes next when a key is pressed. Beside it stands its twin: the same V, and an M with the random weights with which training begins, which has learned nothing at all. We shall need the twin more often than the model.
+# The model is the agent of notebooks 02 to 04: V turns a frame into 32 numbers $z$, M carries a memory $h$ and says which $z$ comes next when a key is pressed. Beside it stands its untrained twin: the same V, an M with random weights.
 
 # %% tags=["lecture"]
 agent = load_checkpoint("vmc")
@@ -57,18 +57,16 @@ films = load_films("goal", split="test", count=60)
 show.strip(films.frames[3], every=3, title="The agent's own world: a platform, a star to reach")
 
 # %% [markdown] tags=["lecture"]
-# Sixty films that neither V nor M has ever seen. The agent, the dark figure with one eye, wanders about: its keys are drawn at random and held for a while.
+# Sixty films that neither V nor M has seen. The agent, the dark figure with one eye, presses keys that are drawn at random and held for a while.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Predict first
 #
-# Write down your answers before you read on.
-#
-# 1. Take the memory $h$ of the M that has **learned nothing**, 256 numbers, and fit a straight line that reads off where the agent stands. On films that the line was not fitted to, which share of the differences in place will it explain? (That share is called $R^2$: 1 is perfect, 0 is no better than always answering the mean place, and below 0 is worse than that.)
-# 2. Two copies of M learn from films of two players, equally many films, equally long. The first player follows a rule that you could read off the screen. The second follows the same rule, but now and then throws a coin instead. Whose M predicts its own player's new films better? And if *you* hold the keys: whose M will follow you?
+# 1. Take the memory $h$ of the M that has **learned nothing**, 256 numbers, and fit a straight line that reads off where the agent stands. On other films, which share of the differences in place will it explain? (That share is called $R^2$: 1 is perfect, 0 is no better than always answering the mean place, below 0 is worse.)
+# 2. Two copies of M learn from equally many films of two players. The first follows a rule that you could read off the screen, the second the same rule, but now and then it throws a coin. Whose M predicts its own player's new films better? And if *you* hold the keys: whose M will follow you?
 
 # %% [markdown] tags=["lecture"]
-# Put your first answer into the next cell.
+# Put your first answer here:
 
 # %% tags=["lecture"]
 my_guess_r2_of_the_blank = 0.0
@@ -78,10 +76,10 @@ my_guess_r2_of_the_blank = 0.0
 #
 # ### How sure can six numbers be?
 #
-# Ask the model something simple. In six films it sees four frames and dreams ten more under the film's own keys.
+# In six films the model sees four frames and dreams ten more under the film's own keys.
 
 # %% [markdown] tags=["lecture"]
-# By how many decibels is its last frame closer to the truth than the best guess of somebody who knows nothing: that nothing has changed? That guess is called *copy-last*, and it will be the first row of many tables.
+# By how many decibels is its last frame closer to the truth than the guess that nothing changes? This guess is called *copy-last*.
 
 # %% tags=["lecture"]
 from course_lib.exam.measures.rollout import dream
@@ -96,7 +94,7 @@ six = gain[10:16]
 print(np.round(six, 1), " mean:", round(float(six.mean()), 1), "dB")
 
 # %% [markdown] tags=["lecture"]
-# Six numbers and their mean. With six other films it would have been another mean. How much another? We have no other films, say. But we have these six, and they are the best picture of "films" that we own. So let them stand for all films, and draw six from *them*: any film may come up twice, or not at all.
+# Their mean is 17.6 dB. How far would other films move it? Let these six stand for all films, and draw six from *them*: a film may come up twice, or not at all.
 
 # %% tags=["lecture"]
 rng = np.random.default_rng(0)
@@ -105,7 +103,7 @@ for _ in range(4):
     print("films", drawn, "->", np.round(six[drawn], 1), " mean", round(float(six[drawn].mean()), 1))
 
 # %% [markdown] tags=["lecture"]
-# Four means, all different. Do it four thousand times and keep the middle 95 of a hundred. That is the **bootstrap** (自助法; Efron 1979), and the two ends are a 95 % interval (置信区间).
+# Four means, from 12.0 to 18.1. Do it four thousand times and keep the middle 95 %. That is the **bootstrap** (自助法; Efron 1979), and the two ends are a 95 % interval (置信区间).
 
 # %% tags=["lecture"]
 means = six[rng.integers(6, size=(4000, 6))].mean(axis=1)  # (4000, 6) -> (4000,)
@@ -119,12 +117,12 @@ axis.legend()
 plt.show()
 
 # %% [markdown] tags=["lecture"]
-# The interval is wide, as it should be with six films. With so few it is even a little too narrow: six numbers show less variety than the world has. The course's function refuses fewer than five, and its docstring says how often it is right.
+# The interval, 13.5 to 21.4 dB, holds the mean of all sixty. With so few values it is even a little too narrow; the course's function refuses fewer than five.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### A number that knows where the agent is
 #
-# Now look into the memory. After sixteen frames, $h$ holds 256 numbers. Is one of them "the place of the agent"? Take six films, try all 256, and keep the one whose value goes best with the place $x$ along a straight line. Left: the six films.
+# After sixteen frames, $h$ holds 256 numbers. Is one of them "the place of the agent"? Take six films and keep the number that goes best with the place $x$ along a straight line.
 
 # %% tags=["lecture"]
 with torch.no_grad():
@@ -141,7 +139,7 @@ number = best_of(h)
 slope, offset = np.polyfit(h[:6, number], place[:6], 1)
 
 # %% [markdown] tags=["lecture"]
-# Right: the same number and the same line in the other fifty-four films.
+# Left: the six films. Right: the same number and the same line in the other fifty-four.
 
 # %% tags=["lecture"]
 def r2(y: np.ndarray, guess: np.ndarray) -> float:
@@ -157,7 +155,7 @@ for axis, rows, name in ((axes[0], slice(0, 6), "the six films"), (axes[1], slic
 plt.show()
 
 # %% [markdown] tags=["lecture"]
-# A beautiful find, and there is nothing to it. Whoever tries 256 numbers on six films will find one that fits. To see it, try the same with 256 numbers that come from no model at all:
+# $R^2$ is 0.93 on the six films and −0.31 on the others. Whoever tries 256 numbers on six films will find one that fits. Try 256 numbers that come from no model at all:
 
 # %% tags=["lecture"]
 noise = np.random.default_rng(1).standard_normal((60, 256))
@@ -167,10 +165,10 @@ print(f"pure noise: R² = {r2(place[:6], line[:6]):.2f} on the six films, {r2(pl
 assert r2(place[:6], line[:6]) > 0.8 > 0.2 > r2(place[6:], line[6:])
 
 # %% [markdown] tags=["lecture"]
-# (An $R^2$ of -2 on the other films means that the line is off by far more there than the mean place would be. Outside the films of the fit $R^2$ has no lower bound.) Two rules follow, and the rest of this notebook is made of them.
+# (An $R^2$ of −2.05 on the other films means that the line is off by far more than the mean place would be. There $R^2$ has no lower bound.)
 
 # %% [markdown] tags=["lecture"]
-# **Score on films that had no part in the fit.** And **ask the same question of something that cannot know the answer.** Noise, an untrained network, the bare pixels, keys of another film: whatever such a *control* reaches is not knowledge of the model.
+# Two rules follow. **Score on films that had no part in the fit.** And **ask the same question of something that cannot know the answer.** Noise, an untrained network, the bare pixels, keys of another film: whatever such a *control* reaches is not knowledge of the model.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Build
@@ -180,7 +178,7 @@ assert r2(place[:6], line[:6]) > 0.8 > 0.2 > r2(place[6:], line[6:])
 # ### A probe in closed form
 
 # %% [markdown] tags=["lecture"]
-# A **linear probe** reads a variable off a state by a weighted sum. We look at each film after 8, 16 and 24 frames; the probe is fitted on other films than those it is scored on.
+# A **linear probe** reads a variable off a state by a weighted sum. We look at each film after 8, 16 and 24 frames. The probe is scored on other films than it is fitted to.
 
 # %% tags=["lecture", "nbval-check-output"]
 from course_lib.exam.questions.probing import TIMES, truth
@@ -199,7 +197,7 @@ x_fit, x_score = memory(agent, fit_films), memory(agent, films)
 print(TIMES, x_fit.shape, x_score.shape)
 
 # %% [markdown] tags=["lecture"]
-# What has to be read off is the agent's place; and we note which film each row comes from.
+# The variable is the agent's place; we note which film each row comes from.
 
 # %% tags=["lecture"]
 y_fit = truth(fit_films, "agent_x").T.reshape(-1, 1)  # (N, 3) -> (3 N, 1), time after time
@@ -207,15 +205,15 @@ y_score = truth(films, "agent_x").T.reshape(-1, 1)
 from_fit, from_score = np.tile(np.arange(150), 3), np.tile(np.arange(60), 3)  # which film
 
 # %% [markdown] tags=["lecture"]
-# We want weights $w$ that make the error small and that are small themselves:
+# We want weights $w$ that make the error small and are small themselves:
 #
 # $$\min_w \; \lVert y - Zw \rVert^2 + \lambda \lVert w \rVert^2 .$$
 #
-# Here $Z$ holds a row for each of these moments, with every number of $h$ shifted and scaled to mean 0 and spread 1; $y$ holds the places with their mean taken off; $\lambda$ is the *penalty*, the price of large weights. Setting the derivative to zero gives the answer in one step, **ridge regression** (岭回归; Hoerl & Kennard 1970):
+# $Z$ holds a row for each of these moments, with every number of $h$ shifted and scaled to mean 0 and spread 1; $y$ holds the places minus their mean; $\lambda$ is the *penalty* on large weights. Setting the derivative to zero gives **ridge regression** (岭回归; Hoerl & Kennard 1970):
 #
 # $$w = (Z^\top Z + \lambda I)^{-1} Z^\top y,$$
 #
-# with $I$ the identity matrix. No steps, no seed, no learning rate: a probe that cannot fail for reasons of its own.
+# with $I$ the identity matrix: no steps, no seed, no learning rate.
 
 # %% tags=["lecture", "nbval-check-output"]
 def ridge(z: np.ndarray, y: np.ndarray, penalty: float) -> np.ndarray:
@@ -229,7 +227,7 @@ print(weights.shape)
 # %% [markdown] tags=["lecture"]
 # ### Which penalty?
 #
-# With no penalty 256 weights can learn 450 rows nearly by heart; with too much the probe answers the mean. The strength is chosen on films held back from the fit: every fifth film, whole, never some frames of it.
+# With no penalty 256 weights can learn 450 rows nearly by heart; with too much the probe answers the mean. So the penalty is chosen on films held back from the fit: every fifth film, whole.
 
 # %% tags=["lecture"]
 class Probe:
@@ -243,7 +241,7 @@ class Probe:
 
 
 # %% [markdown] tags=["lecture"]
-# Try ten strengths, from a ten-thousandth of the number of rows to a hundred thousand times that.
+# Try ten penalties, from 0.0001 to 100,000 times the number of rows.
 
 # %% tags=["lecture"]
 strengths = 10.0 ** np.arange(-4, 6)
@@ -256,7 +254,7 @@ for strength in strengths:
 best = strengths[int(np.argmax(helds))]
 
 # %% [markdown] tags=["lecture"]
-# And the picture that goes with it:
+# As a picture:
 
 # %% tags=["lecture"]
 fig, axis = plt.subplots(figsize=(7, 2.6))
@@ -268,23 +266,23 @@ axis.legend()
 plt.show()
 
 # %% [markdown] tags=["lecture"]
-# The upper line only falls: whoever scores on the films of the fit will always take the smallest penalty. The lower one has a best place, at the dotted line. Here the two lie close together, because 120 films are many for this question; the fewer there are, the wider the lines part. At the best place the probe is fitted again, to all its films, and only then meets the sixty films that nobody has looked at.
+# The upper line only falls: on the films of the fit the smallest penalty always looks best. The lower one is best at 0.1 times the number of rows. Here the two lie close together, because 120 films are many; with fewer they part. The probe is fitted again, to all its films, and meets the sixty new ones.
 
 # %% tags=["lecture"]
 probe = Probe().fit(x_fit, y_fit, best * len(x_fit))
 print(f"R² of the agent's place in the trained M's memory: {r2(y_score, probe(x_score)):.2f}")
 
 # %% [markdown] tags=["lecture"]
-# A high number on films never seen. May we write "M has learned where the agent is"? Keep the sentence in mind; *Measure* comes back to it.
+# 0.99, on films never seen. May we write "M has learned where the agent is"? *Measure* answers.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### A probe that bends
 #
-# A variable may be there without lying along a straight line. So there is a second, **non-linear probe**: the same ridge, on waves. For each of many random directions $a$ (a row of frequencies) and phases $b$,
+# A variable may be there without lying along a straight line. So there is a **non-linear probe**: the same ridge, on *random Fourier features*. For each of many random directions $a$ and phases $b$,
 #
 # $$\varphi(z) = \sqrt2\,\cos(a^\top z + b), \qquad a \sim \mathcal N(0, 1/\ell^2),\; b \sim \mathcal U(0, 2\pi),$$
 #
-# with $\ell$ the width of the waves. Averaged over many of them, the product $\varphi(z)\,\varphi(z')$ is $\exp(-\lVert z - z'\rVert^2 / 2\ell^2)$: near is alike, far is not (Rahimi & Recht 2007). Check it in one dimension:
+# with $\ell$ the width of the waves. On average $\varphi(z)\,\varphi(z')$ is $\exp(-\lVert z - z'\rVert^2 / 2\ell^2)$: near is alike, far is not (Rahimi & Recht 2007). In one dimension:
 
 # %% tags=["lecture"]
 rng = np.random.default_rng(2)
@@ -301,7 +299,7 @@ print(np.round(alike, 2), "against", np.round(np.exp(-(apart**2) / 2), 2))
 assert np.abs(alike - np.exp(-(apart**2) / 2)).max() < 0.08
 
 # %% [markdown] tags=["lecture"]
-# And what it is good for: one number $z$, and a variable that is its square. The straight probe finds nothing, the bent one all of it.
+# For a variable that is the square of one number $z$, the straight probe finds nothing, the bent one all.
 
 # %% tags=["lecture"]
 one = rng.uniform(-2, 2, (300, 1))
@@ -314,10 +312,10 @@ print(f"bent: R² = {r2(square[200:], bent(waves(one[200:, 0]))):.2f}")
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Selectivity: what would the probe read off anything?
 #
-# A strong probe can learn a variable that the state does not hold in any useful way. The extreme case is a directory: the state is a meaningless code word for each place, and the probe learns the words by heart.
+# A strong probe can learn a variable that the state does not hold in any useful way. The extreme case is a directory: a meaningless code word for each place, which the probe learns by heart.
 
 # %% [markdown] tags=["lecture"]
-# Hewitt & Liang (2019) propose a control: let the same probe learn a **task without meaning**. In their paper, on language, every word type gets a random label. Here we cut the variable's values into 16 ranges and draw a random number for each.
+# Hewitt & Liang (2019) propose a control: let the same probe learn a **task without meaning**. Theirs, on language, is a random label for every word type; ours a random number for each of 16 ranges of values.
 
 # %% tags=["lecture"]
 def meaningless(y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -326,7 +324,7 @@ def meaningless(y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 # %% [markdown] tags=["lecture"]
-# What the true variable gains over the task is the probe's **selectivity** (选择性): $R^2$ of the variable minus $R^2$ of the task. Two states, made by hand, both of which hold the place perfectly: one number that is the place, and a code word of 64 random numbers for each of 16 places.
+# The probe's **selectivity** (选择性) is its $R^2$ on the variable minus its $R^2$ on the task. Two states hold the place perfectly: one number that is the place, and a code word of 64 random numbers for each of 16 places.
 
 # %% tags=["lecture"]
 rng = np.random.default_rng(3)
@@ -349,7 +347,7 @@ for name, state in states.items():
 show.table(rows)
 
 # %% [markdown] tags=["lecture"]
-# Both states give the place. But from the directory the same probe reads *anything* that depends on the place, so its high $R^2$ tells us about the probe. From the number itself it reads the place, and little of the task (0.245: a straight line fits even random heights in part).
+# Both states give the place. But from the directory the same probe reads *anything* that depends on the place (0.94 of the task), so its high $R^2$ tells us about the probe. From the number itself it reads the place, and little of the task (0.245: a straight line fits even random heights in part).
 
 # %% tags=["lecture"]
 assert rows[0]["place"] > 0.95 and rows[1]["place"] > 0.95
@@ -358,11 +356,11 @@ assert rows[0]["selectivity"] > 0.7 > 0.2 > rows[1]["selectivity"]
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### The interval of a probe: films, not frames
 #
-# An $R^2$ needs an interval too. What do we resample? Each film gave three rows, and three rows of one film resemble each other. So whole films are drawn. In sums over film $i$,
+# The three rows of a film resemble each other. So whole films are resampled (a *cluster bootstrap*). In sums over film $i$,
 #
 # $$R^2 = 1 - \frac{\sum_i E_i}{\sum_i Q_i - (\sum_i S_i)^2 / \sum_i n_i},$$
 #
-# with $E_i$ the squared errors of film $i$, $S_i$ and $Q_i$ the sums of its values and of their squares, $n_i$ its rows. Each film is four numbers, and a resample adds up the four numbers of the films that were drawn.
+# with $E_i$ the squared errors of film $i$, $S_i$ and $Q_i$ the sums of its values and of their squares, $n_i$ its rows. A resample adds up these four numbers over the films drawn.
 
 # %% tags=["lecture"]
 def r2_by_films(y, guess, films, rng, resamples=2000):
@@ -377,7 +375,7 @@ print(np.round(r2_by_films(y_score[:, 0], probe(x_score)[:, 0], from_score, np.r
 # %% [markdown] tags=["lecture"]
 # ### Yours and the library's
 #
-# The library's probes, in `course_lib/exam/measures/probes.py`, are the same in the same names, and also handle more features than rows and features that never change. Given the same rows and the same generators, the two must agree.
+# The library's `course_lib/exam/measures/probes.py` holds the same in the same names. On the same rows the two must agree.
 
 # %% tags=["lecture", "nbval-check-output"]
 from course_lib.exam.measures import probes as library
@@ -394,7 +392,7 @@ assert np.allclose(*ends, atol=1e-5)
 print("ridge, penalty, R², task and interval agree to 1e-5")
 
 # %% [markdown]
-# The interval of a mean is one step finer in the library. Its ends are not the quantiles 0.025 and 0.975 but two others, shifted for skewed values: the bias-corrected and accelerated bootstrap, BCa (Efron 1987). Here it is by hand; $z_0$ says how far the resamples lean to one side, $a$ how the spread changes with the mean.
+# For a mean the library's interval is finer: the quantiles 0.025 and 0.975 are shifted for skewed values (bias-corrected and accelerated bootstrap, BCa; Efron 1987). $z_0$ says how far the resamples lean to one side, $a$ how the spread changes with the mean.
 
 # %% tags=["optional", "nbval-check-output"]
 from scipy.stats import norm
@@ -415,7 +413,7 @@ print("BCa agrees to 1e-5")
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### The keys that nobody pressed
 #
-# What would have happened under another key? In the real world nobody knows. In the Playground we can find out: begin the film again from its seed, press the same keys up to a moment, and then another one. Such a frame is called **counterfactual** (反事实).
+# What would have happened under another key? The Playground can begin the film again from its seed, with the same keys up to a moment, and then another one. Such a frame is called **counterfactual** (反事实).
 
 # %% tags=["lecture"]
 from course_lib.worlds.draw import draw_film
@@ -431,7 +429,7 @@ def press_instead(film: int, time: int, key: int) -> np.ndarray:
 
 
 # %% [markdown] tags=["lecture"]
-# The library's `counterfactuals` does it for all films, several moments and all four keys, and notes which keys draw different frames at all: pressing jump in the air changes nothing, and no model is to be blamed for that. Yours and the library's agree to the last bit.
+# The library's `counterfactuals` does it for all films, several moments and four keys, and notes which keys draw different frames: jump in the air changes nothing. The two agree to the last bit.
 
 # %% tags=["lecture", "nbval-check-output"]
 from course_lib.exam.measures.counterfactuals import counterfactuals
@@ -444,10 +442,10 @@ for film, k, key in ((0, 0, 1), (3, 2, 2), (7, 3, 3)):
 # %% [markdown] tags=["lecture"]
 # ### A film that turns back
 #
-# **Surprise** (惊讶度) is how unlikely a model found a frame, given only what came before it: for M, $-\log p(z_t \mid z_1, \dots, z_{t-1}, a_1, \dots, a_{t-1})$ in nats.
+# **Surprise** (惊讶度) is how unlikely a model found a frame, given what came before: for M, $-\log p(z_t \mid z_1, \dots, z_{t-1}, a_1, \dots, a_{t-1})$ in nats.
 
 # %% [markdown] tags=["lecture"]
-# To ask whether a model knows that moving things keep moving, show it two films that are the same up to frame $t$. One goes on. In the other the frame before the last comes again.
+# Does a model know that moving things keep moving? Show it two films that are the same up to frame $t$. One goes on; in the other the frame before the last comes again.
 
 # %% tags=["lecture"]
 from course_lib.exam.questions.surprise import surprises, turned_back
@@ -458,12 +456,12 @@ changed = (on[:, -1] != back[:, -1]).flatten(1).any(dim=1)  # where nothing move
 print(f"M is more surprised by the film that turned back in {(both[1] > both[0])[changed].float().mean():.0%} of cases")
 
 # %% [markdown] tags=["lecture"]
-# Is that much? It depends on what somebody reaches who only counts how many pixels have changed. Both next frames differ from the last one by about as much, so for this pair pixels should not help, and the control must come out near one half. *Measure* prints both.
+# Is 100 % much? Both next frames differ from the last one by about as much, so somebody who only counts changed pixels should stay near one half. In the exam below this control gets 0.54.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Train live
 #
-# Now the second question of the beginning. Two players, and films of each. The first runs the way it looks until a wall stops it, then turns round. Its key can be read off any frame: look where its eye is, and whether there is a wall.
+# The first player runs the way it looks until a wall stops it, then turns round. Its key can be read off any frame: look at its eye and the wall.
 
 # %% tags=["lecture"]
 from dataclasses import replace
@@ -481,7 +479,7 @@ def rule(simulation, rng) -> int:
 
 
 # %% [markdown] tags=["lecture"]
-# The second player does the same, but three times in ten it lets a coin decide. To the eye the two differ little.
+# The second player does the same, but three times in ten it lets a coin decide.
 
 # %% tags=["lecture"]
 def coin(simulation, rng) -> int:
@@ -497,10 +495,10 @@ def play(player, seed: int, rng: np.random.Generator):
 
 
 # %% [markdown] tags=["lecture"]
-# In the first player's films the action *follows the state*: they are **confounded** (混杂). Whatever happens after the key "left" may be the key's doing, or the doing of whatever made the player press it, and the films cannot tell the two apart.
+# In the first player's films the action *follows the state*: they are **confounded** (混杂). What follows the key "left" may be the key's doing, or that of whatever made the player press it.
 
 # %% [markdown] tags=["lecture"]
-# The coin breaks the tie: where it fell, the key has no cause but the coin. A doctor would call that a randomised trial (随机试验).
+# Where the coin fell, the key has no cause but the coin, as in a randomised trial (随机试验).
 
 # %% tags=["lecture"]
 def films_of(player, split: str, count: int):
@@ -515,7 +513,7 @@ tests = {"rule": films_of(rule, "test", 40), "coin": films_of(coin, "test", 40)}
 show.strips({name: films.frames[5] for name, films in tests.items()}, every=3)
 
 # %% [markdown] tags=["lecture"]
-# Two copies of M, half as wide as the shipped one so that it goes fast, with the same first weights. They share the shipped V, and learn as in notebook 03.
+# Two copies of M, half as wide as the shipped one, with the same first weights. They share the shipped V, and learn as in notebook 03.
 
 # %% tags=["lecture"]
 from course_lib.models.vmc import VMC
@@ -532,7 +530,7 @@ for name, lesson in lessons.items():
     seen[name] = {"mu": mu, "logvar": logvar, "actions": keys, "rewards": rewards, "over": torch.zeros_like(rewards)}
 
 # %% [markdown] tags=["lecture"]
-# One step of learning is a step downhill on M's loss for 32 films. And to watch them, one moment of a film of the first player, from the test films: the agent runs to one side, and both pupils are given once "left" and once "right".
+# One step lowers M's loss on 32 films. The picture shows one moment of a test film of the first player.
 
 # %% tags=["lecture"]
 from course_lib.exam.measures.counterfactuals import next_frames
@@ -549,7 +547,7 @@ def picture() -> np.ndarray:
 
 
 # %% [markdown] tags=["lecture"]
-# Left: the two losses, in nats a step. Right, upper row: what "left" draws, lower row: what "right" draws; first column the Playground, then the pupil of the rule, then the pupil of the coin.
+# Left: the two losses, in nats a step. Right, upper row: what "left" draws; lower row: "right". Columns: the Playground, the pupil of the rule, the pupil of the coin.
 
 # %% tags=["lecture"]
 def learner(name: str, steps: int = 400):
@@ -568,7 +566,7 @@ def learner(name: str, steps: int = 400):
 
 
 # %% [markdown] tags=["lecture"]
-# Before it starts, look once more at your second answer.
+# Look once more at your second answer.
 
 # %% tags=["lecture"]
 watch = show.live("two pupils", every=20)
@@ -577,10 +575,10 @@ for step, losses in enumerate(zip(learner("rule"), learner("coin"), strict=True)
 watch.close()
 
 # %% [markdown] tags=["lecture"]
-# The pupil of the rule has the lower loss, by far. Its player holds no surprises, so a film is easy to foresee. By the only number that its training shows it is the better model of the two. Now look at the pictures.
+# The pupil of the rule has the lower loss, 7.0 against 10.0, because its player holds no surprises. By this number it is the better model.
 
 # %% [markdown] tags=["lecture"]
-# The shipped M learned from an agent that wanders about, from more films and for longer. The provenance counts V and M together: of the steps, 8,000 are M's (notebook 03) and the others V's.
+# The shipped M learned from a wandering agent, from more films and for longer. Of the steps counted here 8,000 are M's (notebook 03), the others V's.
 
 # %% tags=["lecture"]
 about = provenance("vmc", part="m")
@@ -590,7 +588,7 @@ models = {"vmc, shipped": agent, "pupil of the coin": pupils["coin"], "pupil of 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Look
 #
-# One moment of one test film of the player with the rule, and the four keys. The star marks the key that the film pressed. First column: the moment itself, as the film has it and as V sees it.
+# One moment of a test film of the player with the rule, and the four keys. The star marks the key that the film pressed. First column: the moment itself, as the film has it and as V sees it.
 
 # %% tags=["lecture"]
 from course_lib.views.asking import keys_beside
@@ -598,10 +596,10 @@ from course_lib.views.asking import keys_beside
 keys_beside(models, tests["rule"], film=5, time=9)
 
 # %% [markdown] tags=["lecture"]
-# Compare the columns "left" and "right" row by row. The Playground draws two places. So do the shipped M and the pupil of the coin. The pupil of the rule draws one: it goes where its player would have gone, whatever key you press. (Neither pupil has ever seen anybody jump, so their last column means nothing.)
+# Compare "left" and "right" row by row. The Playground draws two places, and so do the shipped M and the pupil of the coin. The pupil of the rule draws one, where its player would have gone. (Neither pupil has ever seen a jump, so their last column means nothing.)
 
 # %% [markdown] tags=["lecture"]
-# Hold the other key for a while. Twelve frames of the film go by; then, for ten frames, the key *against* the one that the film holds. The real agent turns round at once, runs into the wall and stays there.
+# Now twelve frames of the film, and then, for ten frames, the key *against* the film's. Here it presses the real agent against the wall, where it stays.
 
 # %% tags=["lecture"]
 from course_lib.worlds.scenes import film_seed
@@ -616,12 +614,12 @@ for name, model in models.items():
 show.strips(strips, every=1, title="The other key, held")
 
 # %% [markdown] tags=["lecture"]
-# The first three rows agree, though at a wall that is not hard: a frozen picture would look right as well. The last row is the point. The pupil of the rule runs to the left, as its player would have done, and the held key changes nothing. (From t = 7 on it also draws stars where there are none.) If this were the simulator in which an agent should learn to act (notebook 04), the agent would learn that nothing it does matters.
+# The first three rows agree, but that proves little: at a wall a frozen picture would look right as well. The last row is the point. The pupil of the rule runs to the left, as its player would have done. (From t = 7 on it also draws ghost stars.) In such a simulator an agent would learn that its actions do not matter.
 
 # %% [markdown]
 # ### What surprises M?
 #
-# The same film twice, once as it is and once with a trick: at frame 16 the agent stands suddenly where it stood in frame 8. The curve is M's surprise, frame by frame.
+# The same film, as it is and with a trick: at frame 16 the agent stands suddenly where it stood in frame 8.
 
 # %%
 tricked = frames[3].clone()
@@ -635,12 +633,12 @@ axis.legend()
 plt.show()
 
 # %% [markdown]
-# M notices. But so does everybody who compares a frame with the one before: many pixels have changed at once. A trick that pixels can see asks nothing of a model. That is why the exam asks with films that turn back.
+# M notices: its surprise jumps from about −20 to over 100 nats. But so does everybody who compares a frame with the one before. That is why the exam asks with films that turn back.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Play
 #
-# Your turn to ask. Choose a film of the wandering agent, and a moment. Where does the shipped M draw another place than the Playground? Try the air, the wall, the edge of the platform.
+# Choose a film of the wandering agent and a moment. Where does the shipped M draw another place than the Playground? Not in the stored picture, in the air beside a wall; there the pupil of the coin puts the agent on the floor, and the pupil of the rule draws none.
 
 # %% tags=["lecture", "nbval-ignore-output"]
 def four_keys(film: int = 3, moment: int = 12):
@@ -651,7 +649,7 @@ def four_keys(film: int = 3, moment: int = 12):
 show.explore(four_keys, film=(0, 59), moment=(1, 30))
 
 # %% [markdown] tags=["lecture"]
-# And how many films does it take? The sixty gains of *Intuition*; the orange band is the 95 % interval from as many of them as you ask, the black line the mean of all sixty. Change the seed to ask other films. Does four times as many films halve the interval?
+# The orange band is the 95 % interval of *Intuition*'s gains from as many films as you ask, the black line the mean of all sixty. Ten films give 10.6 dB (4.4 to 16.8). The width falls with the square root of the number: four times as many should about halve it.
 
 # %% tags=["lecture", "nbval-ignore-output"]
 from course_lib.views.asking import how_sure
@@ -667,7 +665,7 @@ show.explore(ask_films, films=(5, 60), seed=(0, 9))
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Break it
 #
-# Take one control away: let the probe see the films that it is scored on. Not the same frames, that would be crude; other frames of the same films, as a random split of all frames gives them. To see what happens we need a variable that *no* frame can hold. So each film gets a birthday, a number drawn at random.
+# Let the probe see the films that it is scored on: not the same frames, but others of the same films, as a random split of frames gives them. To see the effect we need a variable that *no* frame can hold: each film gets a birthday, a number drawn at random.
 
 # %% tags=["lecture"]
 pixels = films.frames[:, 4:28:2].reshape(60 * 12, -1) / 255.0  # (60, 12, 32, 32, 3) -> (720, 3072)
@@ -683,13 +681,13 @@ for name, fit in splits.items():
         ("the place", "the birthday"), (x_place, birthday), found, strict=True)})  # fmt: skip
 
 # %% [markdown] tags=["lecture"]
-# Which of the two columns will tell you that something is wrong?
+# Which column tells you that something is wrong?
 
 # %% tags=["lecture"]
 show.table(rows)
 
 # %% [markdown] tags=["lecture"]
-# With frames split at random the bare pixels "know" a number that is not in them. They know the film: where its platform lies. The place looks a little better too, and nobody would have noticed. The diagnostic is the birthday: a task that cannot be solved, and is. Split by whole films, its $R^2$ is far below 0, as it should be: on films that it was not fitted to, the probe's answers are worse than the mean.
+# The birthday's. With frames split at random the bare pixels "know" a number that is not in them ($R^2$ 0.735), because they know the film by its platform. This is *data leakage*. The place looks better too, 0.991 for 0.924, and nobody would have noticed. Split by whole films, the birthday's $R^2$ is −3.51.
 
 # %% tags=["lecture"]
 leaky, clean = rows
@@ -697,10 +695,10 @@ assert leaky["R² of the birthday"] > 0.5 > 0 > clean["R² of the birthday"]
 assert leaky["R² of the place"] > clean["R² of the place"]
 
 # %% [markdown]
-# The same in small happens to intervals. A film's frames go wrong together: if V cannot see the agent on some film, it cannot in any of its frames.
+# The same happens to intervals: if V cannot see the agent on some film, it cannot in any of its frames.
 
 # %% [markdown]
-# Simulate it: films whose mean error differs from film to film, thirty frames in each with a little noise of their own; 20 films, and an interval over their 600 frames or over the 20 means. We know the truth, so we can count how often each interval holds it.
+# Simulate it: 20 films whose mean error differs, thirty frames in each with a little noise of their own; an interval over the 600 frames or over the 20 means. How often does each hold the truth?
 
 # %%
 def holds_the_truth(values: np.ndarray, rng: np.random.Generator) -> bool:
@@ -718,14 +716,14 @@ print({name: f"{count / 400:.0%} of the 95 % intervals hold the truth" for name,
 assert held["over frames"] < 0.5 * 400 < 0.85 * 400 < held["over films"]
 
 # %% [markdown]
-# Six hundred frames are no more than twenty witnesses. The interval over frames promises 95 and keeps far less; the one over films keeps nearly all (a little less than it promises, as intervals from twenty values do).
+# Six hundred frames carry little more than twenty values do. The interval over frames promises 95 % and keeps 28 % (*pseudoreplication*); the one over films keeps 90 %.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Measure
 #
 # ### First wrong conclusion: "M has learned where the agent is"
 #
-# The number was high, on films never seen, with an honest penalty. Here it is again, with its interval, and below it the same probe on states that cannot have learned it: the memory of the untrained M, and the bare pixels of the last two frames.
+# Here is the high number again, and below it the same probe on states that cannot have learned it: the memory of the untrained M, and the bare pixels of the last two frames.
 
 # %% tags=["lecture"]
 from course_lib.exam.questions.probing import pixel_features
@@ -743,7 +741,7 @@ features = {
 }
 
 # %% [markdown] tags=["lecture"]
-# For each, the place of the agent, its speed, and the place of the star; and for the place the task without meaning.
+# For each, the place of the agent, its speed, and the place of the star.
 
 # %% tags=["lecture"]
 names = {"agent_x": "agent's place", "agent_vx": "agent's speed", "star_x": "star's place"}
@@ -759,13 +757,13 @@ for who, (a, b) in features.items():
 show.table(rows)
 
 # %% [markdown] tags=["lecture"]
-# Read the first column from top to bottom. The trained memory holds the place, and so does the memory that has learned nothing: V's numbers went into it, and a random network stirs what it is given but does not lose it.
+# Read the first column. The trained memory holds the place (0.99), and so does the untrained one (0.93): V's numbers went into it, and a random network mixes but does not lose it.
 
 # %% [markdown] tags=["lecture"]
-# The pixels hold it as well. **The high number was true, and the sentence "M has learned where the agent is" does not follow from it.** What M *learned* is at most the step from the second row to the first.
+# The pixels hold it as well (0.97), though not the speed. **The high number was true, and the sentence "M has learned where the agent is" does not follow from it.** What M *learned* is at most the step from the second row to the first.
 
 # %% [markdown] tags=["lecture"]
-# Is that step real? Both rows were scored on the same films, so resample the films and take the difference each time: an interval for the difference, which is narrower than the two intervals look.
+# Is that step real? Both rows were scored on the same films, so resample the films and take the difference (a *paired bootstrap*).
 
 # %% tags=["lecture"]
 def r2_gain(y, better, worse, films, rng, resamples=2000):
@@ -782,10 +780,10 @@ for name, words in names.items():
     print(f"{words}: M minus the untrained M {r2(y, pair[0]) - r2(y, pair[1]):+.2f} ({low:+.2f} to {high:+.2f})")
 
 # %% [markdown] tags=["lecture"]
-# That is what may be said: by so much the place, the speed and the star can be read better off an M that has learned. The place gains least, because there was least to gain.
+# Yes: 0.06 for the place (0.04 to 0.08), 0.18 for the speed, 0.67 for the star. The place gains least, because there was least to gain.
 
 # %% [markdown]
-# And selectivity? For the place, the straight probe and the bent one:
+# And selectivity? For the place, straight and bent:
 
 # %%
 y, task = truth(films, "agent_x").T.ravel(), library.control_task(np.concatenate([y_fit[:, 0], y_score[:, 0]]),
@@ -799,10 +797,10 @@ for kind, (a, b) in {"straight": (x_fit, x_score), "bent": (bend(x_fit), bend(x_
 show.table(selectivity)
 
 # %% [markdown]
-# The task is read off in part, because neighbouring ranges of the place differ in many of the 256 numbers; the place is read off far better.
+# 0.57 and 0.54. The task is read off in part, because neighbouring ranges of the place differ in many of the 256 numbers.
 
 # %% [markdown]
-# The probes are not just learning by heart. (For the agent's *speed* selectivity would mislead: an agent that runs has one of three speeds, so a random number for each is as easy as the speed itself.)
+# So the probes are not just learning by heart. (For the *speed* selectivity would mislead: a running agent has one of three speeds, so a random number for each is as easy.)
 
 # %% tags=["lecture"]
 r2_of = {key: r2(truth(films, key[1]).T.ravel(), guess) for key, guess in guesses.items()}
@@ -816,10 +814,10 @@ assert all(row["selectivity"] > 0.3 for row in selectivity)
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Second wrong conclusion: "it is given the key, and it draws what the key does"
 #
-# Now the two pupils, in numbers. In 40 test films of the player with the rule, at four moments: the model is given the key that the film pressed.
+# Now the two pupils: 40 test films of the player with the rule, four moments each. The model is given the key that the film pressed.
 
 # %% [markdown] tags=["lecture"]
-# Is the frame that it draws nearer to what that key draws than to what the other key would have drawn? This is what a published film of a steerable model shows: frames that fit the keys that were pressed. To measure it, no other key has to be tried on the model.
+# Is its frame nearer to what that key draws than to what the other key would have drawn? A published film of a steerable model shows no more: frames that fit the pressed keys.
 
 # %% tags=["lecture"]
 asked, keys_made = tests["rule"], counterfactuals(tests["rule"])
@@ -839,7 +837,7 @@ def follows(model) -> np.ndarray:
 
 
 # %% [markdown] tags=["lecture"]
-# Beside the three models stand two that cannot know the key: each pupil once more, but with the four columns of weights that lead from the keys to its memory replaced by one and the same. *That* is the control.
+# Beside the three models stand two that cannot know the key, *the* control: each pupil with the four columns of weights from the keys to its memory made the same.
 
 # %% tags=["lecture"]
 import copy
@@ -859,7 +857,7 @@ asked_models = models | {f"pupil of the {name}, without keys": without_keys(pupi
 answers = {name: follows(model) for name, model in asked_models.items()}
 
 # %% [markdown] tags=["lecture"]
-# The first column of numbers is what one would have reported. The second is the same question about the key that the film did *not* press.
+# The first column of numbers is what one would have reported. The second asks about the key that the film did *not* press.
 
 # %% tags=["lecture"]
 rows = []
@@ -872,13 +870,13 @@ for name, share in answers.items():
 show.table(rows)
 
 # %% [markdown] tags=["lecture"]
-# Given the film's key, all three models are right, and so is the pupil of the rule when it *gets no key*: whoever knows the player knows the frame. The number was true, it was high, and it says nothing about steering.
+# Given the film's key, all three models are right, and so is the pupil of the rule when it *gets no key* (1.00): whoever knows the player knows the frame. The number says nothing about steering.
 
 # %% [markdown] tags=["lecture"]
-# The other key decides. The pupil of the rule draws its player's move whatever key it gets; over both keys it stands at one half, exactly the mark of a model that ignores its action. (A model without keys draws one frame for both. It can be nearer to one of the two real frames only, so its two shares add up to 1, as 1.00 and 0.00 do, and 0.24 and 0.76. Which of the two it resembles says nothing about steering.)
+# The other key decides. The pupil of the coin follows it (1.00), the pupil of the rule does not (0.02); over both keys it stands at one half, like a model without keys. (That draws one frame for both, nearer to one of the two real frames, so its two shares add up to 1, as 0.24 and 0.76 do.)
 
 # %% [markdown] tags=["lecture"]
-# And the losses, on new films of each one's own player:
+# And the losses, on new films of each one's player:
 
 # %% tags=["lecture"]
 @torch.no_grad()
@@ -893,7 +891,7 @@ own = {name: own_loss(name) for name in pupils}
 print({name: f"{loss:.1f} nats a step" for name, loss in own.items()})
 
 # %% [markdown] tags=["lecture"]
-# The model with the better loss, on test films, is the one that cannot be steered. Nothing in its films separated the key from the habit, and habit was the easier thing to learn. Three throws of a coin in ten were enough to tell them apart.
+# The model with the better loss (−4.9 against −0.1 nats) cannot be steered: its films did not separate the key from the habit, and the habit was easier to learn. A coin at three steps in ten was enough. (The losses are lower than in training, because here M gets V's mean $\mu$, without noise.)
 
 # %% tags=["lecture"]
 with_own, with_other = ({name: share[:, k].mean() for name, share in answers.items()} for k in (0, 1))
@@ -906,7 +904,7 @@ assert all(abs(answers[name].mean() - 0.5) < 0.02 for name in answers if "withou
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Third: "the key can be read off its memory, so it uses the key"
 #
-# Take the pupil that follows nobody. Give it left or right, and look into its memory one step later. Can a straight probe say which of the two it was given? Fitted on half of the films, scored on the other half.
+# Give left or right to the pupil that follows nobody, and look into its memory one step later. Can a straight probe, fitted on half of the films, say on the others which it was given?
 
 # %% tags=["lecture"]
 @torch.no_grad()
@@ -923,7 +921,7 @@ which = np.repeat([-1.0, 1.0], 160)[:, None]
 from_film = np.tile(np.arange(40), 8)
 
 # %% [markdown] tags=["lecture"]
-# The probe's answer counts as "left" below zero and as "right" above.
+# Its answer counts as "left" below zero and as "right" above.
 
 # %% tags=["lecture"]
 half = from_film % 2 == 0
@@ -934,18 +932,18 @@ print(f"its drawing follows the key, where that was not the film's, in {with_oth
 assert decoded > 0.9 and with_other["pupil of the rule"] < 0.3
 
 # %% [markdown] tags=["lecture"]
-# It is all there, and it does nothing. **That something can be decoded from a state does not mean that the model uses it**, which is the slides' sentence.
+# Yes, in 94 % of cases, and it does nothing: the drawing follows the key in 2 %. **That something can be decoded from a state does not mean that the model uses it**, which is the slides' sentence.
 
 # %% [markdown] tags=["lecture"]
-# Reading is a question to the state; use is a question to what comes after it. Notebook 25 goes on from here: it moves the state itself along a probe's direction and looks whether the future moves along.
+# Notebook 25 goes on: it moves the state itself along a probe's direction.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ### The exam
 #
-# All of this, and more, is asked by one function. An *entrant* is a model, given by its parts, with what it learned from and its untrained twin.
+# All of this, and more, is asked by one function. An *entrant* is a model, with what it learned from and its untrained twin.
 
 # %% [markdown] tags=["lecture"]
-# Beside our agent sit four whose marks are known beforehand: a *perfect* one, which owns the simulator; a *random* one, which answers with frames of other films; the untrained twin; and copy-last. If the perfect one failed, the exam would be at fault.
+# Four marks are known beforehand: of a *perfect* model, which owns the simulator; a *random* one, which answers with frames of other films; the untrained twin; and copy-last. If the perfect one failed, the exam would be at fault.
 
 # %% tags=["lecture"]
 from course_lib.exam.entrant import Entrant
@@ -954,7 +952,7 @@ from course_lib.exam.sitting import Sitting
 from course_lib.models.yardsticks import PerfectModel, RandomModel
 
 # %% [markdown] tags=["lecture"]
-# Everybody sits on the films of the task, and says what it has learned from. Our agent also brings the bar that notebook 03 set for it.
+# Everybody is asked on the films of the task and says what it has learned from. Our agent brings notebook 03's bar.
 
 # %% tags=["lecture"]
 seat = {"films": "goal", "probes": "goal"}
@@ -977,17 +975,17 @@ mine = [row for row in report.table() if row["model"] == "vmc"]
 show.table(mine, ["question", "value", "controls", "bar"])
 
 # %% [markdown] tags=["lecture"]
-# How to read a row. **value (from to)** is the answer with its 95 % interval over films. **controls** is what the same question gives to those who cannot know: a value without a control cannot even be written down, the program refuses the row. **bar** is what was to be reached; it is *met* only when the whole interval meets it, not when the value does.
+# **value (from to)** is the answer with its 95 % interval over films. **controls** is what those get who cannot know; without a control the program refuses the row. **bar** is what was to be reached; it is *met* only when the whole interval meets it.
 
 # %% [markdown] tags=["lecture"]
-# - `position_error_t10`: how far from their true places things are drawn ten frames on, in units (the box is 32 wide), as the course's reader reads it; `reader_floor` is the reader's own error on real frames.
+# - `position_error_t10`: how far from their true places things are drawn ten frames on, in units (the box is 32 wide); `reader_floor` is the reader's error on real frames.
 # - `dream_position_error_ratio_t10`: the same as a share of copy-last's.
-# - `action_choice_accuracy`: of every two keys that draw different frames, is each one's drawing nearer to its own frame? This is the intervention from above with all four keys. Whoever ignores the key has exactly one half.
-# - `delta4_psnr_db`: how many decibels the true keys are better than those of another film, four frames on.
+# - `action_choice_accuracy`: of every two keys that draw different frames, is each one's drawing nearer to its own frame? Whoever ignores the key has one half.
+# - `delta4_psnr_db`: how many decibels the true keys beat those of another film, four frames on.
 # - `surprise_turned_back_accuracy`: how often the film that turned back surprises more.
 
 # %% [markdown] tags=["lecture"]
-# The same questions, everybody side by side:
+# Everybody side by side:
 
 # %% tags=["lecture"]
 chosen = ["position_error_t1", "position_error_t10", "psnr_db_t10", "action_choice_accuracy", "surprise_turned_back_accuracy"]
@@ -996,13 +994,13 @@ value = {(row["model"], row["question"]): row["value"] for row in report.table()
 show.table([{"question": q} | {name: value.get((name, q), "not applicable") for name in names_asked} for q in chosen])
 
 # %% [markdown] tags=["lecture"]
-# copy-last has no mark for the keys: **not applicable**, and the report says why. A model that cannot do something gets no number for it, neither a bad one nor a good one.
+# copy-last takes no keys: **not applicable**. What a model cannot do gets no number.
 
 # %% tags=["lecture"]
 show.table([row for row in report.table() if row["value"] == "not applicable"], ["model", "question", "value", "note"])
 
 # %% [markdown] tags=["lecture"]
-# What the exam says of the agent, as claims:
+# As claims:
 
 # %% tags=["lecture"]
 ask = {name: {q: report[name, q] for q in chosen} for name in names_asked if name != "copy-last"}
@@ -1015,12 +1013,12 @@ turned = report["vmc", "surprise_turned_back_accuracy"]
 assert turned.low > turned.controls["pixel_difference"], "more than pixels could say"
 
 # %% [markdown] tags=["lecture"]
-# So this agent's M has learned something: it beats its own untrained twin and copy-last where they could be beaten, and it follows keys that nobody pressed. It is below the perfect model, and the distance is a number too. Whether its dreams are good enough to act by was notebook 04's question.
+# So this M has learned something. Its position error after ten frames is 0.09 units, the untrained twin's 14, copy-last's 3.7, the perfect model's 0.04; it follows keys that nobody pressed (0.98).
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Your own model
 #
-# A model enters by keeping the contract of notebook 01. Here is one of ten lines: it believes that every film fades into the mean picture. It takes no actions, and says so.
+# A model enters by keeping the contract of notebook 01. Here is one of ten lines: it believes that every film fades into the mean picture, and takes no actions.
 
 # %% tags=["lecture"]
 from dataclasses import dataclass
@@ -1036,7 +1034,7 @@ class Seen(State):
 
 
 # %% [markdown] tags=["lecture"]
-# `trained_on` is not decoration. It names the films that the model has learned from, and the exam refuses to score it on those, or a model that does not say.
+# `trained_on` names the films that the model has learned from. The exam refuses to score it on those, or if it does not say.
 
 # %% tags=["lecture"]
 class Fading:
@@ -1058,7 +1056,7 @@ class Fading:
 
 
 # %% [markdown] tags=["lecture"]
-# It takes the exam in the same sitting:
+# In the same sitting:
 
 # %% tags=["lecture"]
 fading = Entrant("fading", {"model": Fading()}, Fading.trained_on, **seat)
@@ -1066,12 +1064,12 @@ answers_of_mine = examine([fading], sitting, questions=["prediction", "control",
 show.table(answers_of_mine, ["question", "value", "controls", "note"])
 
 # %% [markdown]
-# With the class in a file `my_package.py`, the same from a terminal, on a hundred films:
+# After ten frames it loses to copy-last (14 units against 3.7), and its surprise is the pixel difference's, 0.536. With the class in a file `my_package.py`, the same on a hundred films:
 #
 #     python -m course_lib exam --model my_package:Fading
 
 # %% [markdown]
-# And what the exam answers when a model does not say what it learned from:
+# And for a model that does not say:
 
 # %% tags=["nbval-check-output"]
 from course_lib.lookup import ExamError
@@ -1084,7 +1082,7 @@ except ExamError as refusal:
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercises
 #
-# Five, from eight to twelve minutes each. A blank left as `...` never stops the notebook: the library's answer is used. Fill it in, run the cell, and it is checked at once. `hint("ask.ridge")` helps in two steps; `answer("ask.ridge")` shows a solution.
+# Five, from eight to twelve minutes each. A blank left as `...` never stops the notebook: the library's answer is used. Filled in, it is checked at once. `hint("ask.ridge")` helps in two steps; `answer("ask.ridge")` shows a solution.
 
 # %%
 from course_lib.exercises import exercise, progress
@@ -1143,7 +1141,7 @@ def my_intervened(error: np.ndarray, taken: np.ndarray, visible: np.ndarray) -> 
 
 
 # %% [markdown]
-# With your function, all four keys, after frame 12 of the wandering agent's films: the shipped model and the two pupils, on keys that those films did not press. Expect lower marks for the pupils than in the table above. That asked for left and right on the first player's films; this asks for all four keys on films of an agent that also jumps and stands still, and the pupils have never seen either. The pupil of the coin gets about one half here, the pupil of the rule less.
+# With your function, all four keys, after frame 12 of the wandering agent's films: the shipped model gets 0.95, the pupil of the coin 0.51, the pupil of the rule 0.40. The table above asked for left and right on the first player's films; this agent also jumps and stands still, which the pupils have never seen. Below one half the drawing is more often nearer to the pressed key's frame.
 
 # %%
 keys_at = films.actions[:, 12].astype(int)
@@ -1153,7 +1151,7 @@ for name, model in models.items():
     print(f"{name}: {my_intervened(distance, keys_at, made.visible[:, 1]):.2f}")
 
 # %% [markdown]
-# What you have solved so far, here and in the other notebooks:
+# What you have solved so far:
 
 # %% tags=["nbval-ignore-output"]
 progress()
@@ -1161,19 +1159,19 @@ progress()
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Which claim survives?
 #
-# **"That a property can be decoded from a model's hidden information through its activations does not mean that it is causally effective"** (可从隐藏信息中通过激活值解码, 不意味具有因果效力). It stands, and in both directions it was worse than it sounds.
+# **"That a property can be decoded from a model's hidden information through its activations does not mean that it is causally effective"** (可从隐藏信息中通过激活值解码, 不意味具有因果效力). It stands, in two ways.
 
 # %% [markdown] tags=["lecture"]
-# What can be decoded need not have been *learned*: an M with random weights holds the agent's place nearly as well. And what is held need not be *used*: the pupil of the rule carries the key that it was given in its memory, readable in nearly every case, and draws the same frame whatever it was.
+# What can be decoded need not have been *learned*: an M with random weights holds the agent's place nearly as well (0.93 for 0.99). What is held need not be *used*: the pupil of the rule carries its key in its memory, readable in 94 % of cases, and draws the same frame whatever it was.
 
 # %% [markdown] tags=["lecture"]
-# **What this toy cannot show.** Our interventions change the key, not the state. That a model uses what a probe found in its state needs an intervention on the state; notebook 25 does it. And in the Playground the other key can be replayed from a seed.
+# **What this toy cannot show.** Our interventions change the key, not the state. That a model uses what a probe found needs an intervention on the state (notebook 25).
 
 # %% [markdown] tags=["lecture"]
-# For films of the real world there is no such replay: there the coin has to be thrown while filming, or steering remains a guess. That is the difficulty of learning actions from films without labels, to which part IV comes.
+# And in the real world nothing can be replayed from a seed: there the coin has to be thrown while filming, or steering remains a guess. That is the difficulty of learning actions from films without labels (part IV).
 
 # %% [markdown] tags=["lecture"]
-# **What was not asked.** Two pupils with one seed each and one rule: the ordering is large and the mechanism plain, but how much chance a player must show before a model learns its keys is not measured here. Try it: change 0.3 in `coin`.
+# **What was not asked.** Two pupils, one seed each, one rule: how much chance must a player show before a model learns its keys? That is not measured here; change 0.3 in `coin`.
 
 # %% [markdown]
 # **Larger.** `python -m course_lib exam vmc perfect random untrained copy-last` asks every question on a hundred films, with probes of all variables and returns; `--json` gives the rows.
