@@ -16,7 +16,7 @@ from course_lib.contract import NotCapable
 from course_lib.exam.entrant import Candidate, Entrant, EntrantError, own_entrant
 from course_lib.exam.measures.intervals import mean_and_interval
 from course_lib.exam.measures.rollout import check_frames
-from course_lib.exam.questions import playing
+from course_lib.exam.questions import long_play, playing, reconstruction, surprise, tokens
 from course_lib.exam.registry import candidate, entrants, questions
 from course_lib.exam.rows import Row
 from course_lib.exam.run import examine
@@ -24,6 +24,7 @@ from course_lib.exam.sitting import Sitting
 from course_lib.lookup import ExamError
 from course_lib.models.extrapolate import Extrapolation
 from course_lib.models.fakes import BlindFake, RecurrentFake, TabularFake, TokenFake
+from course_lib.worlds.films import load_films
 from tests.command_line import cli
 
 
@@ -197,7 +198,18 @@ FAKES = {"tabular": TabularFake(), "recurrent": RecurrentFake(size=32), "blind":
          "token": TokenFake(size=32)}  # fmt: skip
 
 
+@pytest.fixture
+def short_questions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few films to fit controls to, early moments, short games: here rows are asked for, not their values."""
+    monkeypatch.setattr(playing, "seconds_a_frame", partial(playing.seconds_a_frame, steps=2))
+    monkeypatch.setattr(long_play, "ask", partial(long_play.ask, frames=12, tries=(6,)))
+    monkeypatch.setattr(surprise, "TIMES", surprise.TIMES[:2])
+    for group in (reconstruction, tokens):
+        monkeypatch.setattr(group, "load_films", lambda *names, count, **more: load_films(*names, count=60, **more))
+
+
 @pytest.mark.parametrize("question", questions())
+@pytest.mark.usefixtures("short_questions")
 def test_every_question_can_be_put_to_every_fake(question: str, sitting: Sitting) -> None:
     fakes = [Entrant(name, {"model": model}, []) for name, model in FAKES.items()]
     report = examine(fakes, sitting, questions=[question])
@@ -212,11 +224,9 @@ def everybody() -> list[Entrant]:
 
 
 @pytest.mark.parametrize("question", questions())
-def test_every_question_can_be_put_to_everybody(
-    question: str, everybody: list[Entrant], sitting: Sitting, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What `exam --all --ask Q` does, with few films and short stretches of play."""
-    monkeypatch.setattr(playing, "seconds_a_frame", partial(playing.seconds_a_frame, steps=2))
+@pytest.mark.usefixtures("short_questions")
+def test_every_question_can_be_put_to_everybody(question: str, everybody: list[Entrant], sitting: Sitting) -> None:
+    """What `exam --all --ask Q` does."""
     report = examine(everybody, sitting, questions=[question])
     assert {row.model for row in report.rows} == {entrant.name for entrant in everybody}
     assert not report.failed, [(row.model, row.note) for row in report.failed]

@@ -52,7 +52,11 @@ def test_the_figures_come_back(tool, name: str, films: str):
     if name == "figures":
         fresh = tool.figures_block(tool.figures([films]))
     else:
-        fresh = tool.floor_block(tool.floor([films]))
+        rows = tool.floor([films])
+        fresh = tool.floor_block(rows)
+        assert all(row.controls for row in rows[films].values())
+        barred = [row for row in rows[films].values() if row.bar is not None]
+        assert all(row.passed for row in barred) and bool(barred) == (films == "simple"), "the reader's bars"
     (before,) = (line for line in tool.block(name).splitlines() if line.split("|")[1].strip() == films)
     was, now = (number.findall(line.split("|", 2)[2]) for line in (before, fresh.splitlines()[2]))
     for old, new in zip(was, now, strict=True):
