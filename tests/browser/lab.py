@@ -62,18 +62,26 @@ def names(source: str) -> tuple[set[str], set[str]]:
 
 
 def cells_for(cells: list[Any], words: str) -> list[Any]:
-    """The code cells that hold ``words``, and before them those alone that bind a name which they need.
+    """The code cells that hold ``words``, and down to the last of them those that bind a name which they need.
 
     What a notebook measures and does not use again is left out: that is most of its minutes, and its own test runs it.
     """
-    kept, needed = [], set()
-    for cell in reversed(cells):
-        if cell.cell_type == "code":
-            bound, read = names(cell.source)
-            if words in cell.source or bound & needed:
-                kept.insert(0, cell)
-                needed |= read
-    return kept
+    code = [cell for cell in cells if cell.cell_type == "code"]
+    code = code[: 1 + max(i for i, cell in enumerate(code) if words in cell.source)]
+    bound, read = zip(*(names(cell.source) for cell in code), strict=True)
+    kept = {i for i, cell in enumerate(code) if words in cell.source}
+    while True:
+        needed: set[str] = set()
+        for i in reversed(range(len(code))):
+            if i in kept or bound[i] & needed:
+                kept.add(i)
+                needed |= read[i]
+        there = set().union(*(bound[i] for i in kept))
+        # A function may use what a later cell binds; what no cell binds is Python's own.
+        late = {i for i in range(len(code)) if bound[i] & (needed - there)}
+        if not late:
+            return [code[i] for i in sorted(kept)]
+        kept |= late
 
 
 def chromium() -> str | None:
