@@ -29,7 +29,7 @@ import pytest
 
 TEST_SECONDS = 20.0  # what a test, and a shared fixture, may take on a usual machine; above it the report marks them
 SHARED_FIXTURE_SECONDS = 40.0
-FAILS_AT = 3.0  # times as many fail: a slow processor, and films that a fresh copy has not made yet, count up to that
+FAILS_AT = 2.0  # times as many fail: a slow processor, and films that a fresh copy has not made yet, count up to that
 NAMED = 10  # how many the report names
 PROPERTY = "processor seconds"  # of a test's report: a name and seconds; xdist carries it to the parent process
 
