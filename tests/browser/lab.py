@@ -49,16 +49,28 @@ SETTINGS = {
 
 
 def names(source: str) -> tuple[set[str], set[str]]:
-    """The names that a cell binds, and those that it reads."""
+    """The names that a cell binds, and those that it reads. What a comprehension counts through is neither."""
+    tree = ast.parse(re.sub(r"^\s*[%!].*$", "", source, flags=re.MULTILINE))
+    targets = [n for c in ast.walk(tree) if isinstance(c, ast.comprehension) for n in ast.walk(c.target)]
+    inner = {node.id for node in targets if isinstance(node, ast.Name)}
     bound, read = set(), set()
-    for node in ast.walk(ast.parse(re.sub(r"^\s*[%!].*$", "", source, flags=re.MULTILINE))):
-        if isinstance(node, ast.Name):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and node not in targets:
             (read if isinstance(node.ctx, ast.Load) else bound).add(node.id)
         elif isinstance(node, ast.FunctionDef | ast.ClassDef):
             bound.add(node.name)
         elif isinstance(node, ast.alias):
             bound.add((node.asname or node.name).partition(".")[0])
-    return bound, read
+    return bound, read - inner
+
+
+def without_claims(source: str) -> str:
+    """A cell without its assertions: they are about models that were trained for longer than a test trains them."""
+    lines = source.splitlines()
+    for node in reversed(ast.parse(re.sub(r"^\s*[%!].*$", "pass", source, flags=re.MULTILINE)).body):
+        if isinstance(node, ast.Assert):
+            del lines[node.lineno - 1 : node.end_lineno]
+    return "\n".join(lines)
 
 
 def cells_for(cells: list[Any], words: str) -> list[Any]:
