@@ -48,9 +48,14 @@ SETTINGS = {
 }
 
 
+def parsed(source: str) -> ast.Module:
+    """A cell's syntax tree; a line of IPython's own (%, !) is a line that does nothing."""
+    return ast.parse(re.sub(r"^(\s*)[%!].*$", r"\1pass", source, flags=re.MULTILINE))
+
+
 def names(source: str) -> tuple[set[str], set[str]]:
     """The names that a cell binds, and those that it reads. What a comprehension counts through is neither."""
-    tree = ast.parse(re.sub(r"^\s*[%!].*$", "", source, flags=re.MULTILINE))
+    tree = parsed(source)
     targets = [n for c in ast.walk(tree) if isinstance(c, ast.comprehension) for n in ast.walk(c.target)]
     inner = {node.id for node in targets if isinstance(node, ast.Name)}
     bound, read = set(), set()
@@ -67,7 +72,7 @@ def names(source: str) -> tuple[set[str], set[str]]:
 def without_claims(source: str) -> str:
     """A cell without its assertions: they are about models that were trained for longer than a test trains them."""
     lines = source.splitlines()
-    for node in reversed(ast.parse(re.sub(r"^\s*[%!].*$", "pass", source, flags=re.MULTILINE)).body):
+    for node in reversed(parsed(source).body):
         if isinstance(node, ast.Assert):
             del lines[node.lineno - 1 : node.end_lineno]
     return "\n".join(lines)

@@ -24,7 +24,7 @@ from course_lib.exam.measures.rollout import CHUNK, decodes, draw, fits, takes_a
 from course_lib.models.reader import Reader
 from course_lib.worlds import spec
 from course_lib.worlds.draw import draw_film
-from course_lib.worlds.films import begin
+from course_lib.worlds.films import begin, make_film
 from course_lib.worlds.frames import to_uint8
 
 FRAMES = 300  # frames of a game, half a minute at ten frames a second
@@ -35,8 +35,6 @@ RISES = 0.35  # units: under a platform there is room for little more; the reade
 STANDS = 1.0  # units above the floor: an agent that is not higher, and does not rise or fall, stands on it
 
 NONE, LEFT, RIGHT, JUMP = range(len(spec.ACTIONS))
-FACTS = ("alive", "star", "obeys")
-PAIRS = ("left against right", "jump against no key", "no key stops")
 
 _F = spec.FIELD
 
@@ -118,16 +116,13 @@ def play_simulator(
     """The same game in the Playground itself. A film is replayed for each try, because a copied simulation diverges."""
     games, tried = [], []
     for seed, row in zip(seeds, keys, strict=True):
-        simulation, states = begin(name, int(seed)), []
-        for key in row:
-            simulation.step(int(key))
-            states.append(simulation.state())
-        games.append(draw_film(simulation.scene, np.stack(states), size))
+        games.append(make_film(name, int(seed), actions=row, length=len(row) + 1, size=size).frames[1:])
         tried.append([[_held(name, int(seed), row[:t], key, size) for key in range(len(spec.ACTIONS))] for t in tries])
     return Playthrough(np.stack(games), np.asarray(tried))
 
 
 def _held(name: str, seed: int, keys: np.ndarray, key: int, size: int) -> np.ndarray:
+    """A try, uint8 (TRY, H, W, 3). Not ``make_film``: the frames before the try need not be drawn."""
     simulation, states = begin(name, seed), []
     for before in keys:
         simulation.step(int(before))
@@ -165,11 +160,12 @@ def agent_place(reader: Reader, frames: np.ndarray) -> np.ndarray:
 
 
 def obedience(reader: Reader, tried: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Which tries went the right way, and which are asked about: bool (N, K, 3) each, a column for each of ``PAIRS``.
+    """Which tries went the right way, and which are asked about: bool (N, K, 3) each.
 
-    tried: see ``Playthrough``. After ``TRY`` frames "right" has to lie right of "left", everywhere. Where the agent
-    stands on the floor when no key is held, "jump" has to lift it, and no key may not move it between the last two
-    frames. Where the agent is not found, all three are asked about and none is right.
+    tried: see ``Playthrough``. The columns: left against right, jump against no key, no key stops. After ``TRY`` frames
+    "right" has to lie right of "left", everywhere. Where the agent stands on the floor when no key is held, "jump" has
+    to lift it, and no key may not move it between the last two frames. Where the agent is not found, all three are
+    asked about and none is right.
     """
     place = agent_place(reader, tried)  # (N, K, 4, TRY, 2)
     last, rest, jump = place[..., -1, :], place[:, :, NONE], place[:, :, JUMP, :, 1]
@@ -193,7 +189,7 @@ def share_by_game(right: np.ndarray, asked: np.ndarray) -> np.ndarray:
 
 
 def read_game(reader: Reader, game: Playthrough) -> dict[str, np.ndarray]:
-    """A number a room for each of ``FACTS``, (N,) each: frames with one agent, with one star, tries that obey."""
+    """A number a room, (N,) each: the share of frames with one agent, with one star, and of tries that obey."""
     found = present(reader, game.frames)
     return {"alive": found.agent.mean(axis=1), "star": found.star.mean(axis=1),
             "obeys": share_by_game(*obedience(reader, game.tried))}  # fmt: skip

@@ -6,8 +6,9 @@ real frame of each of some held-out rooms and then played for 300 frames under k
 four keys are tried from one and the same frame.
 
 It is played twice, drawing from its own probabilities and taking what is likeliest, because the likeliest frame after
-an empty room is an empty room. n counts rooms, as many as the sitting has films. A room takes a small Genie about ten
-seconds of one core in either way, so nobody is asked this who was not named: ``exam genie --ask long_play --films 20``.
+an empty room is an empty room. n counts rooms, as many as the sitting has films. A room takes a small Genie about
+twenty seconds of a slow core in either way, so nobody is asked this who was not named:
+``exam genie --ask long_play --films 20``.
 """
 
 from __future__ import annotations
@@ -51,11 +52,13 @@ def ask(
     films = sitting.films_for(entrant, "goal")
     first, keys = to_model(films.frames[:, 0]), play_keys(len(films), frames, np.random.default_rng(sitting.seed))
     drawn = read_game(sitting.reader, play_model(model, first, keys, generator=sitting.generator(), tries=tries))
-    shared = sitting.once(
-        ("long_play", films.split, len(films), frames, tries),
-        lambda: {"simulator": read_game(sitting.reader, play_simulator("goal", films.seeds, keys, tries=tries)),
-                 "frozen_picture": read_game(sitting.reader, frozen(films.frames[:, 0], frames, tries))},
-    )  # fmt: skip
+
+    def worlds() -> dict[str, dict[str, np.ndarray]]:
+        simulator = play_simulator("goal", films.seeds, keys, size=sitting.size, tries=tries)
+        games = {"simulator": simulator, "frozen_picture": frozen(films.frames[:, 0], frames, tries)}
+        return {name: read_game(sitting.reader, game) for name, game in games.items()}
+
+    shared = sitting.once(("long_play", films.split, len(films), frames, tries), worlds)
     controls = shared | {"likeliest": read_game(sitting.reader, play_model(model, first, keys, tries=tries))}
     for question, (fact, words) in ROWS.items():
         yield entrant.row(
