@@ -134,13 +134,16 @@ class Dynamics(nn.Module):
         last = torch.arange(t, device=mask.device)[None, :, None] == t - 1
         return mask & (last | ~alone)
 
-    def loss(self, index: Tensor, actions: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+    def loss(
+        self, index: Tensor, actions: Tensor, generator: torch.Generator, shown: Tensor | None = None
+    ) -> dict[str, Tensor]:
         """Cross-entropy of the hidden tokens in nats, and the share of them that is guessed.
 
-        index: (B, T, N), actions: (B, T - 1).
+        index: (B, T, N), actions: (B, T - 1). shown: what the model is shown instead of ``index``, (B, T, N), where the
+        past has mistakes in it (``models/corruption.py``); what is asked for stays ``index``.
         """
         mask = self.hide(tuple(index.shape), generator)
-        logits = self(index, actions, mask)[mask]  # (M, K)
+        logits = self(index if shown is None else shown, actions, mask)[mask]  # (M, K)
         wanted = index[mask]
         right = (logits.argmax(dim=-1) == wanted).float().mean()
         return {"loss": F.cross_entropy(logits, wanted), "right": right}

@@ -178,5 +178,6 @@ class Genie(nn.Module):
         return self.lam.loss(batch, step, generator)
 
     def loss_dynamics(self, batch: dict[str, Tensor], step: int, generator: torch.Generator) -> dict[str, Tensor]:
-        """Phase 2, second half. batch: tokens int64 (B, T, N) and latent actions int64 (B, T - 1)."""
-        return self.dynamics.loss(batch["tokens"], batch["actions"], generator)
+        """Phase 2, second half. batch: tokens and the tokens that are shown, int64 (B, T, N) each, and latent actions
+        int64 (B, T - 1)."""
+        return self.dynamics.loss(batch["tokens"], batch["actions"], generator, batch.get("shown"))

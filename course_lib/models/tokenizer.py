@@ -8,14 +8,16 @@ Oord et al. 2017, arXiv 1711.00937, section 3.2, equation 3):
 x is a frame, e the codes nearest to what the encoder says, sg stops the gradient. The first term is the reconstruction,
 the second the codebook loss, the third the commitment.
 
-Two kinds share everything but their layers. "space_time" is the paper's: patches, and blocks of a transformer in which
-a token looks at its own frame and at its own place in the frames before it, never at a later one. "convolutions" sees
-each frame by itself and is what the size cpu trains; which kind gives more for a minute of one core was not measured.
+Three kinds share everything but their layers. "space_time" is the paper's: patches, and blocks of a transformer in
+which a token looks at its own frame and at its own place in the frames before it, never at a later one. "convolutions"
+sees each frame by itself; which of the two gives more for a minute of one core was not measured. "patches" has no
+layers: a patch becomes the nearest of K patches, and the codebook loss alone, as k-means has it, moves those.
 
 How local is a token? A norm over the frame, or an encoder that looks far, lets every token know of every other. The
 network then writes one sentence about the whole frame and spreads it over all tokens: good decibels, and tokens that
 all change when anything moves, which nothing can predict well. ``norm: place`` and ``looking: 0`` keep a token to its
-patch and the eight around it; the decoder may look as far as it likes.
+patch and the eight around it; the decoder may look as far as it likes. Without layers a token knows its patch alone,
+and changes only where a pixel does.
 
 Departures from the paper, all in the configuration: frames of 32 pixels; fewer, shorter codes; dead codes are revived;
 the error is divided by the variance of the data, as in the VQ-VAE authors' program, so that beta means the same for
@@ -45,7 +47,9 @@ class TokenizerConfig(ModelConfig):
 
     frame_size: Literal[32, 64] = 32
     patch: Annotated[int, Field(ge=1, le=16, description="pixels on a side that become one token")] = 4
-    kind: Annotated[Literal["convolutions", "space_time"], Field(description="of layers")] = "convolutions"
+    kind: Annotated[
+        Literal["convolutions", "space_time", "patches"], Field(description="of layers; patches has none")
+    ] = "convolutions"
     width: PositiveInt = 64
     layers: Layers = 2
     heads: Annotated[int, Field(ge=1, le=16_384, description="of the encoder's attention, for space_time")] = 4
@@ -99,12 +103,15 @@ class TokenizerConfig(ModelConfig):
         return self
 
     def _widths_fit(self) -> None:
+        pixels = 3 * self.patch**2
+        if self.kind == "patches" and (self.latent != pixels or self.quantiser != "vq"):
+            raise ValueError(f"codes of kind patches are patches: latent is {pixels} then, the quantiser vq")
         for part in ("", "decoder_"):
             width, heads = getattr(self, f"{part}width"), getattr(self, f"{part}heads")
             if self.kind == "space_time":
                 check_heads(f"{part}heads", heads, f"{part}width", width, waves=True)
                 check_hidden(self.hidden, width)
-            elif self.norm == "frame":
+            elif self.kind == "convolutions" and self.norm == "frame":
                 check_groups(f"{part}width", width)
 
 
@@ -231,6 +238,37 @@ class SpaceTimeDecoder(nn.Module):
         return unpatchify(self.end(self.layers(self.begin(codes))), self.patch, self.size)
 
 
+class PatchEncoder(nn.Module):
+    """Patches laid flat, and nothing else. (B, T, 3, H, W) -> (B, T, N, 3 * P * P)."""
+
+    def __init__(self, config: TokenizerConfig) -> None:
+        super().__init__()
+        self.patch = config.patch
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """See the class."""
+        return patchify(frames, self.patch)
+
+
+class PatchDecoder(nn.Module):
+    """The way back. (B, T, N, 3 * P * P) -> (B, T, 3, H, W)."""
+
+    def __init__(self, config: TokenizerConfig) -> None:
+        super().__init__()
+        self.patch, self.size = config.patch, config.frame_size
+
+    def forward(self, codes: Tensor) -> Tensor:
+        """See the class."""
+        return unpatchify(codes, self.patch, self.size)
+
+
+LAYERS: dict[str, tuple[type[nn.Module], type[nn.Module]]] = {
+    "convolutions": (ConvolutionalEncoder, ConvolutionalDecoder),
+    "space_time": (SpaceTimeEncoder, SpaceTimeDecoder),
+    "patches": (PatchEncoder, PatchDecoder),
+}
+
+
 class VideoTokenizer(nn.Module):
     """Films to tokens and back.
 
@@ -242,10 +280,8 @@ class VideoTokenizer(nn.Module):
     def __init__(self, config: TokenizerConfig) -> None:
         super().__init__()
         self.config = config
-        conv = config.kind == "convolutions"
-        self.encoder = (ConvolutionalEncoder if conv else SpaceTimeEncoder)(config)
-        self.quantiser = make_quantiser(config)
-        self.decoder = (ConvolutionalDecoder if conv else SpaceTimeDecoder)(config)
+        encoder, decoder = LAYERS[config.kind]
+        self.encoder, self.quantiser, self.decoder = encoder(config), make_quantiser(config), decoder(config)
 
     def encode(self, frames: Tensor) -> Tensor:
         """What the encoder says, before it is quantised. (B, T, 3, H, W) in [0, 1] -> (B, T, N, D).

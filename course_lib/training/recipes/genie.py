@@ -15,6 +15,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from course_lib.models.corruption import corrupt_past
 from course_lib.models.genie import Genie, GenieConfig
 from course_lib.training.checkpoints import load_checkpoint
 from course_lib.training.config import ConfigError
@@ -24,6 +25,7 @@ from course_lib.worlds.films import load_films
 from course_lib.worlds.frames import to_model
 
 SHIPPED = ("tokenizer", "lam")  # the parts that come with the course as models of their own
+PATCHES = "cpu-patches"  # the size of the shipped tokenizer without layers
 
 
 class GenieTrain(TrainConfig):
@@ -39,6 +41,12 @@ class GenieTrain(TrainConfig):
     learning_rate_lam: Annotated[float, Field(gt=0.0, le=1.0)] = 2e-3
     film_length: Annotated[int, Field(ge=2, le=32, description="frames of the dynamics' pieces")] = 16
     film_batch: Annotated[int, Field(ge=1, le=4096, description="pieces in each step of the dynamics")] = 16
+    scattered: Annotated[
+        float, Field(ge=0.0, le=1.0, description="largest share of past tokens that are replaced one by one")
+    ] = 0.0
+    pieces: Annotated[
+        float, Field(ge=0.0, le=1.0, description="share of the films whose past shows a rectangle of another film")
+    ] = 0.0
     looked_at: Annotated[
         int, Field(ge=10, le=100_000, description="films with known keys that the table is read off")
     ] = 200
@@ -69,7 +77,13 @@ def phases(model: Genie, config: RunConfig) -> list[Phase]:
 def take_shipped(model: Genie) -> None:
     """Put the course's tokenizer and latent action model into the model."""
     for part in SHIPPED:
-        getattr(model, part).load_state_dict(load_checkpoint(part).state_dict())
+        shipped = load_checkpoint(part, size=shipped_size(model.config, part))
+        getattr(model, part).load_state_dict(shipped.state_dict())
+
+
+def shipped_size(config: GenieConfig, part: str) -> str:
+    """Which of the course's checkpoints a part is: there are two tokenizers."""
+    return PATCHES if part == "tokenizer" and config.tokenizer.kind == "patches" else "cpu"
 
 
 def check(config: RunConfig) -> None:
@@ -78,7 +92,8 @@ def check(config: RunConfig) -> None:
     check_pieces(config)
     if config.train.parts == "shipped":
         for part in SHIPPED:
-            mine, theirs = getattr(config.model, part), load_checkpoint(part).config
+            mine = getattr(config.model, part)
+            theirs = load_checkpoint(part, size=shipped_size(config.model, part)).config
             other = [key for key in type(theirs).model_fields if getattr(mine, key) != getattr(theirs, key)]
             if other:
                 there, here = getattr(theirs, other[0]), getattr(mine, other[0])
@@ -134,9 +149,10 @@ def as_tokens(
     """Endless batches of pieces of films as the two first parts see them: tokens (B, L, N), actions (B, L - 1).
 
     Two batches of three are as long as the dynamics can look back; the third is shorter, because play begins with one
-    frame.
+    frame. shown: the same tokens with mistakes in the past, where the configuration asks for them.
     """
     tokens, actions = seen_as_tokens(model, data.arrays["frames"])
+    mistakes = {"scattered": config.train.scattered, "pieces": config.train.pieces}
     longest = longest_piece(config)
     while True:
         short = torch.rand((), generator=generator) < 1 / 3
@@ -144,7 +160,11 @@ def as_tokens(
         moment = torch.arange(length)
         film = torch.randint(len(tokens), (config.train.film_batch, 1), generator=generator)
         begin = torch.randint(tokens.shape[1] - length + 1, (config.train.film_batch, 1), generator=generator)
-        yield {"tokens": tokens[film, begin + moment].long(), "actions": actions[film, begin + moment[:-1]].long()}
+        index = tokens[film, begin + moment].long()
+        batch = {"tokens": index, "actions": actions[film, begin + moment[:-1]].long()}
+        if any(mistakes.values()):
+            batch["shown"] = corrupt_past(index, tokens, generator, **mistakes)
+        yield batch
 
 
 def read_table(model: Genie, films: int, name: str) -> list[list[int]]:
