@@ -21,7 +21,7 @@ from course_lib import show
 from course_lib.contract import NotCapable
 from course_lib.models.extrapolate import Extrapolation
 from course_lib.models.fakes import BlindFake, RecurrentFake, TabularFake, TokenFake
-from course_lib.models.play import DreamPlayer
+from course_lib.models.play import LOST, DreamPlayer
 from course_lib.show.canvas import Canvas
 from course_lib.worlds.carracing import make_carracing
 from course_lib.worlds.env import PlaygroundEnv
@@ -456,6 +456,41 @@ def test_the_same_dream_begins_again_and_leaves_chance_alone() -> None:
     other = DreamPlayer(TokenFake(), seen(length=1), generator=torch.Generator().manual_seed(5))
     assert any((a != other.step(k % 4)).any() for k, a in enumerate(first[1:]))
     assert torch.equal(before, torch.get_rng_state())
+
+
+def test_the_caption_tells_when_the_dream_has_lost_the_agent_and_when_it_is_back() -> None:
+    there = iter(3 * [True] + 12 * [False] + [True] + 11 * [False] + [True])
+    given = []
+
+    def finder(picture: np.ndarray) -> bool:
+        given.append(picture)
+        return next(there)
+
+    player = DreamPlayer(TokenFake(), seen(length=1), finder=finder)
+    captions = [player.caption]
+    for number in range(1, 26):
+        shown = player.step(1)
+        assert given[-1] is shown and shown.dtype == np.uint8 and len(given) == number + 1
+        captions.append(player.caption)
+    told = [number for number, caption in enumerate(captions) if "lost" in caption]
+    assert told == [12, 13, 14, 25], "the tenth picture in a row without the agent, and on until it is back"
+    assert captions[13] == "frames dreamed: 13; the dream lost you: Reset begins again"
+    assert captions[15] == "frames dreamed: 15"
+    player.step(1)
+    player.reset()
+    assert player.caption == "frames dreamed: 0"
+
+
+def test_a_painted_room_without_an_agent_is_lost_from_its_first_picture_on() -> None:
+    player = DreamPlayer(TokenFake(), seen(length=1), finder=lambda picture: False)
+    for _ in range(2):
+        assert player.caption == "frames dreamed: 0"
+        for _ in range(LOST - 2):
+            player.step(0)
+        assert player.caption == f"frames dreamed: {LOST - 2}"
+        player.step(0)
+        assert player.caption.startswith(f"frames dreamed: {LOST - 1}; the dream lost you")
+        player.reset()
 
 
 def test_no_graph_is_kept_while_dreaming() -> None:

@@ -15,6 +15,8 @@ from torch import Tensor
 from course_lib.contract import NotCapable, WorldModel
 from course_lib.worlds.frames import to_model, to_uint8
 
+LOST = 10  # frames in a row without the agent until the reader is told; after a few it often comes back
+
 
 class DreamPlayer:
     """Any model of ``course_lib.contract``, one predicted and decoded step at a time.
@@ -27,6 +29,8 @@ class DreamPlayer:
     ``{0: (0.0, 0.0), 1: (-1.0, 0.0)}``. Latent actions are translated by the table that the model was given, if there
     is one; a model without actions ignores the keys.
     picture: turns what the model decodes, ``(1, ...)``, into uint8 ``(H, W, 3)``; needed where that is not a frame.
+    finder: says whether the agent can be found in a picture, uint8 ``(H, W, 3)``; with it the caption tells the reader
+    when it was not found in LOST or more frames in a row, the first picture among them.
 
     Raises NotCapable for a model that cannot decode, ValueError where a table or a picture is missing or does not fit.
     """
@@ -40,6 +44,7 @@ class DreamPlayer:
         generator: torch.Generator | None = None,
         table: Mapping[int, int | Sequence[float]] | None = None,
         picture: Callable[[Tensor], NDArray[np.uint8]] | None = None,
+        finder: Callable[[NDArray[np.uint8]], bool] | None = None,
     ) -> None:
         can = model.capabilities
         if can.frame_size is None and picture is None:
@@ -47,6 +52,7 @@ class DreamPlayer:
         if can.actions.kind == "continuous" and table is None:
             raise ValueError(f"no key is {can.actions}: give table={{0: (...), 1: (...)}}, a vector for each action")
         self.model, self.generator, self.picture = model, generator, picture or _first_frame
+        self.finder = finder
         self.table = None if table is None else {key: self._tensor(action) for key, action in table.items()}
         if isinstance(observations, np.ndarray):
             observations = to_model(observations)[None]  # (T, H, W, 3) -> (1, T, 3, H, W)
@@ -63,12 +69,13 @@ class DreamPlayer:
 
     @property
     def caption(self) -> str:
-        """What stands below the picture: how long the model has been on its own."""
-        return f"frames dreamed: {self.dreamed}"
+        """What stands below the picture: how long the model has been on its own, and whether it has lost the agent."""
+        count = f"frames dreamed: {self.dreamed}"
+        return count if self.missed < LOST else f"{count}; the dream lost you: Reset begins again"
 
     def reset(self) -> NDArray[np.uint8]:
         """Back to what was seen; the model's picture of it."""
-        self.state, self.dreamed = self._seen, 0
+        self.state, self.dreamed, self.missed = self._seen, 0, 0
         if self.generator is not None:
             self.generator.set_state(self._chance)
         return self._draw()
@@ -82,8 +89,12 @@ class DreamPlayer:
         return self._draw()
 
     def _draw(self) -> NDArray[np.uint8]:
+        """The picture of the state; ``missed`` counts the last pictures in a row in which there is no agent."""
         with torch.no_grad():
-            return self.picture(self.model.decode(self.state, generator=self.generator))
+            picture = self.picture(self.model.decode(self.state, generator=self.generator))
+        if self.finder is not None:
+            self.missed = 0 if self.finder(picture) else self.missed + 1
+        return picture
 
     def _own_action(self, action: int) -> Tensor | None:
         """The action of a key as the model takes it: (1,), (1, d) or None."""

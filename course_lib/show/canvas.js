@@ -249,7 +249,10 @@ class Display {
       const canvas = make("canvas", "course-canvas-picture", box);
       Object.assign(canvas, { height, width });
       const pen = canvas.getContext("2d");
-      return { canvas, name, pen, image: pen.createImageData(width, height), caption: make("div", "course-canvas-caption", box) };
+      const caption = make("div", "course-canvas-caption", box);
+      const spoken = make("div", "course-canvas-spoken", box);
+      spoken.setAttribute("aria-live", "polite");
+      return { canvas, name, pen, image: pen.createImageData(width, height), caption, spoken };
     });
     this.error = make("div", "course-canvas-error", this.root);
     const controls = make("div", "course-canvas-controls", this.root);
@@ -344,8 +347,16 @@ class Display {
     });
   }
 
+  // What stands below a picture. A number in it changes with every frame: only the parts without one are read out.
+  describe({ caption, spoken }, text = "") {
+    caption.textContent = text;
+    const told = text.split(";").filter((part) => !/\d/.test(part)).join(";").trim();
+    if (told !== spoken.textContent) spoken.textContent = told;
+  }
+
   draw(buffers) {
-    this.players.forEach(({ pen, image, caption }, i) => {
+    this.players.forEach((player, i) => {
+      const { pen, image } = player;
       const rgb = new Uint8Array(buffers[i].buffer, buffers[i].byteOffset, buffers[i].byteLength);
       const rgba = image.data;
       for (let from = 0, to = 0; from < rgb.length; from += 3, to += 4) {
@@ -355,7 +366,7 @@ class Display {
         rgba[to + 3] = 255;
       }
       pen.putImageData(image, 0, 0);
-      caption.textContent = this.game.captions[i] ?? "";
+      this.describe(player, this.game.captions[i]);
     });
     this.root.dataset.frames = this.game.frames;
   }
@@ -363,9 +374,9 @@ class Display {
   update() {
     const { game } = this;
     const names = game.model.get("names");
-    this.players.forEach(({ name, caption }, i) => {
-      name.textContent = names[i] ?? "";
-      caption.textContent = game.captions[i] ?? "";
+    this.players.forEach((player, i) => {
+      player.name.textContent = names[i] ?? "";
+      this.describe(player, game.captions[i]);
     });
     this.error.textContent = game.error && `The game has stopped. ${game.error}\nPress ${this.reset.textContent} to begin again.`;
     this.toggle.textContent = game.playing ? "Pause" : "Start";

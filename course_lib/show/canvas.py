@@ -6,6 +6,9 @@ A *player* is any object with ``step(action: int) -> uint8 (H, W, 3)``. If it ha
 begin again; a ``caption`` (a str, read after each step) stands below its picture. Environments, models and films become
 players in ``worlds.play``, ``models.play`` and ``FilmPlayer`` here.
 
+A screen reader reads out what changes in a caption, but only those of its parts, between semicolons, that have no
+number in them: numbers change with every frame.
+
 The browser sets the pace (canvas.js): it asks for one step at a time with the action of the key that is held, at most
 ``fps`` times a second, and never has more than three questions unanswered. A kernel that is slower than that makes the
 play slower, never late: without this the questions pile up and a key is answered seconds after it was pressed.
