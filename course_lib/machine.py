@@ -92,16 +92,17 @@ def gpu_name() -> str | None:
     return None
 
 
-def measure_gflops(seconds: float = 1.0) -> float:
-    """Speed of a float32 matrix product on the processor, in 10**9 operations a second; the best of many.
+def measure_gflops(seconds: float = 1.0, dtype: torch.dtype = torch.float32, side: int = SIDE) -> float:
+    """Speed of a matrix product on the processor, in 10**9 operations a second; the best of many.
 
+    dtype: float32, or another that the processor may be faster or far slower in. side: rows of the square matrices.
     A product of two n x n matrices takes 2 n**3 operations: n multiplications and n additions for each of n**2 results.
     The best rather than the mean, because whatever else runs here only ever makes it slower.
     """
     if seconds <= 0:
         raise ValueError(f"measuring takes time: seconds must be above 0, not {seconds}")
     generator = torch.Generator().manual_seed(0)
-    a, b = (torch.rand(SIDE, SIDE, generator=generator) for _ in range(2))
+    a, b = (torch.rand(side, side, generator=generator).to(dtype) for _ in range(2))
     a @ b  # the first product also wakes the threads
     best, end = float("inf"), time.perf_counter() + seconds
     while True:
@@ -110,7 +111,7 @@ def measure_gflops(seconds: float = 1.0) -> float:
         now = time.perf_counter()
         best = min(best, now - start)
         if now >= end:
-            return 2 * SIDE**3 / best / 1e9
+            return 2 * side**3 / best / 1e9
 
 
 def seconds_here(entry: Entry, gflops: float, reference_gflops: float) -> float | None:

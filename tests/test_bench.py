@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from course_lib.bench import BLOCKS, UnknownBlock, count_flops, measure
+from course_lib.bench import BLOCKS, UnknownBlock, count_flops, in_bfloat16, measure
 from tests.command_line import cli
 
 
@@ -32,6 +32,20 @@ def test_every_block_runs_and_is_set_against_the_machine(name: str) -> None:
     assert row["gflops"] == pytest.approx(row["gflop"] / row["milliseconds"] * 1e3)
     assert row["share"] == pytest.approx(row["gflops"] / row["matmul_gflops"])
     assert 0.005 < row["share"] < 3.0  # a block much faster than the product was counted wrongly
+    assert row["bf16"] is None or row["bf16"] > 0.2, "asked only where the processor's own product gains"
+
+
+def test_a_step_in_mixed_precision_is_the_same_step() -> None:
+    layer, x = nn.Linear(40, 30), torch.randn(7, 40, generator=torch.Generator().manual_seed(0))
+    seen = []
+
+    def step() -> torch.Tensor:
+        seen.append(layer(x).dtype)
+        return layer(x).float().square().mean()
+
+    usual, mixed = step(), in_bfloat16(step)()
+    assert seen == [torch.float32, torch.bfloat16], "and the precision is back where it was"
+    assert mixed.item() == pytest.approx(usual.item(), rel=0.02) and mixed.item() != usual.item()
 
 
 def test_the_command_prints_a_table_or_json_and_names_a_wrong_block() -> None:
