@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from course_lib.exam.measures.intervals import bootstrap_interval, ratio_interval
+from course_lib.exam.measures.intervals import bootstrap_interval, ratio_interval, wilson_interval
 
 
 @pytest.mark.parametrize("draw", ["normal", "exponential"])
@@ -84,3 +84,10 @@ def test_what_cannot_be_judged_is_refused(values: list[float], level: float, say
 def test_a_ratio_needs_a_positive_denominator() -> None:
     with pytest.raises(ValueError, match="positive"):
         ratio_interval([1.0] * 5, [1.0, 2.0, 3.0, 4.0, 0.0], generator=np.random.default_rng(0))
+
+
+def test_a_proportion_of_all_is_not_certain() -> None:
+    low, high = wilson_interval(10, 10)
+    assert high == pytest.approx(1.0) and low == pytest.approx(10 / (10 + 1.96**2), abs=1e-3)  # n / (n + z^2)
+    low, high = wilson_interval(50, 100)
+    assert low == pytest.approx(1 - high) and 0.40 < low < 0.41

@@ -22,8 +22,9 @@ from course_lib.exam.registry import get_entrant
 from course_lib.exam.run import examine
 from course_lib.exam.sitting import Sitting
 from course_lib.models.tokenizer import TokenizerConfig, VideoTokenizer
+from course_lib.nets.patches import patchify
 from course_lib.nets.quantise import usage
-from course_lib.training import get_recipe, load_config, train
+from course_lib.training import get_recipe, load_checkpoint, load_config, train
 from course_lib.worlds.films import load_films
 from course_lib.worlds.frames import to_model
 
@@ -33,6 +34,7 @@ KINDS = {
     "local": TokenizerConfig(norm="place", looking=0, revive_far=True, **SMALL),
     "space_time": TokenizerConfig(kind="space_time", **SMALL),
     "fsq": TokenizerConfig(quantiser="fsq", levels=(4, 4, 2), **{**SMALL, "latent": 3}),
+    "patches": TokenizerConfig(kind="patches", latent=48, codes=32),
 }
 
 
@@ -100,6 +102,46 @@ def test_a_local_token_knows_its_patch_and_the_eight_around_it_and_any_other_all
         assert torch.equal(moved, wanted)
 
 
+def test_without_layers_a_token_is_the_nearest_patch_and_changes_only_where_a_pixel_does() -> None:
+    model, x = tokenizer("patches").eval(), films(1, 2)
+    with torch.no_grad():
+        output, book = model(x), model.quantiser.codebook
+        patches = patchify(x, 4)  # (1, 2, 64, 48)
+        assert torch.equal(output.index, torch.cdist(patches, book[None, None]).argmin(dim=-1))
+        torch.testing.assert_close(patchify(output.frames, 4), book[output.index])  # and is drawn as that patch
+        other = x.clone()
+        other[..., 8:12, 20:24] = 0.0
+        changed = (model.tokens(other) != output.index).nonzero()[:, 2].unique().tolist()
+    assert changed in ([], [2 * 8 + 5])
+
+
+def test_its_loss_is_that_of_k_means() -> None:
+    """The gradient of the codebook loss draws each code to the mean of its patches; there is nothing else to learn."""
+    model = tokenizer("patches", reset_after=0)
+    model.quantiser.codebook.data.uniform_(generator=seeded(2))
+    x = films()
+    assert [name for name, _ in model.named_parameters()] == ["quantiser.codebook"]
+    model.loss({"frames": x}, 0, None)["loss"].backward()
+    patches = patchify(x, 4).flatten(0, 2)  # (M, 48)
+    index = model.tokens(x).flatten()
+    for code in index.unique()[:5]:
+        mine = patches[index == code]
+        pull = (model.quantiser.codebook[code] - mine.mean(dim=0)) * 2 * len(mine) / len(patches)
+        torch.testing.assert_close(model.quantiser.codebook.grad[code], pull, rtol=1e-4, atol=1e-6)
+
+
+def test_the_shipped_patches_are_better_words_for_films_of_play_than_the_trained_ones_and_worse_elsewhere() -> None:
+    plain, trained = load_checkpoint("tokenizer", size="cpu-patches"), load_checkpoint("tokenizer")
+
+    def asked(name: str) -> tuple[np.ndarray, np.ndarray]:
+        test = load_films(name, split="test", count=20).frames
+        return tuple(psnr_by_film(tokenizer_coder(model), test) for model in (plain, trained))
+
+    play, rest = asked("goal"), asked("simple")
+    assert (play[0] - play[1]).mean() > 1.0, "the agent, a star and platforms: a few hundred patches are all there is"
+    assert (rest[0] - rest[1]).mean() < -1.0, "bodies of six colours at any place and angle: here layers pay"
+
+
 def test_the_first_batch_fills_the_codebook() -> None:
     model = tokenizer()
     model.loss({"frames": films()}, 0, seeded())
@@ -116,6 +158,7 @@ def test_the_first_batch_fills_the_codebook() -> None:
         ({"quantiser": "fsq"}, "needs them"),
         ({"levels": (8, 8)}, "levels belong to"),
         ({"quantiser": "fsq", "levels": (8, 8), "latent": 3}, "levels has 2"),
+        ({"kind": "patches", "latent": 16}, "latent is 48"),
     ],
 )
 def test_a_configuration_that_does_not_fit_is_named(changes: dict, told: str) -> None:

@@ -1,9 +1,9 @@
 """A past with mistakes in it: what a model that dreams must learn to live with.
 
 In training the past is real. In play it is the model's own, mistakes included, and a model that never saw a mistake
-takes it for the world and adds the next ("exposure bias": Bengio et al., Scheduled Sampling, 2015, arXiv 1506.03099).
-Diffusion world models add noise to the past that they are trained on, so that they repair what they made themselves:
-GameNGen (Valevski et al. 2024, arXiv 2408.14837, section 3.2.1) and DIAMOND's frames. Tokens have no noise that could be
+takes it for the world and adds the next (Bengio et al., Scheduled Sampling, 2015, arXiv 1506.03099, call the difference
+the discrepancy between training and inference). GameNGen, a world model by diffusion, adds noise to the past that it is
+trained on, so that it repairs what it made itself (Valevski et al. 2024, arXiv 2408.14837). To tokens no noise can be
 added, so some of them are replaced, in two ways, while what is asked for stays true:
 
     scattered    each token of the past, with a film's own probability, becomes one from anywhere in other films
