@@ -31,6 +31,16 @@ def drawn_psnr_by_film(model: LatentActionModel, frames: np.ndarray, index: np.n
     return np.concatenate(out)
 
 
+def at_wall(films: Films) -> np.ndarray:
+    """Whether the agent touches the left or right wall before a step, bool (N, T - 1).
+
+    A key that holds it there is visible, because without it the agent would come off the wall; what happens is nothing.
+    """
+    x = films.of("x")[:, :-1, spec.AGENT_SLOT]
+    near = spec.WALL + spec.AGENT_HALF_WIDTH + 0.1  # units from the box's side to the agent's middle
+    return (x < near) | (x > spec.BOX - near)
+
+
 def places(films: Films, patch: int) -> np.ndarray:
     """Where on the grid of patches the agent stands before each step: its column of pixels modulo the patch.
 

@@ -5,6 +5,9 @@ information, divided by the arithmetic mean of their entropies (1: each says the
 each other), and by a table from codes to keys that is fitted on other films. Only steps are asked about in which the
 key's effect is visible, see ``actions.visible_steps``: nobody can tell a jump that is pressed in the air from no key.
 
+One reason why a code cannot say more is asked about by itself: "nothing moved" is no key in the open, and "left" where
+the agent is held against the left wall. So the same two rows stand there for the steps away from the walls.
+
 How many decibels the next frame gains from the inferred codes, against those of another film, is asked too, and is not
 the same question: codes can draw well and mean something else at every place. The diagnostic for that is the same
 mutual information *given* where the agent stands on the grid of patches.
@@ -27,7 +30,7 @@ from course_lib.exam.measures.information import (
     nmi_of_counts,
 )
 from course_lib.exam.measures.intervals import mean_and_interval
-from course_lib.exam.measures.lam import codes_of_films, drawn_psnr_by_film, places
+from course_lib.exam.measures.lam import at_wall, codes_of_films, drawn_psnr_by_film, places
 from course_lib.exam.rows import Row
 from course_lib.exam.sitting import Sitting
 from course_lib.models.base import untrained_twin
@@ -49,7 +52,7 @@ def visible_key(films: Films) -> tuple:
 
 
 def ask(entrant: Entrant, sitting: Sitting) -> Iterator[Row]:
-    """Rows action_nmi, action_accuracy, latent_gain_db and action_nmi_given_place of the part "lam".
+    """Rows action_nmi and action_accuracy, both again off the walls, latent_gain_db and action_nmi_given_place of "lam".
 
     Steps whose past is not in the film (the first ``context - 1``) are not asked about.
     """
@@ -76,6 +79,8 @@ def ask(entrant: Entrant, sitting: Sitting) -> Iterator[Row]:
     yield entrant.row(sitting, films, "action_accuracy", unit="", controls=controls, note=note,
                       **mean_and_interval(accuracy_by_film(counts["own"]), asked=some, seed=sitting.seed))  # fmt: skip
 
+    yield from _off_walls(entrant, sitting, films, asked & ~at_wall(films)[:, first:], index, keys, first)
+
     own, other = (drawn_psnr_by_film(part, films.frames, index[name], first) for name in ("own", "shuffled"))
     again = drawn_psnr_by_film(part, films.frames, np.roll(index["own"], 2, axis=0), first)
     bare = [drawn_psnr_by_film(twin, films.frames, np.roll(index["untrained"], k, axis=0), first) for k in (0, 1)]
@@ -101,3 +106,20 @@ def ask(entrant: Entrant, sitting: Sitting) -> Iterator[Row]:
     note = f"given the agent's column of pixels modulo {part.config.patch}; few steps a cell, so it is biased upwards"
     yield entrant.row(sitting, films, "action_nmi_given_place", unit="", controls=controls, note=note, value=value,
                       low=min(float(low), value), high=max(float(high), value), n=len(films))  # fmt: skip
+
+
+def _off_walls(
+    entrant: Entrant, sitting: Sitting, films: Films, asked: np.ndarray, index: dict[str, np.ndarray], keys: np.ndarray,
+    first: int,
+) -> Iterator[Row]:  # fmt: skip
+    """The first two rows again, for the visible steps in which the agent does not touch a wall. asked: (N, S)."""
+    codes, some = entrant.part("lam").config.codes, asked.any(axis=1)
+    counts = {name: count_pairs(i[:, first:], keys, asked, codes) for name, i in index.items()}
+    note = f"on the {asked.mean():.0%} of steps with a visible effect and no wall beside the agent"
+    controls = {name: float(nmi_of_counts(counts[name].sum(axis=0))) for name in ("shuffled", "untrained")}
+    yield entrant.row(sitting, films, "action_nmi_off_walls", unit="", controls=controls, note=note,
+                      **nmi_interval(counts["own"], sitting.rng(2)))  # fmt: skip
+    controls = {"majority": float(majority_by_film(counts["own"])[some].mean())}
+    controls |= {name: float(accuracy_by_film(counts[name])[some].mean()) for name in ("shuffled", "untrained")}
+    yield entrant.row(sitting, films, "action_accuracy_off_walls", unit="", controls=controls, note=note,
+                      **mean_and_interval(accuracy_by_film(counts["own"]), asked=some, seed=sitting.seed))  # fmt: skip
