@@ -6,7 +6,14 @@ import pytest
 import torch
 from torch import Tensor
 
+from course_lib.models.base import fresh
 from course_lib.models.corruption import corrupt_past
+from course_lib.models.dynamics import Dynamics, DynamicsConfig
+from course_lib.nets.fit import fit
+from course_lib.training import get_recipe, load_config
+from course_lib.training.recipe import build
+from course_lib.training.recipes.genie import as_tokens
+from course_lib.worlds.films import load_films
 
 FILMS, LENGTH, SIDE = 400, 4, 8
 TRUE = torch.zeros(FILMS, LENGTH, SIDE**2, dtype=torch.long)
@@ -60,3 +67,49 @@ def test_frames_that_are_no_squares_and_films_that_are_too_short_are_refused() -
         corrupt_past(TRUE[:, :, :60], OTHERS[:, :, :60], g, scattered=0.1, pieces=0.1)
     with pytest.raises(ValueError, match="at least as long"):
         corrupt_past(TRUE, OTHERS[:, :3], g, scattered=0.1, pieces=0.1)
+
+
+# ------------------------------------------------------------------------------------------------- what it is good for
+
+
+def test_the_recipe_shows_mistakes_in_the_past_only_where_it_is_asked_to() -> None:
+    recipe, films = get_recipe("genie"), load_films("agent", split="train", count=6)
+    for settings, wrong in (({}, False), ({"train.scattered": 0.5, "train.pieces": 0.5}, True)):
+        config = load_config("genie", "tiny", settings)
+        model = build(recipe, config.model).eval()
+        batch = next(as_tokens(model, recipe.load(config, films), config, torch.Generator().manual_seed(0)))
+        assert ("shown" in batch) == wrong
+        if wrong:
+            differs = batch["shown"] != batch["tokens"]
+            assert differs[:, :-1].any() and not differs[:, -1].any()
+
+
+def test_who_has_learned_with_mistakes_repairs_them_and_who_has_not_passes_them_on() -> None:
+    """Films in which nothing ever moves. A wrong token in the last frame: is the next one wrong as well?"""
+    g = torch.Generator().manual_seed(0)
+    films = torch.randint(6, (64, 1, 16), generator=g).expand(-1, 4, -1).contiguous()  # (64, 4, 16)
+    config = DynamicsConfig(codes=6, tokens=16, actions=2, frames=4, width=32, layers=2, heads=2, clean=1.0)
+
+    def learned(mistakes: float) -> Dynamics:
+        model = fresh(Dynamics, config, 0)
+
+        def loss(index: Tensor) -> dict[str, Tensor]:
+            shown = corrupt_past(index, films, g, scattered=mistakes, pieces=0.0)
+            return model.loss(index, torch.zeros(len(index), 3, dtype=torch.long), g, shown)
+
+        def draw(generator: torch.Generator) -> Tensor:
+            return films[torch.randint(64, (8,), generator=generator)]
+
+        fit(model, loss, draw, steps=130, learning_rate=5e-3, generator=g)
+        return model.eval()
+
+    wrong = films.clone()
+    wrong[:, 2, :4] = (wrong[:, 2, :4] + 1) % 6  # four tokens of the last frame that is seen
+    passed_on = {}
+    for mistakes in (0.0, 0.8):
+        model = learned(mistakes)
+        with torch.no_grad():
+            memory = model.remember(wrong[:, :3], torch.zeros(64, 2, dtype=torch.long))
+            made = model.make(memory, torch.zeros(64, dtype=torch.long), steps=4)
+        passed_on[mistakes] = (made[:, :4] != films[:, 3, :4]).float().mean().item()
+    assert passed_on[0.8] < 0.5 * passed_on[0.0], passed_on

@@ -42,7 +42,7 @@ def test_the_shipped_map_knows_better_than_a_table_what_a_key_does_where_it_is_p
     by_map = chosen(frames, keys).argmax(dim=1) == codes
     by_table = genie.capabilities.actions.table.to_latent(keys) == codes
     bare = KeyMap(chosen.config).eval()
-    bare.weight.copy_(chosen.weight)
+    bare.keys.load_state_dict(chosen.keys.state_dict())
     untrained = bare(frames, keys).argmax(dim=1) == codes
     assert by_map.float().mean() > max(by_table.float().mean(), untrained.float().mean()) + 0.1
 
@@ -63,8 +63,11 @@ def test_training_learns_the_prior_without_keys_and_the_keys_from_labels() -> No
     history = train("key_map", "tiny", progress="none")
     losses = [row["loss"] for row in history.rows]
     assert np.mean(losses[-10:]) < np.mean(losses[:5]) - 0.2
-    fresh = build(get_recipe("key_map"), load_config("key_map", "tiny").model, seed=0)
-    assert not fresh.weight.any() and history.model.weight.abs().max() > 0.5
+    assert not history.model.keys.weight.any(), "no key was looked at so far"
+    told: list[str] = []
+    facts = get_recipe("key_map").finish(history.model, load_config("key_map", "tiny"), None, None, told.append)
+    assert facts["key_map"]["labelled_steps"] == 100 and told
+    assert facts["key_map"]["nats_a_labelled_step"] < losses[-1] - 0.3, "the keys tell more than the frames alone"
 
 
 def test_a_latent_action_model_with_other_codes_is_named_before_anything_is_trained() -> None:

@@ -20,7 +20,7 @@ from course_lib.exam.measures.information import (
     nmi_interval,
     nmi_of_counts,
 )
-from course_lib.exam.measures.lam import codes_of_films, drawn_psnr_by_film, places
+from course_lib.exam.measures.lam import at_wall, codes_of_films, drawn_psnr_by_film, places
 from course_lib.exam.questions import latent_actions
 from course_lib.exam.sitting import Sitting
 from course_lib.lookup import ExamError
@@ -31,6 +31,7 @@ from course_lib.nets.quantise import usage
 from course_lib.studies import encoders
 from course_lib.studies.encoders import shifted
 from course_lib.training import History, get_recipe, load_config, train
+from course_lib.worlds import spec
 from course_lib.worlds.films import load_films
 
 SMALL = {"width": 16, "layers": 1, "decoder_width": 16, "decoder_layers": 1, "latent": 4}
@@ -213,11 +214,19 @@ def test_a_table_is_fitted_on_other_films() -> None:
 def test_the_exam_asks_an_untrained_one_and_it_gains_nothing() -> None:
     asked = untrained_twin(LatentActionModel(load_config("lam", "tiny").model))
     rows = list(latent_actions.ask(Entrant("small", {"lam": asked}, []), Sitting(count=5, split="validation")))
-    assert [r.question for r in rows] == ["action_nmi", "action_accuracy", "latent_gain_db", "action_nmi_given_place"]
-    assert abs(rows[2].value) < 0.5, "nothing was learned, so a code is as good as another"
+    assert [r.question for r in rows] == ["action_nmi", "action_accuracy", "action_nmi_off_walls",
+                                          "action_accuracy_off_walls", "latent_gain_db", "action_nmi_given_place"]  # fmt: skip
+    assert abs(rows[4].value) < 0.5, "nothing was learned, so a code is as good as another"
     assert all(r.controls for r in rows) and rows[0].n == 5
     where = places(load_films("simple", split="validation", count=5), 8)
     assert where.shape == (5, 31) and 0 <= where.min() and where.max() < 8
+
+
+def test_an_agent_touches_a_wall_or_it_does_not() -> None:
+    films = load_films("agent", split="validation", count=20)
+    held, x = at_wall(films), films.of("x")[:, :-1, spec.AGENT_SLOT]
+    assert 0.05 < held.mean() < 0.6 and held.shape == (20, 31)
+    assert (np.minimum(x, spec.BOX - x)[held] < 2.7).all() and (np.minimum(x, spec.BOX - x)[~held] > 2.5).all()
 
 
 # --- learning -------------------------------------------------------------------------------------------------------

@@ -193,7 +193,7 @@ def test_a_map_answers_with_the_prior_or_is_a_table(tiny: Genie) -> None:
     prior = chosen.prior(frames.flatten(1, 2)).log_softmax(dim=-1)
     torch.testing.assert_close(chosen(frames, keys), prior)
     table = torch.tensor([3, 0, 5, 1]) % codes
-    chosen.weight.copy_(1e3 * torch.nn.functional.one_hot(table, codes))
+    chosen.keys.weight.copy_(1e3 * torch.nn.functional.one_hot(table, codes))
     assert torch.equal(chosen(frames, keys).argmax(dim=1), table[keys])
     assert torch.allclose(chosen(frames, keys).exp().sum(dim=1), torch.ones(6))
 

@@ -48,11 +48,12 @@ class KeyMap(nn.Module):
     def __init__(self, config: KeyMapConfig) -> None:
         super().__init__()
         self.config, self.prior = config, Policy(config)
-        self.weight = nn.Parameter(torch.zeros(KEYS, config.answers))  # W
+        self.keys = nn.Embedding(KEYS, config.answers)  # W
+        nn.init.zeros_(self.keys.weight)
 
     def forward(self, frames: Tensor, keys: Tensor) -> Tensor:
         """See the class."""
-        return (self.possible(frames) + self.weight[keys]).log_softmax(dim=-1)
+        return (self.possible(frames) + self.keys(keys)).log_softmax(dim=-1)
 
     def possible(self, frames: Tensor) -> Tensor:
         """min(log p(c | s), log cap). (B, context, 3, H, W) -> (B, codes)."""
@@ -74,15 +75,15 @@ class KeyMap(nn.Module):
         """
         with torch.no_grad():
             possible = self.possible(frames)  # (M, codes)
-            self.weight.zero_()
-        optimiser = torch.optim.LBFGS([self.weight], max_iter=200, line_search_fn="strong_wolfe")
+            self.keys.weight.zero_()
+        optimiser = torch.optim.LBFGS([self.keys.weight], max_iter=200, line_search_fn="strong_wolfe")
 
         def cost() -> Tensor:
-            return F.cross_entropy(possible + self.weight[keys], codes)
+            return F.cross_entropy(possible + self.keys(keys), codes)
 
         def closure() -> Tensor:
             optimiser.zero_grad()
-            loss = cost() + decay * self.weight.square().mean()
+            loss = cost() + decay * self.keys.weight.square().mean()
             loss.backward()
             return loss
 

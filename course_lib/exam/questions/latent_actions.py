@@ -34,6 +34,8 @@ from course_lib.exam.measures.lam import at_wall, codes_of_films, drawn_psnr_by_
 from course_lib.exam.rows import Row
 from course_lib.exam.sitting import Sitting
 from course_lib.models.base import untrained_twin
+from course_lib.models.lam import LatentActionModel
+from course_lib.studies.seen_keys import measured_ceilings
 from course_lib.worlds import spec
 from course_lib.worlds.films import Films
 from course_lib.worlds.frames import psnr, to_model
@@ -52,7 +54,7 @@ def visible_key(films: Films) -> tuple:
 
 
 def ask(entrant: Entrant, sitting: Sitting) -> Iterator[Row]:
-    """Rows action_nmi and action_accuracy, both again off the walls, latent_gain_db and action_nmi_given_place of "lam".
+    """Rows action_nmi and action_accuracy, both off the walls, latent_gain_db and action_nmi_given_place of "lam".
 
     Steps whose past is not in the film (the first ``context - 1``) are not asked about.
     """
@@ -75,6 +77,7 @@ def ask(entrant: Entrant, sitting: Sitting) -> Iterator[Row]:
 
     controls = {"majority": float(majority_by_film(counts["own"])[some].mean())}
     controls |= {name: float(accuracy_by_film(counts[name])[some].mean()) for name in ("shuffled", "untrained")}
+    controls |= _ceiling(part, films, "visible")
     note = f"each code's most frequent key, fitted on other films; on all steps {accuracy_by_film(every).mean():.2f}"
     yield entrant.row(sitting, films, "action_accuracy", unit="", controls=controls, note=note,
                       **mean_and_interval(accuracy_by_film(counts["own"]), asked=some, seed=sitting.seed))  # fmt: skip
@@ -108,6 +111,12 @@ def ask(entrant: Entrant, sitting: Sitting) -> Iterator[Row]:
                       low=min(float(low), value), high=max(float(high), value), n=len(films))  # fmt: skip
 
 
+def _ceiling(part: LatentActionModel, films: Films, steps: str) -> dict[str, float]:
+    """The share of keys that the same kind of encoder names when it is taught them, where the study asked."""
+    value = measured_ceilings().value(part.config.encoder, films.name, steps)
+    return {} if value is None else {"encoder_taught_the_keys": value}
+
+
 def _off_walls(
     entrant: Entrant, sitting: Sitting, films: Films, asked: np.ndarray, index: dict[str, np.ndarray], keys: np.ndarray,
     first: int,
@@ -121,5 +130,6 @@ def _off_walls(
                       **nmi_interval(counts["own"], sitting.rng(2)))  # fmt: skip
     controls = {"majority": float(majority_by_film(counts["own"])[some].mean())}
     controls |= {name: float(accuracy_by_film(counts[name])[some].mean()) for name in ("shuffled", "untrained")}
+    controls |= _ceiling(entrant.part("lam"), films, "off walls")
     yield entrant.row(sitting, films, "action_accuracy_off_walls", unit="", controls=controls, note=note,
                       **mean_and_interval(accuracy_by_film(counts["own"]), asked=some, seed=sitting.seed))  # fmt: skip
