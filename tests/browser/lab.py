@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import random
 import re
 import secrets
 import shutil
@@ -482,7 +483,41 @@ class PlayedCanvas:
             "seconds": seconds,
         }
 
+    def press_at_random(self, seconds: float, seed: int = 0) -> dict[str, Any]:
+        """Play with keys at random, held and tapped, as somebody would who only wants to see something move.
 
+        Gives the number of frames and of presses, the delays' median, 99th percentile and largest in milliseconds, and
+        the error that the canvas shows, "" for none. A game that stops ends it early.
+        """
+        draw, delays, presses = random.Random(seed), [], 0
+        self.start()
+        began, before, known = time.monotonic(), self.frames, len(self.delays)
+        while time.monotonic() - began < seconds and not self.error:
+            for _ in range(15):
+                key = draw.choice(["ArrowLeft", "ArrowRight", "ArrowUp"])
+                self.page.keyboard.down(key)
+                self.page.wait_for_timeout(draw.choice([60, 120, 250, 900]))
+                self.page.keyboard.up(key)
+                self.page.wait_for_timeout(draw.choice([40, 90, 300]))
+                presses += 1
+            self.page.wait_for_timeout(600)  # the last press is answered as well
+            found = self.delays
+            delays += found[known:] if len(found) < KEPT else found[-15:]
+            known = len(found)
+        ordered = sorted(delays)
+        return {
+            "seconds": round(time.monotonic() - began, 1),
+            "frames": self.frames - before,
+            "presses": presses,
+            "answered": len(delays),
+            "median_delay_ms": round(statistics.median(ordered), 1),
+            "p99_delay_ms": ordered[int(0.99 * (len(ordered) - 1))],
+            "most_delay_ms": ordered[-1],
+            "error": self.error,
+        }
+
+
+KEPT = 50  # delays that the canvas keeps, as in canvas.js
 _READ = "c => [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]"
 
 PLAYGROUND = """\
@@ -518,11 +553,16 @@ pace = show.canvas({"dream": dream, "Playground": real}, fps=30)
 pace"""
 
 
-def measure_pace(lab: Lab, folder: Path, seconds: float = 5.0, game: str = PLAYGROUND) -> dict[str, float]:
-    """Play a game at 32 pixels as fast as a canvas goes: see ``PlayedCanvas.measure``. game: a cell that shows it."""
+def measure_pace(
+    lab: Lab, folder: Path, seconds: float = 5.0, game: str = PLAYGROUND, *, at_random: bool = False
+) -> dict[str, Any]:
+    """Play a game at 32 pixels as fast as a canvas goes: see ``PlayedCanvas.measure``, or ``press_at_random``.
+
+    game: a cell that shows it.
+    """
     path = folder / "pace.ipynb"
     cells = [nbformat.v4.new_code_cell(source) for source in (game, "pace.measured")]
     nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
     lab.open_notebook(path)
     lab.run_all()
-    return lab.canvas().measure(seconds=seconds)
+    return lab.canvas().press_at_random(seconds) if at_random else lab.canvas().measure(seconds=seconds)

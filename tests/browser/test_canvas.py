@@ -291,6 +291,14 @@ def test_the_playground_is_played_at_a_good_pace(lab: Lab, tmp_path: Path) -> No
     assert measured["median_delay_ms"] <= 300
 
 
+def test_keys_at_random_never_stop_two_players(lab: Lab, tmp_path: Path) -> None:
+    """Half a minute here; ``python -m tools.measure_canvas --minutes 10`` is the long run, on an idle machine."""
+    found = measure_pace(lab, tmp_path, 25.0, GENIE, at_random=True)
+    print(found)
+    assert found["error"] == "" and found["answered"] >= 0.8 * found["presses"]
+    assert found["frames"] > 40 and found["median_delay_ms"] <= 1000
+
+
 def test_the_world_that_genie_dreams_is_played_beside_the_simulator(lab: Lab, tmp_path: Path) -> None:
     """15 frames a second is the chapter's bar on two cores; here half of them belong to another test.
 
