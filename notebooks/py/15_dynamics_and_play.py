@@ -523,6 +523,9 @@ easel = show.painter(mine_to_paint, colours, enter=lambda picture: game.show(ent
 # %% tags=["lecture", "nbval-ignore-output"]
 easel
 
+# %% [markdown] tags=["lecture"]
+# And the game. It begins in the picture as the line of numpy left it, until you enter another one.
+
 # %% tags=["lecture", "nbval-ignore-output"]
 game
 
