@@ -8,7 +8,7 @@ import torch
 
 from course_lib.exam.measures.long_play import play_keys, play_simulator
 from course_lib.models.genie import Genie
-from course_lib.models.key_map import KeyMap
+from course_lib.models.key_map import KeyedGenie, KeyMap, KeyMapConfig
 from course_lib.training import ConfigError, get_recipe, load_checkpoint, load_config, train
 from course_lib.training.recipe import build
 from course_lib.training.recipes.key_map import before_steps
@@ -18,9 +18,11 @@ from course_lib.worlds.frames import to_model
 TIMES = (40, 90, 140, 190)
 
 
-def pressed_in_play(rooms: int = 8) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+@pytest.fixture(scope="module")
+def pressed_in_play() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Each of the four keys, pressed in the same states of games that are played: the two frames before, the key, and
     the latent action that the course's model finds in what follows."""
+    rooms = 8
     films = load_films("goal", split="test", count=rooms)
     game = play_simulator("goal", films.seeds, play_keys(rooms, 200, np.random.default_rng(1)), tries=TIMES)
     lam, frames, keys, codes = load_checkpoint("lam").eval(), [], [], []
@@ -36,8 +38,8 @@ def pressed_in_play(rooms: int = 8) -> tuple[torch.Tensor, torch.Tensor, torch.T
 
 
 @torch.no_grad()
-def test_the_shipped_map_knows_better_than_a_table_what_a_key_does_where_it_is_pressed() -> None:
-    frames, keys, codes = pressed_in_play()
+def test_the_shipped_map_knows_better_than_a_table_what_a_key_does_where_it_is_pressed(pressed_in_play: tuple) -> None:
+    frames, keys, codes = pressed_in_play
     chosen, genie = load_checkpoint("key_map").eval(), load_checkpoint("genie")
     by_map = chosen(frames, keys).argmax(dim=1) == codes
     by_table = genie.capabilities.actions.table.to_latent(keys) == codes
@@ -48,9 +50,9 @@ def test_the_shipped_map_knows_better_than_a_table_what_a_key_does_where_it_is_p
 
 
 @torch.no_grad()
-def test_held_against_a_wall_left_is_not_the_code_for_going_left() -> None:
+def test_held_against_a_wall_left_is_not_the_code_for_going_left(pressed_in_play: tuple) -> None:
     """In the open "left" is the table's code; at the left wall the map says that something else will happen."""
-    frames, keys, codes = pressed_in_play()
+    frames, keys, codes = pressed_in_play
     chosen, table = load_checkpoint("key_map").eval(), load_checkpoint("genie").capabilities.actions.table
     left = int(table.to_latent(torch.tensor([1])))
     held = (keys == 1) & (codes != left)
@@ -83,8 +85,6 @@ def test_the_frames_before_a_step_are_the_last_ones_and_the_first_again_at_the_b
 
 def test_a_map_that_asks_the_frame_needs_no_table() -> None:
     """Genie's table may be missing: it was found with keys, and so was the map."""
-    from course_lib.models.key_map import KeyedGenie, KeyMapConfig
-
     recipe = get_recipe("genie")
     model: Genie = build(recipe, load_config("genie", "tiny", {"model.table_from": ""}).model).eval()
     size, codes = model.config.frame_size, model.config.lam.codes

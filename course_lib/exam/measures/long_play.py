@@ -54,31 +54,6 @@ def play_keys(games: int, steps: int, generator: np.random.Generator) -> np.ndar
     return keys
 
 
-def paint_rooms(rooms: int, generator: np.random.Generator, size: int = 32) -> np.ndarray:
-    """Rooms as a reader paints them, uint8 (rooms, size, size, 3): rectangles in the painter's colours, without
-    anti-aliasing. One to three platforms anywhere, the agent on the floor, a square for a star.
-
-    No film has such a room: the films' platforms have a height and a length of their own.
-    """
-    dot = spec.BOX / size
-    wall, floor = round(spec.WALL / dot), size - round(spec.FLOOR / dot)
-    wide, high = round(2 * spec.AGENT_HALF_WIDTH / dot), round(2 * spec.AGENT_HALF_HEIGHT / dot)
-    frames = np.empty((rooms, size, size, 3), np.uint8)
-    frames[:] = spec.WALL_COLOUR
-    frames[:, wall:floor, wall : size - wall] = spec.BACKGROUND
-    for frame in frames:
-        inside = frame[wall:floor, wall : size - wall]  # (h, w, 3), a view
-        h, w = inside.shape[:2]
-        for _ in range(generator.integers(1, 4)):
-            row, left = generator.integers(h // 4, h - high - 2), generator.integers(w - 5)
-            inside[row : row + 2, left : left + generator.integers(6, 13)] = spec.PLATFORM_COLOUR
-        row, left = generator.integers(h - 3), generator.integers(w - 3)
-        inside[row : row + 3, left : left + 3] = spec.STAR_COLOUR
-        left = generator.integers(w - wide)
-        inside[h - high :, left : left + wide] = spec.AGENT_COLOUR
-    return frames
-
-
 @dataclass(frozen=True)
 class Playthrough:
     """What was seen in some rooms.

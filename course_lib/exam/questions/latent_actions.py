@@ -34,7 +34,6 @@ from course_lib.exam.measures.lam import at_wall, codes_of_films, drawn_psnr_by_
 from course_lib.exam.rows import Row
 from course_lib.exam.sitting import Sitting
 from course_lib.models.base import untrained_twin
-from course_lib.models.lam import LatentActionModel
 from course_lib.studies.seen_keys import measured_ceilings
 from course_lib.worlds import spec
 from course_lib.worlds.films import Films
@@ -62,27 +61,37 @@ def ask(entrant: Entrant, sitting: Sitting) -> Iterator[Row]:
     films = sitting.films_for(entrant)
     first, codes = part.config.context - 1, part.config.codes
     keys, asked = films.actions[:, first:].astype(np.int64), visible_in(sitting, films)[:, first:]
-    some = asked.any(axis=1)  # (N,): films with a step that is asked about
     twin = untrained_twin(part, sitting.seed)
     index = {"own": codes_of_films(part, films.frames), "untrained": codes_of_films(twin, films.frames)}
     index["shuffled"] = np.roll(index["own"], 1, axis=0)
-    counts = {name: count_pairs(i[:, first:], keys, asked, codes) for name, i in index.items()}
 
+    def about_keys(asked: np.ndarray, suffix: str, notes: tuple[str, str], rng: np.random.Generator) -> Iterator[Row]:
+        """Rows action_nmi and action_accuracy of some steps, (N, S); the ceiling is what the study kept of these."""
+        some = asked.any(axis=1)  # (N,): films with a step that is asked about
+        counts = {name: count_pairs(i[:, first:], keys, asked, codes) for name, i in index.items()}
+        controls = {name: float(nmi_of_counts(counts[name].sum(axis=0))) for name in ("shuffled", "untrained")}
+        yield entrant.row(sitting, films, f"action_nmi{suffix}", unit="", controls=controls, note=notes[0],
+                          **nmi_interval(counts["own"], rng))  # fmt: skip
+        controls = {"majority": float(majority_by_film(counts["own"])[some].mean())}
+        controls |= {name: float(accuracy_by_film(counts[name])[some].mean()) for name in ("shuffled", "untrained")}
+        ceiling = ceilings.value(part.config.encoder, films.name, "off walls" if suffix else "visible")
+        controls |= {} if ceiling is None else {"encoder_taught_the_keys": ceiling}
+        share = mean_and_interval(accuracy_by_film(counts["own"]), asked=some, seed=sitting.seed)
+        yield entrant.row(
+            sitting, films, f"action_accuracy{suffix}", unit="", controls=controls, note=notes[1], **share
+        )
+
+    ceilings = measured_ceilings()
     every = count_pairs(index["own"][:, first:], keys, np.ones_like(asked), codes)
-    note = (f"on the {asked.mean():.0%} of steps with a visible effect; on all steps "
-            f"{float(nmi_of_counts(every.sum(axis=0))):.2f}")  # fmt: skip
-    controls = {name: float(nmi_of_counts(counts[name].sum(axis=0))) for name in ("shuffled", "untrained")}
-    yield entrant.row(sitting, films, "action_nmi", unit="", controls=controls, note=note,
-                      **nmi_interval(counts["own"], sitting.rng()))  # fmt: skip
-
-    controls = {"majority": float(majority_by_film(counts["own"])[some].mean())}
-    controls |= {name: float(accuracy_by_film(counts[name])[some].mean()) for name in ("shuffled", "untrained")}
-    controls |= _ceiling(part, films, "visible")
-    note = f"each code's most frequent key, fitted on other films; on all steps {accuracy_by_film(every).mean():.2f}"
-    yield entrant.row(sitting, films, "action_accuracy", unit="", controls=controls, note=note,
-                      **mean_and_interval(accuracy_by_film(counts["own"]), asked=some, seed=sitting.seed))  # fmt: skip
-
-    yield from _off_walls(entrant, sitting, films, asked & ~at_wall(films)[:, first:], index, keys, first)
+    notes = (
+        f"on the {asked.mean():.0%} of steps with a visible effect; on all steps "
+        f"{float(nmi_of_counts(every.sum(axis=0))):.2f}",
+        f"each code's most frequent key, fitted on other films; on all steps {accuracy_by_film(every).mean():.2f}",
+    )
+    yield from about_keys(asked, "", notes, sitting.rng())
+    free = asked & ~at_wall(films)[:, first:]
+    note = f"on the {free.mean():.0%} of steps with a visible effect and no wall beside the agent"
+    yield from about_keys(free, "_off_walls", (note, note), sitting.rng(2))
 
     own, other = (drawn_psnr_by_film(part, films.frames, index[name], first) for name in ("own", "shuffled"))
     again = drawn_psnr_by_film(part, films.frames, np.roll(index["own"], 2, axis=0), first)
@@ -98,7 +107,7 @@ def ask(entrant: Entrant, sitting: Sitting) -> Iterator[Row]:
     arrays = [index["own"][:, first:], keys, asked, cell]
     controls = {
         "shuffled": nmi_given(index["shuffled"][:, first:], *arrays[1:], codes),
-        "without_the_place": float(nmi_of_counts(counts["own"].sum(axis=0))),
+        "without_the_place": float(nmi_of_counts(count_pairs(*arrays[:3], codes).sum(axis=0))),
     }
     rng, drawn = sitting.rng(1), []
     for _ in range(200):
@@ -109,27 +118,3 @@ def ask(entrant: Entrant, sitting: Sitting) -> Iterator[Row]:
     note = f"given the agent's column of pixels modulo {part.config.patch}; few steps a cell, so it is biased upwards"
     yield entrant.row(sitting, films, "action_nmi_given_place", unit="", controls=controls, note=note, value=value,
                       low=min(float(low), value), high=max(float(high), value), n=len(films))  # fmt: skip
-
-
-def _ceiling(part: LatentActionModel, films: Films, steps: str) -> dict[str, float]:
-    """The share of keys that the same kind of encoder names when it is taught them, where the study asked."""
-    value = measured_ceilings().value(part.config.encoder, films.name, steps)
-    return {} if value is None else {"encoder_taught_the_keys": value}
-
-
-def _off_walls(
-    entrant: Entrant, sitting: Sitting, films: Films, asked: np.ndarray, index: dict[str, np.ndarray], keys: np.ndarray,
-    first: int,
-) -> Iterator[Row]:  # fmt: skip
-    """The first two rows again, for the visible steps in which the agent does not touch a wall. asked: (N, S)."""
-    codes, some = entrant.part("lam").config.codes, asked.any(axis=1)
-    counts = {name: count_pairs(i[:, first:], keys, asked, codes) for name, i in index.items()}
-    note = f"on the {asked.mean():.0%} of steps with a visible effect and no wall beside the agent"
-    controls = {name: float(nmi_of_counts(counts[name].sum(axis=0))) for name in ("shuffled", "untrained")}
-    yield entrant.row(sitting, films, "action_nmi_off_walls", unit="", controls=controls, note=note,
-                      **nmi_interval(counts["own"], sitting.rng(2)))  # fmt: skip
-    controls = {"majority": float(majority_by_film(counts["own"])[some].mean())}
-    controls |= {name: float(accuracy_by_film(counts[name])[some].mean()) for name in ("shuffled", "untrained")}
-    controls |= _ceiling(entrant.part("lam"), films, "off walls")
-    yield entrant.row(sitting, films, "action_accuracy_off_walls", unit="", controls=controls, note=note,
-                      **mean_and_interval(accuracy_by_film(counts["own"]), asked=some, seed=sitting.seed))  # fmt: skip
