@@ -20,6 +20,7 @@ OWN = "own"  # data that does not come with the course: "own/my_films"
 
 PARTS = {
     "model": "world model",
+    "latent_model": "world model that is played with latent actions",
     "policy": "policy to act by",
     "controllers": "controllers, one from a dream and one from the real world",
     "driver": "controller that drives the car",

@@ -19,7 +19,7 @@ def _vmc() -> Entrant:
                "vae": model.v},
         untrained={"model": model.untrained()},
         fresh=FRESH,
-        questions=["prediction", "control", "probing", "surprise", "returns", "acting"],
+        questions=["prediction", "control", "probing", "surprise", "returns", "acting", "long_play"],
         bars={"dream_position_error_ratio_t10": 0.5, "dream_return": 0.8, "sweep_inner_maximum": 1.0},
         films=m["configuration"]["data"]["films"],
         probes=m["configuration"]["data"]["films"],

@@ -150,13 +150,20 @@ def present(reader: Reader, frames: np.ndarray) -> Presence:
     return Presence(agent, star)
 
 
+def surest(things: np.ndarray, kind: str) -> np.ndarray:
+    """Where the surest thing of a kind is, in units, (..., 2); NaN where there is none.
+
+    things: what a reader found, (..., 8, FIELDS), the surest first. kind: of ``spec.KINDS``.
+    """
+    those = things[..., _F["kind"]] == spec.KINDS.index(kind)  # (..., 8)
+    first = those.argmax(axis=-1)[..., None, None]  # (..., 1, 1)
+    place = np.take_along_axis(things[..., [_F["x"], _F["y"]]], first, axis=-2)[..., 0, :]
+    return np.where(those.any(axis=-1)[..., None], place, np.nan)
+
+
 def agent_place(reader: Reader, frames: np.ndarray) -> np.ndarray:
     """Where the agent is, in units, (..., 2); NaN where the reader finds none. Of several the surest counts."""
-    things = reader.read(frames)  # (..., 8, FIELDS), the surest first
-    agents = things[..., _F["kind"]] == spec.KINDS.index("agent")  # (..., 8)
-    first = agents.argmax(axis=-1)[..., None, None]  # (..., 1, 1)
-    place = np.take_along_axis(things[..., [_F["x"], _F["y"]]], first, axis=-2)[..., 0, :]
-    return np.where(agents.any(axis=-1)[..., None], place, np.nan)
+    return surest(reader.read(frames), "agent")
 
 
 def obedience(reader: Reader, tried: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -81,7 +81,7 @@ def seconds_a_frame(model: Genie, film: np.ndarray, *, steps: int = 40, repeats:
 
 def ask(entrant: Entrant, sitting: Sitting) -> Iterator[Row]:
     """Rows latent_delta4_psnr_db, latent_psnr_db_t4 and play_fps."""
-    model, _ = entrant.part("model"), entrant.part("lam")
+    model, _ = entrant.part("latent_model"), entrant.part("lam")
     films = sitting.films_for(entrant)
     frames, _ = as_input(films)
     real = frames[:, SEEN + AHEAD - 1]
@@ -94,7 +94,7 @@ def ask(entrant: Entrant, sitting: Sitting) -> Iterator[Row]:
 
     latent = infer_latent(model, frames)
     own, other, again = (drawn(model, x) for x in (latent, *(of_another_film(latent, k) for k in (1, 2))))
-    bare = [drawn(entrant.untrained["model"], x) for x in (latent, of_another_film(latent, 1))]
+    bare = [drawn(entrant.untrained["latent_model"], x) for x in (latent, of_another_film(latent, 1))]
     yield entrant.row(
         sitting, films, f"latent_delta{AHEAD}_psnr_db", unit="dB", **mean_and_interval(own - other, seed=sitting.seed),
         controls={"another_films_codes": float((again - other).mean()), "untrained": float((bare[0] - bare[1]).mean())},
