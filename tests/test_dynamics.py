@@ -90,6 +90,41 @@ def test_one_look_at_a_known_distribution_draws_from_it() -> None:
     assert (share - wanted).abs().max() < 4 * math.sqrt(0.25 / made.numel())
 
 
+def test_below_min_p_nothing_is_drawn_and_above_it_the_shares_stay() -> None:
+    model = small()
+    with torch.no_grad():
+        model.out.weight.zero_()
+        model.out.bias.copy_(torch.arange(11.0) / 4)
+    index, actions = films(800, 2)
+    memory, p = model.remember(index[:, :1], actions[:, :0]), model.out.bias.detach().softmax(dim=0)
+    made = model.make(memory, actions[:, 0], torch.Generator().manual_seed(0), steps=1, min_p=0.3)
+    share = torch.bincount(made.flatten(), minlength=11) / made.numel()
+    kept = torch.where(p >= 0.3 * p.max(), p, 0.0)
+    assert 1 < int((kept > 0).sum()) < 11 and not share[kept == 0].any()
+    assert (share - kept / kept.sum()).abs().max() < 4 * math.sqrt(0.25 / made.numel())
+    surest = [model.make(memory, actions[:, 0], g, steps=3, min_p=m)
+              for g, m in ((None, 0.0), (torch.Generator().manual_seed(0), 1.0))]  # fmt: skip
+    assert torch.equal(*surest), "at 1 only the likeliest is left"
+
+
+def test_places_keep_what_is_drawn_seldom_and_tokens_draw_it_again() -> None:
+    """Every place says a 0 with 90 %, whatever stands beside it. Kept by place a frame has a tenth of others, as the
+    model says; kept by token the frequent ones stay and the others are drawn again."""
+    model = small()
+    with torch.no_grad():
+        model.out.weight.zero_()
+        model.out.bias.fill_(-30.0)
+        model.out.bias[:2] = torch.tensor([0.9, 0.1]).log()
+    index, actions = films(800, 2)
+    memory = model.remember(index[:, :1], actions[:, :0])
+    seldom = {
+        keep: float((model.make(memory, actions[:, 0], torch.Generator().manual_seed(0), steps=4, keep=keep,
+                                temperature=1.0) == 1).float().mean())
+        for keep in ("tokens", "places")
+    }  # fmt: skip
+    assert abs(seldom["places"] - 0.1) < 4 * math.sqrt(0.09 / (800 * 9)) and seldom["tokens"] < 0.08, seldom
+
+
 def test_it_learns_what_an_action_does() -> None:
     """A world of clocks: every place shows one of five hours, and an action turns all of them on by 0, 1 or 2."""
     model, chance = small(codes=5, width=32).train(), torch.Generator().manual_seed(0)
@@ -121,5 +156,7 @@ def test_bad_requests_are_named() -> None:
         model.make(memory, actions[:, 1], steps=0)
     with pytest.raises(ValueError, match="temperature above 0"):
         model.make(memory, actions[:, 1], temperature=0.0)
+    with pytest.raises(ValueError, match="min_p from 0 to 1"):
+        model.make(memory, actions[:, 1], min_p=1.5)
     with pytest.raises(ValueError, match="learned for 6 frames"):
         model(index.repeat(1, 2, 1), torch.zeros(4, 9, dtype=torch.long))

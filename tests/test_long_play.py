@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -23,12 +28,16 @@ from course_lib.exam.measures.long_play import (
     share_by_game,
 )
 from course_lib.exam.questions import long_play
+from course_lib.exam.registry import get_entrant
 from course_lib.exam.sitting import Sitting
+from course_lib.lookup import ExamError
 from course_lib.models.extrapolate import Extrapolation
 from course_lib.models.fakes import TokenFake
 from course_lib.models.genie import Genie
 from course_lib.models.key_map import KeyedGenie, KeyMap, KeyMapConfig
 from course_lib.models.reader import Reader
+from course_lib.studies import long_play as study
+from course_lib.studies.long_play import measured_play
 from course_lib.training import get_recipe, load_checkpoint, load_config
 from course_lib.training.recipe import build
 from course_lib.worlds import spec
@@ -160,6 +169,49 @@ def test_the_rows_stand_beside_a_world_that_is_perfect_and_a_picture_that_is_dea
     assert set(alive) == {"simulator", "frozen_picture", "likeliest"}
     assert alive["simulator"] > 0.95 and alive["frozen_picture"] == 1.0
     assert obeys["simulator"] > 0.95 and obeys["frozen_picture"] < 0.5
+
+
+# ------------------------------------------------------------------------------------------------ what the study kept
+
+
+def test_the_kept_games_are_those_of_the_shipped_weights_and_beat_their_controls() -> None:
+    kept, shipped = measured_play(), study.weights()
+    assert kept.weights == shipped, "run: python -m course_lib study long_play"
+    assert len(kept.played["genie"]["alive"]) == study.ROOMS >= 100
+    mean = {name: {fact: values.mean() for fact, values in marks.items()} for name, marks in kept.played.items()}
+    assert mean["simulator"]["alive"] > 0.99 and mean["simulator"]["obeys"] > 0.95 and mean["frozen"]["obeys"] < 0.5
+    assert mean["tokens"]["alive"] > 0.98, "what is lost is not lost by the tokens"
+    for worse in ("likeliest", "table"):
+        assert mean["genie"]["alive"] > mean[worse]["alive"] and mean["genie"]["obeys"] > mean[worse]["obeys"]
+
+
+def test_the_exam_reads_the_rows_of_the_study_and_refuses_other_weights() -> None:
+    who, sitting = get_entrant("genie"), Sitting(count=5)
+    rows = {row.question: row for row in long_play.ask(who, sitting)}
+    assert set(rows) == {"play_alive", "play_star", "play_obeys_late", "play_return", "play_painted"}
+    assert rows["play_alive"].n == study.ROOMS and rows["play_alive"].bar == 0.95
+    assert rows["play_alive"].value == pytest.approx(measured_play().played["genie"]["alive"].mean())
+    assert {"vmc", "simulator", "frozen", "likeliest", "table", "tokens"} == set(rows["play_alive"].controls)
+    with pytest.raises(ExamError, match="study long_play"):
+        list(long_play.ask(dataclasses.replace(who, checkpoint="0" * 12), sitting))
+    with pytest.raises(NotCapable, match="test rooms"):
+        list(long_play.ask(who, Sitting(count=5, split="validation")))
+
+
+@pytest.mark.parametrize(
+    "harm", [lambda f: f["played"].pop("table"), lambda f: f["played"]["genie"]["alive"].pop(),
+             lambda f: f["played"]["vmc"]["star"].__setitem__(0, 1.5), lambda f: f["weights"].pop("vmc"),
+             lambda f: f["painted"].__setitem__("genie", "all")],
+)  # fmt: skip
+def test_damaged_games_are_named_with_the_way_out(
+    harm: Callable[[dict], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts = json.loads(study.KEPT.read_text())
+    harm(facts)
+    monkeypatch.setattr(study, "KEPT", tmp_path / "long_play.json")
+    study.KEPT.write_text(json.dumps(facts))
+    with pytest.raises(ExamError, match="python -m course_lib study long_play"):
+        measured_play()
 
 
 # -------------------------------------------------------------------------------------------------------- keys to codes

@@ -33,6 +33,8 @@ from course_lib.models.base import Layers, ModelConfig, PositiveInt, check_heads
 from course_lib.nets import chance
 from course_lib.nets.space_time import Memory, SpaceTimeTransformer
 
+Keep = Literal["tokens", "places"]
+
 
 class DynamicsConfig(ModelConfig):
     """The sizes of one dynamics model. codes: of the tokenizer; tokens: of a frame; actions: latent ones."""
@@ -68,6 +70,14 @@ def cosine_share(step: int, steps: int) -> float:
     MaskGIT, section 3.2: concave, so that few tokens are fixed early. 0 after the last step.
     """
     return math.cos(0.5 * math.pi * step / steps) if step < steps else 0.0
+
+
+def falling_share(step: int, steps: int) -> float:
+    """The same for a world in which nearly all of a frame is certain: 0.4^(step + 1), 0 after the last step.
+
+    Most tokens are known at once, and the few that are left agree with each other because few are fixed together.
+    """
+    return 0.4 ** (step + 1) if step < steps else 0.0
 
 
 class Dynamics(nn.Module):
@@ -166,18 +176,28 @@ class Dynamics(nn.Module):
     @torch.no_grad()
     def make(
         self, memory: Memory, action: Tensor, generator: torch.Generator | None = None, *, steps: int = 8,
-        temperature: float = 1.0, on_step: Callable[[Tensor, Tensor], object] | None = None,
+        temperature: float = 1.0, min_p: float = 0.0, keep: Keep = "tokens",
+        on_step: Callable[[Tensor, Tensor], object] | None = None,
     ) -> Tensor:  # fmt: skip
         """The tokens of the next frame in ``steps`` decoding steps, (B, N). action: (B,).
 
         on_step: called after each look with the tokens and with the mask of those that are still hidden, (B, N) each.
 
-        Without a generator each token is the likeliest one, with one it is drawn at the temperature; which guesses are
-        kept is decided by their probability, with Gumbel noise that cools down where there is a generator (MaskGIT's
-        program). Raises ValueError for fewer than one step or a temperature not above 0.
+        Without a generator each token is the likeliest one, with one it is drawn at the temperature. min_p: a token is
+        not drawn whose probability is less than this share of the likeliest one's (min-p sampling, Nguyen et al. 2024,
+        arXiv 2407.01082): hundreds of unlikely tokens are together likely enough to spoil a frame in every few.
+
+        keep: which guesses are kept. "tokens": the likeliest of those that were drawn, with Gumbel noise that cools
+        down where there is a generator, and as many as ``cosine_share`` leaves (MaskGIT's program). What is drawn
+        seldom is then seldom kept, and drawn again. "places": those of the places where the model is surest, whatever
+        was drawn there, and as many as ``falling_share`` leaves: a departure, with which rare things happen as often as
+        the model says. Raises ValueError for fewer than one step, a temperature not above 0, or a share outside 0 to 1.
         """
-        if steps < 1 or not temperature > 0:
-            raise ValueError(f"a frame needs at least 1 step and a temperature above 0, not {steps}, {temperature}")
+        if steps < 1 or not temperature > 0 or not 0 <= min_p <= 1:
+            raise ValueError(
+                f"a frame needs at least 1 step, a temperature above 0 and min_p from 0 to 1, not {steps}, "
+                f"{temperature}, {min_p}"
+            )
         count = self.config.tokens
         index = torch.zeros(len(action), count, dtype=torch.long, device=action.device)
         mask = torch.ones_like(index, dtype=torch.bool)
@@ -186,13 +206,18 @@ class Dynamics(nn.Module):
             if generator is None:
                 drawn = logits.argmax(dim=-1)
             else:
-                drawn = (logits / temperature + chance.gumbel(logits.shape, generator)).argmax(dim=-1)
+                heated = logits / temperature  # (B, N, K)
+                least = heated.amax(dim=-1, keepdim=True) + math.log(max(min_p, 1e-30))
+                noisy = heated + chance.gumbel(logits.shape, generator)
+                drawn = noisy.masked_fill(heated < least, -torch.inf).argmax(dim=-1)
             index = torch.where(mask, drawn, index)
-            sure = logits.log_softmax(dim=-1).gather(-1, index[..., None])[..., 0]  # (B, N)
-            if generator is not None:
+            sure = logits.log_softmax(dim=-1)  # (B, N, K)
+            sure = sure.gather(-1, index[..., None])[..., 0] if keep == "tokens" else sure.amax(dim=-1)  # (B, N)
+            if generator is not None and keep == "tokens":
                 sure = sure + temperature * (1.0 - step / steps) * chance.gumbel(sure.shape, generator)
             sure = sure.masked_fill(~mask, torch.inf)  # what is known stays known
-            left = min(int(cosine_share(step, steps) * count), count - step)  # at least one more is known each time
+            share = cosine_share(step, steps) if keep == "tokens" else falling_share(step, steps)
+            left = min(int(share * count), count - step)  # at least one more is known each time
             mask = torch.zeros_like(mask).scatter(1, sure.argsort(dim=1)[:, : max(left, 0)], True)
             if on_step is not None:
                 on_step(index, mask)

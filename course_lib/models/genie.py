@@ -27,7 +27,7 @@ from torch import Tensor, nn
 
 from course_lib.contract import Actions, Capabilities, LatentTable, State
 from course_lib.models.base import ModelConfig, fresh
-from course_lib.models.dynamics import Dynamics, DynamicsConfig
+from course_lib.models.dynamics import Dynamics, DynamicsConfig, Keep
 from course_lib.models.lam import LatentActionConfig, LatentActionModel
 from course_lib.models.tokenizer import TokenizerConfig, VideoTokenizer
 from course_lib.worlds.scenes import check_trainable
@@ -43,6 +43,10 @@ class GenieConfig(ModelConfig):
     dynamics: DynamicsConfig = DynamicsConfig()
     steps: Annotated[int, Field(ge=1, le=1024, description="decoding steps of a frame")] = 8
     temperature: Annotated[float, Field(gt=0.0, le=1e6, description="of a draw")] = 1.0
+    min_p: Annotated[
+        float, Field(ge=0.0, le=1.0, description="share of the likeliest token's probability below which none is drawn")
+    ] = 0.0
+    keep: Annotated[Keep, Field(description="which guesses a decoding step keeps, see Dynamics.make")] = "tokens"
     table_from: Annotated[str, Field(description="films with known actions that the table of codes was read off")] = ""
 
     @field_validator("table_from")
@@ -128,7 +132,8 @@ class Genie(nn.Module):
         self.capabilities.actions.check(action, (len(state),))
         memory = self.dynamics.remember(state.tokens, state.actions[:, 1:])
         made = self.dynamics.make(memory, action, generator, steps=steps or self.config.steps,
-                                  temperature=temperature or self.config.temperature)  # fmt: skip
+                                  temperature=temperature or self.config.temperature,
+                                  min_p=self.config.min_p, keep=self.config.keep)  # fmt: skip
         tokens = torch.cat([state.tokens, made[:, None]], dim=1)
         return self._last(Seen(tokens, torch.cat([state.actions, action.long()[:, None]], dim=1)))
 

@@ -47,7 +47,7 @@ KEPT = DATA / "playground" / "long_play.json"
 ROOMS = 100
 CONTROL_ROOMS = 20  # for those who are only there to be compared with
 PAINTED_ROOMS, PAINTED_FRAMES = 100, 100
-SEEK_ROOMS, SEEK_FRAMES = 40, 300
+SEEK_ROOMS, SEEK_FRAMES = 30, 300
 SEED = 0
 FACTS = ("alive", "star", "obeys")
 PLAYERS = ("genie", "likeliest", "table", "vmc", "simulator", "frozen", "tokens")
@@ -113,22 +113,27 @@ def play_everybody(
     worlds: Mapping[str, tuple[WorldModel, bool, int]], films: Films, reader: Reader, genie: Genie,
     report: Callable[[str], None],
 ) -> dict[str, dict[str, list[float]]]:  # fmt: skip
-    """``read_game`` of each world. worlds: model, whether it draws, and in how many of the rooms it is played."""
+    """``read_game`` of each world, and the share of rooms with one agent after each frame (``by_frame``).
+
+    worlds: model, whether it draws, and in how many of the rooms it is played.
+    """
     keys, found = play_keys(len(films), FRAMES, np.random.default_rng(SEED)), {}
 
-    def keep(name: str, marks: dict[str, np.ndarray]) -> None:
-        found[name] = {fact: [round(float(v), 4) for v in values] for fact, values in marks.items()}
+    def keep(name: str, marks: dict[str, np.ndarray], frames: np.ndarray) -> None:
+        by_frame = present(reader, frames).agent.mean(axis=0)  # (T,)
+        found[name] = {fact: values.round(4).tolist() for fact, values in (marks | {"by_frame": by_frame}).items()}
         report(f"{name}: " + ", ".join(f"{fact} {np.mean(values):.3f}" for fact, values in marks.items()))
 
     for name, (model, draws, rooms) in worlds.items():
         generator = torch.Generator().manual_seed(SEED) if draws else None
-        keep(name, read_game(reader, play_model(model, to_model(films.frames[:rooms, 0]), keys[:rooms],
-                                                generator=generator)))  # fmt: skip
-    real = play_simulator("goal", films.seeds, keys)
-    keep("simulator", read_game(reader, real))
-    seen = present(reader, through_tokens(genie, real.frames[:CONTROL_ROOMS]))
-    keep("tokens", {"alive": seen.agent.mean(axis=1), "star": seen.star.mean(axis=1)})
-    keep("frozen", read_game(reader, frozen(films.frames[:, 0])))
+        game = play_model(model, to_model(films.frames[:rooms, 0]), keys[:rooms], generator=generator)
+        keep(name, read_game(reader, game), game.frames)
+    real, still = play_simulator("goal", films.seeds, keys), frozen(films.frames[:, 0])
+    keep("simulator", read_game(reader, real), real.frames)
+    drawn = through_tokens(genie, real.frames[:CONTROL_ROOMS])
+    seen = present(reader, drawn)
+    keep("tokens", {"alive": seen.agent.mean(axis=1), "star": seen.star.mean(axis=1)}, drawn)
+    keep("frozen", read_game(reader, still), still.frames)
     return found
 
 
@@ -181,11 +186,13 @@ def weights() -> dict[str, str]:
 class Played:
     """What ``run`` kept.
 
-    played: by player and fact (alive, star, obeys; tokens do not obey) a number for each room. stars: how many were
-    touched in each room. painted: the share of frames with one agent, for each painted room. weights: what was played.
+    played: by player and fact (alive, star, obeys; tokens do not obey) a number for each room. by_frame: by player the
+    share of rooms with one agent after each frame. stars: how many were touched in each room. painted: the share of
+    frames with one agent, for each painted room. weights: what was played.
     """
 
     played: Mapping[str, Mapping[str, np.ndarray]]
+    by_frame: Mapping[str, np.ndarray]
     stars: Mapping[str, np.ndarray]
     painted: Mapping[str, np.ndarray]
     weights: Mapping[str, str]
@@ -213,6 +220,7 @@ def measured_play() -> Played:
         stars = {name: numbers(facts["stars"][name], SEEK_ROOMS, SEEK_FRAMES)
                  for name in ("genie", "vmc", "simulator", "random keys")}  # fmt: skip
         painted = {name: numbers(facts["painted"][name], PAINTED_ROOMS) for name in ("genie", "vmc", "first frame")}
-        return Played(played, stars, painted, {name: str(facts["weights"][name]) for name in weights()})
+        by_frame = {name: numbers(facts["played"][name]["by_frame"], int(facts["frames"])) for name in PLAYERS}
+        return Played(played, by_frame, stars, painted, {name: str(facts["weights"][name]) for name in weights()})
 
     return read_study(KEPT, parse, "long_play")

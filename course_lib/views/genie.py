@@ -64,7 +64,8 @@ def making(
 
     memory = model.dynamics.remember(state.tokens, state.actions[:, 1:])
     action = torch.tensor([code])
-    model.dynamics.make(memory, action, generator, steps=decoding_steps, temperature=temperature, on_step=look)
+    model.dynamics.make(memory, action, generator, steps=decoding_steps, temperature=temperature, on_step=look,
+                        min_p=model.config.min_p, keep=model.config.keep)  # fmt: skip
     return np.stack(pictures)
 
 

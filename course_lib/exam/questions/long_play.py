@@ -18,8 +18,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from course_lib.exam.entrant import Entrant
 from course_lib.contract import NotCapable
+from course_lib.exam.entrant import Entrant
 from course_lib.exam.measures.intervals import mean_and_interval, paired_ratio_interval, wilson_interval
 from course_lib.exam.measures.long_play import (
     FRAMES,
@@ -106,8 +106,8 @@ def _wanted(entrant: Entrant, sitting: Sitting, where: str, kept: Played) -> Ite
     yield entrant.row(
         sitting, where, "play_return", unit="", value=float(stars.mean() / real.mean()), low=low, high=high,
         n=len(stars), controls={"random_keys": float(kept.stars["random keys"].mean() / real.mean())},
-        note=f"stars touched in {SEEK_FRAMES} frames by a player that runs to the star it sees, over those that the same "
-        f"player touches in the simulator ({real.mean():.1f} a room)",
+        note=f"stars touched in {SEEK_FRAMES} frames by a player that runs to the star it sees, over those that it "
+        f"touches in the simulator ({real.mean():.1f} a room); above 1 a dream promises too much",
     )  # fmt: skip
     rooms = kept.painted[entrant.name]
     lasting = int((rooms >= LASTS).sum())

@@ -57,9 +57,15 @@ def infer_latent(model: Genie, frames: Tensor) -> Tensor:
     return torch.cat([model.lam.infer(part) for part in frames.split(CHUNK)])
 
 
-def with_decoding(model: Genie, decoding_steps: int, temperature: float = 1.0) -> Genie:
-    """The same weights, with another number of decoding steps and another temperature."""
-    other = Genie(model.config.model_copy(update={"steps": decoding_steps, "temperature": temperature}))
+def with_decoding(
+    model: Genie, decoding_steps: int, temperature: float = 1.0, min_p: float | None = None
+) -> Genie:
+    """The same weights, with another number of decoding steps, another temperature, and another min_p if one is given.
+
+    See ``Dynamics.make``.
+    """
+    given = {"steps": decoding_steps, "temperature": temperature, "min_p": min_p}
+    other = Genie(model.config.model_copy(update={name: value for name, value in given.items() if value is not None}))
     other.load_state_dict(model.state_dict())
     return other.eval()
 
