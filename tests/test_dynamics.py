@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from course_lib.models.dynamics import Dynamics, DynamicsConfig, cosine_share
+from course_lib.models.dynamics import Dynamics, DynamicsConfig, cosine_share, falling_share
 
 SMALL = {"codes": 11, "tokens": 9, "actions": 3, "frames": 6, "width": 16, "layers": 2, "heads": 2}
 
@@ -107,22 +107,27 @@ def test_below_min_p_nothing_is_drawn_and_above_it_the_shares_stay() -> None:
     assert torch.equal(*surest), "at 1 only the likeliest is left"
 
 
-def test_places_keep_what_is_drawn_seldom_and_tokens_draw_it_again() -> None:
-    """Every place says a 0 with 90 %, whatever stands beside it. Kept by place a frame has a tenth of others, as the
-    model says; kept by token the frequent ones stay and the others are drawn again."""
-    model = small()
+def test_the_falling_schedule_fixes_most_at_once_and_few_together_at_the_end() -> None:
+    shares = [1.0, *(falling_share(step, 4) for step in range(1, 5))]
+    fixed = [a - b for a, b in zip(shares, shares[1:], strict=False)]
+    assert shares[-1] == 0.0 and fixed[0] > 0.8 and all(a > b for a, b in zip(fixed, fixed[1:], strict=False))
+
+
+def test_the_surest_are_kept_without_noise_and_the_frame_is_whole() -> None:
+    """Every place says 0 with 70 % and 1 with 30 %: where enough zeros were drawn, no 1 is fixed in the first step."""
+    model, order = small(), []
     with torch.no_grad():
         model.out.weight.zero_()
         model.out.bias.fill_(-30.0)
-        model.out.bias[:2] = torch.tensor([0.9, 0.1]).log()
-    index, actions = films(800, 2)
+        model.out.bias[:2] = torch.tensor([0.7, 0.3]).log()
+    index, actions = films(200, 2)
     memory = model.remember(index[:, :1], actions[:, :0])
-    seldom = {
-        keep: float((model.make(memory, actions[:, 0], torch.Generator().manual_seed(0), steps=4, keep=keep,
-                                temperature=1.0) == 1).float().mean())
-        for keep in ("tokens", "places")
-    }  # fmt: skip
-    assert abs(seldom["places"] - 0.1) < 4 * math.sqrt(0.09 / (800 * 9)) and seldom["tokens"] < 0.08, seldom
+    made = model.make(memory, actions[:, 0], torch.Generator().manual_seed(0), steps=4, keep="surest",
+                      on_step=lambda new, mask: order.append((new.clone(), mask.clone())))  # fmt: skip
+    first, hidden = order[0]
+    some = (first == 0).sum(dim=1) >= 8  # films in which enough places drew the likely token to fill the first step
+    assert some.any() and not (first[some] == 1)[~hidden[some]].any(), "the likely tokens are fixed first"
+    assert not order[-1][1].any() and torch.equal(made, order[-1][0])
 
 
 def test_it_learns_what_an_action_does() -> None:

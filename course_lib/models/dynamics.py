@@ -33,7 +33,7 @@ from course_lib.models.base import Layers, ModelConfig, PositiveInt, check_heads
 from course_lib.nets import chance
 from course_lib.nets.space_time import Memory, SpaceTimeTransformer
 
-Keep = Literal["tokens", "places"]
+Keep = Literal["random", "surest"]
 
 
 class DynamicsConfig(ModelConfig):
@@ -176,7 +176,7 @@ class Dynamics(nn.Module):
     @torch.no_grad()
     def make(
         self, memory: Memory, action: Tensor, generator: torch.Generator | None = None, *, steps: int = 8,
-        temperature: float = 1.0, min_p: float = 0.0, keep: Keep = "tokens",
+        temperature: float = 1.0, min_p: float = 0.0, keep: Keep = "random",
         on_step: Callable[[Tensor, Tensor], object] | None = None,
     ) -> Tensor:  # fmt: skip
         """The tokens of the next frame in ``steps`` decoding steps, (B, N). action: (B,).
@@ -187,11 +187,10 @@ class Dynamics(nn.Module):
         not drawn whose probability is less than this share of the likeliest one's (min-p sampling, Nguyen et al. 2024,
         arXiv 2407.01082): hundreds of unlikely tokens are together likely enough to spoil a frame in every few.
 
-        keep: which guesses are kept. "tokens": the likeliest of those that were drawn, with Gumbel noise that cools
-        down where there is a generator, and as many as ``cosine_share`` leaves (MaskGIT's program). What is drawn
-        seldom is then seldom kept, and drawn again. "places": those of the places where the model is surest, whatever
-        was drawn there, and as many as ``falling_share`` leaves: a departure, with which rare things happen as often as
-        the model says. Raises ValueError for fewer than one step, a temperature not above 0, or a share outside 0 to 1.
+        keep: which guesses are kept, always by the probability of what was drawn. "random": with Gumbel noise that
+        cools down where there is a generator, and as many as ``cosine_share`` leaves (MaskGIT's program). "surest":
+        without noise, and as many as ``falling_share`` leaves, a departure. Raises ValueError for fewer than one step,
+        a temperature not above 0, or a share outside 0 to 1.
         """
         if steps < 1 or not temperature > 0 or not 0 <= min_p <= 1:
             raise ValueError(
@@ -211,12 +210,11 @@ class Dynamics(nn.Module):
                 noisy = heated + chance.gumbel(logits.shape, generator)
                 drawn = noisy.masked_fill(heated < least, -torch.inf).argmax(dim=-1)
             index = torch.where(mask, drawn, index)
-            sure = logits.log_softmax(dim=-1)  # (B, N, K)
-            sure = sure.gather(-1, index[..., None])[..., 0] if keep == "tokens" else sure.amax(dim=-1)  # (B, N)
-            if generator is not None and keep == "tokens":
+            sure = logits.log_softmax(dim=-1).gather(-1, index[..., None])[..., 0]  # (B, N)
+            if generator is not None and keep == "random":
                 sure = sure + temperature * (1.0 - step / steps) * chance.gumbel(sure.shape, generator)
             sure = sure.masked_fill(~mask, torch.inf)  # what is known stays known
-            share = cosine_share(step, steps) if keep == "tokens" else falling_share(step, steps)
+            share = cosine_share(step, steps) if keep == "random" else falling_share(step, steps)
             left = min(int(share * count), count - step)  # at least one more is known each time
             mask = torch.zeros_like(mask).scatter(1, sure.argsort(dim=1)[:, : max(left, 0)], True)
             if on_step is not None:

@@ -46,7 +46,7 @@ class GenieConfig(ModelConfig):
     min_p: Annotated[
         float, Field(ge=0.0, le=1.0, description="share of the likeliest token's probability below which none is drawn")
     ] = 0.0
-    keep: Annotated[Keep, Field(description="which guesses a decoding step keeps, see Dynamics.make")] = "tokens"
+    keep: Annotated[Keep, Field(description="which guesses a decoding step keeps, see Dynamics.make")] = "random"
     table_from: Annotated[str, Field(description="films with known actions that the table of codes was read off")] = ""
 
     @field_validator("table_from")
