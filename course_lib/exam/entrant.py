@@ -139,8 +139,11 @@ class Candidate:
 
 
 def learned(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """What the provenance of a checkpoint says of an entrant: trained_on, hashes, checkpoint and minutes."""
-    films = facts["configuration"]["data"]["films"]
+    """What the provenance of a checkpoint says of an entrant: trained_on, hashes, checkpoint and minutes.
+
+    Who learned from a known distribution (points on a plane) has learned from no films.
+    """
+    films = facts["configuration"]["data"].get("films", [])
     return {
         "trained_on": [f"{name}/train" for name in ([films] if isinstance(films, str) else films)],
         "hashes": frozenset({facts["data"]["sha256"]}),

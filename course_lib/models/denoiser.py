@@ -45,8 +45,8 @@ class DenoiserConfig(ModelConfig):
 
 
 def time_waves(t: Tensor) -> Tensor:
-    """The time as sines and cosines of WAVES frequencies, from half a turn to 128 turns over [0, 1]. (B,) -> (B, 32)."""
-    turns = torch.logspace(-1, 7, WAVES, base=2.0, device=t.device, dtype=t.dtype)
+    """The time as sines and cosines of WAVES frequencies, from half a turn to 8 turns over [0, 1]. (B,) -> (B, 32)."""
+    turns = torch.logspace(-1, 3, WAVES, base=2.0, device=t.device, dtype=t.dtype)
     angles = 2.0 * math.pi * t[:, None] * turns  # (B, 16)
     return torch.cat([angles.sin(), angles.cos()], dim=1)
 

@@ -1,9 +1,9 @@
 """A mixture of Gaussians (高斯混合), in which everything that a diffusion model has to learn is known in closed form.
 
-Data x come from one of K Gaussians, x ~ sum_k w_k N(mu_k, S_k). Noise makes of it x_t = alpha x + sigma epsilon, and that
-is a mixture again, with means alpha mu_k and covariances alpha^2 S_k + sigma^2 I. So its density, its score (the gradient
-of the log density) and the mean of the data behind x_t are sums of K terms, and a sampler or a trained network can be
-held against them. The last two are tied by Tweedie's formula: alpha E[x | x_t] = x_t + sigma^2 score(x_t).
+Data x come from one of K Gaussians, x ~ sum_k w_k N(mu_k, S_k). Noise makes x_t = alpha x + sigma epsilon of it, and
+that is a mixture again, with means alpha mu_k and covariances alpha^2 S_k + sigma^2 I. So its density, its score (the
+gradient of the log density) and the mean of the data behind x_t are sums of K terms, and a sampler or a trained network
+can be held against them. The last two are tied by Tweedie's formula: alpha E[x | x_t] = x_t + sigma^2 score(x_t).
 
 Each component belongs to a class, so that there is something to ask for. A set of points is a mixture too, whose
 components have no width: the exact denoiser of a training set.
@@ -23,11 +23,11 @@ from course_lib.nets.diffusion import Diffusion, Predict
 MixtureName = Literal["line", "plane"]
 
 
-class Mixture:
+class GaussianMixture:
     """K Gaussians in d dimensions.
 
     weights: (K,), positive; they are made to add up to 1. means: (K, d). covariances: (K, d, d), symmetric, no
-    eigenvalue below 0; 0 is a point. classes: int64 (K,), 0 to C - 1, to which class each belongs; by default all to one.
+    eigenvalue below 0; 0 is a point. classes: int64 (K,), 0 to C - 1, the class of each; by default all are of one.
     Raises ValueError that names what does not fit.
     """
 
@@ -48,13 +48,13 @@ class Mixture:
         self.weights, self.means, self.classes = weights / weights.sum(), means, classes
         self.covariances, self._spreads, self._axes = covariances, spreads.clamp_min(0.0), axes
         # Every component has axes of its own, along which its numbers do not depend on each other.
-        self._into = axes.transpose(0, 1).reshape(dim, count * dim)  # (K, d, d) -> (d, K d): x as each component sees it
+        self._into = axes.transpose(0, 1).reshape(dim, count * dim)  # (K, d, d) -> (d, K d): x as each one sees it
         self._back = axes.mT.reshape(count * dim, dim)  # (K, d, d) -> (K d, d): and the sum of what they say
         self._centres = torch.einsum("kd,kdj->kj", means, axes)  # (K, d)
 
     @classmethod
-    def of_points(cls, points: Tensor) -> Mixture:
-        """The points themselves, all equally likely, each a class of its own: what a training set is. points: (K, d)."""
+    def of_points(cls, points: Tensor) -> GaussianMixture:
+        """The points themselves, equally likely, each a class of its own: what a training set is. points: (K, d)."""
         count, dim = points.shape
         return cls(torch.ones(count), points, torch.zeros(count, dim, dim), torch.arange(count))
 
@@ -68,12 +68,12 @@ class Mixture:
         """Classes, C."""
         return int(self.classes.max()) + 1
 
-    def only(self, label: int) -> Mixture:
+    def only(self, label: int) -> GaussianMixture:
         """The distribution of one class. Raises ValueError for a class that does not exist."""
         if not 0 <= label < self.class_count:
             raise ValueError(f"there is no class {label}; there are {self.class_count}, counted from 0")
         own = self.classes == label
-        return Mixture(self.weights[own], self.means[own], self.covariances[own])
+        return GaussianMixture(self.weights[own], self.means[own], self.covariances[own])
 
     def sample(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Draws x (count, d) with their classes, int64 (count,)."""
@@ -94,7 +94,7 @@ class Mixture:
 
     def _together(self, log_shares: Tensor, each: Tensor) -> Tensor:
         """What the components say in their own axes, (B, K, d), weighted by their shares (B, K) -> (B, d)."""
-        return (log_shares.softmax(dim=1)[:, :, None] * each).flatten(1) @ self._back
+        return (_normalised(log_shares)[:, :, None] * each).flatten(1) @ self._back
 
     def log_density(self, x_t: Tensor, alpha: Tensor | float = 1.0, sigma: Tensor | float = 0.0) -> Tensor:
         """log p(x_t), (B, d) -> (B,). Components without width have none where sigma is 0."""
@@ -102,7 +102,7 @@ class Mixture:
 
     def shares(self, x_t: Tensor, alpha: Tensor | float = 1.0, sigma: Tensor | float = 0.0) -> Tensor:
         """How likely x_t came from each component, (B, d) -> (B, K), each row adding up to 1."""
-        return self._seen(x_t, alpha, sigma)[2].softmax(dim=1)
+        return _normalised(self._seen(x_t, alpha, sigma)[2])
 
     def score(self, x_t: Tensor, alpha: Tensor | float = 1.0, sigma: Tensor | float = 0.0) -> Tensor:
         """The gradient of log p(x_t), (B, d) -> (B, d)."""
@@ -129,13 +129,19 @@ class Mixture:
         return best
 
 
+def _normalised(log_shares: Tensor) -> Tensor:
+    """The softmax of each row; for a few components several times as fast as torch's. (B, K) -> (B, K)."""
+    shares = torch.exp(log_shares - log_shares.amax(dim=1, keepdim=True))
+    return shares / shares.sum(dim=1, keepdim=True)
+
+
 def _ellipse(centre: Sequence[float], deviations: Sequence[float], degrees: float) -> tuple[Tensor, Tensor]:
     turn = math.radians(degrees)
     axes = torch.tensor([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]])
     return torch.tensor(centre), axes @ torch.diag(torch.tensor(deviations).square()) @ axes.T
 
 
-def _plane() -> Mixture:
+def _plane() -> GaussianMixture:
     # Three classes of two ellipses each; neighbours overlap, so that asking for one of them changes something.
     parts = [_ellipse(*each) for each in (
         ((-1.35, 0.55), (0.42, 0.12), 65.0), ((-0.75, 1.25), (0.42, 0.12), 20.0),
@@ -144,16 +150,16 @@ def _plane() -> Mixture:
     )]  # fmt: skip
     weights = torch.tensor([1.0, 1.0, 1.0, 1.0, 1.0, 2.0])
     means, covariances = (torch.stack(column) for column in zip(*parts, strict=True))
-    return Mixture(weights, means, covariances, torch.tensor([0, 0, 1, 1, 2, 2]))
+    return GaussianMixture(weights, means, covariances, torch.tensor([0, 0, 1, 1, 2, 2]))
 
 
-def _line() -> Mixture:
-    deviations = torch.tensor([0.25, 0.12, 0.4])
-    means = torch.tensor([[-1.5], [-0.3], [1.2]])
-    return Mixture(torch.tensor([0.3, 0.2, 0.5]), means, deviations.square().view(3, 1, 1), torch.tensor([0, 1, 2]))
+def _line() -> GaussianMixture:
+    weights, means = torch.tensor([0.3, 0.2, 0.5]), torch.tensor([[-1.5], [-0.3], [1.2]])
+    variances = torch.tensor([0.25, 0.12, 0.4]).square().view(3, 1, 1)
+    return GaussianMixture(weights, means, variances, torch.tensor([0, 1, 2]))
 
 
-def known_mixture(name: MixtureName) -> Mixture:
+def known_mixture(name: MixtureName) -> GaussianMixture:
     """The mixtures that the exam asks about: ``line`` in one dimension, ``plane`` in two. Raises ValueError."""
     if name not in get_args(MixtureName):
         raise ValueError(f"there is no mixture {name!r}; the mixtures are: {', '.join(get_args(MixtureName))}")

@@ -3,10 +3,10 @@
 Forwards, data x become noise: x_t = alpha(t) x + sigma(t) epsilon, epsilon ~ N(0, I). A network sees x_t and t and
 predicts a *target* by least squares. Four targets are in use, and at one x_t each says what the others say:
 
-    epsilon   the noise                                   Ho et al., DDPM, 2020
+    epsilon   the noise                 Ho et al., Denoising Diffusion Probabilistic Models, 2020, arXiv 2006.11239
     x         the data
-    v         alpha epsilon - sigma x                     Salimans & Ho, Progressive Distillation, 2022, arXiv 2202.00512
-    u         epsilon - x, the velocity of the straight path     Liu et al., Flow Straight and Fast, 2022, arXiv 2209.03003
+    v         alpha epsilon - sigma x   Salimans & Ho, Progressive Distillation, 2022, arXiv 2202.00512
+    u         epsilon - x, the straight path's velocity     Liu et al., Flow Straight and Fast, 2022, arXiv 2209.03003
 
 They differ in what the network finds easy, and in how the loss weighs the noise levels; not in what can be read off.
 From any of them follow the estimate of the data, the noise, the score (分数), the gradient of log p(x_t), and the
@@ -59,8 +59,8 @@ def along(values: Tensor, x: Tensor) -> Tensor:
 def draw_times(count: int, generator: torch.Generator, kind: Times = "uniform") -> Tensor:
     """Times to train at, (count,), one for each row, on the generator's device.
 
-    uniform: even over (0, 1). logit-normal: the logistic function of a standard normal number, more in the middle (Esser
-    et al., Scaling Rectified Flow Transformers, 2024, arXiv 2403.03206). Never exactly 0, where there is nothing to see.
+    uniform: even over (0, 1). logit-normal: the logistic function of a standard normal number, more in the middle
+    (Esser et al., Scaling Rectified Flow Transformers, 2024, arXiv 2403.03206). Never 0, where there is nothing to see.
     """
     if kind == "logit-normal":
         return torch.sigmoid(normal((count,), generator))

@@ -132,6 +132,6 @@ def sample(
 ) -> Tensor:  # fmt: skip
     """Where ``walk`` ends: data, (B, ...)."""
     x = noise
-    for _, x in walk(diffusion, predict, noise, steps=steps, sampler=sampler, generator=generator):
-        pass
+    for _, now in walk(diffusion, predict, noise, steps=steps, sampler=sampler, generator=generator):
+        x = now
     return x

@@ -1,11 +1,11 @@
 """Were two sets of points drawn from the same distribution? A test, and a distance, that need no formula of either.
 
 The distance is the maximum mean discrepancy (MMD; Gretton et al., A Kernel Two-Sample Test, 2012): how far apart the
-means of two samples lie after each point has become a long row of numbers. The rows here are sines and cosines of random
-directions (random Fourier features; Rahimi & Recht, Random Features for Large-Scale Kernel Machines, 2007), which stand
-for Gaussian kernels of several widths. Why this one: it works in any number of dimensions, and its time and memory grow
-with the number of points, where the kernel itself, or the energy distance, compares every point with every other: for
-two samples of 10,000 that is 400 million pairs.
+means of two samples lie after each point has become a long row of numbers. The rows here are sines and cosines along
+random directions (random Fourier features; Rahimi & Recht, Random Features for Large-Scale Kernel Machines, 2007). They
+stand for Gaussian kernels of several widths. Why this one: it works in any number of dimensions, and time and memory
+grow with the number of points, where the kernel itself, or the energy distance, compares every point with every other:
+for two samples of 10,000 that is 400 million pairs.
 
 The p-value comes from permutations: pool the two samples, part them at random, measure again. Where both come from one
 distribution, every parting is as likely as the given one, so a p-value of at most 0.01 comes up in at most 1 % of all
