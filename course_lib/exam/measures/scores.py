@@ -38,6 +38,19 @@ def score_errors(
     return errors, exact.square().sum(dim=1).numpy()
 
 
+RARE = 200  # one real draw in so many lies outside
+
+
+def outside(mixture: GaussianMixture, points: np.ndarray, generator: torch.Generator) -> np.ndarray:
+    """Which points lie where the mixture is thinner than at all but one in 200 of its own draws. (N, d) -> bool (N,).
+
+    For samples of the mixture the share is 0.005; far above it, a sampler has left the data.
+    """
+    own, _ = mixture.sample(100 * RARE, generator)
+    edge = torch.quantile(mixture.log_density(own), 1.0 / RARE)
+    return (mixture.log_density(torch.as_tensor(points, dtype=own.dtype)) < edge).numpy()
+
+
 def relative_error(errors: np.ndarray, lengths: np.ndarray, generator: np.random.Generator) -> dict[str, Any]:
     """value, low, high and n of a row: the mean error over the mean length, draws resampled. Both (N,)."""
     low, high = paired_ratio_interval(errors, lengths, generator=generator)
