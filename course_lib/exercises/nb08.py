@@ -314,10 +314,10 @@ register(
 def my_steps_needed(steps: list[int], distances: list[float], floor: float) -> int:
     """The fewest steps from which on no distance is above 1.5 floor; -1 where there are none. steps: rising."""
     needed = -1
-    for many, distance in zip(reversed(steps), reversed(distances), strict=True):
-        if distance > 1.5 * floor:
+    for k in reversed(range(len(steps))):
+        if distances[k] > 1.5 * floor:
             break
-        needed = many
+        needed = steps[k]
     return needed
 
 

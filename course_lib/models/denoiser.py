@@ -73,7 +73,9 @@ class Denoiser(nn.Module):
 
     def __init__(self, config: DenoiserConfig) -> None:
         super().__init__()
-        self.config, mixture = config, known_mixture(config.mixture)
+        with torch.device("cpu"):  # its numbers are asked, also where the network is only counted, on "meta"
+            mixture = known_mixture(config.mixture)
+        self.config = config
         self.dim, self.class_count = mixture.dim, mixture.class_count
         self.diffusion = Diffusion.of(config.schedule, config.target)
         width = config.width
