@@ -18,9 +18,9 @@ from course_lib.nets.samplers import Step, sample, walk
 from course_lib.show.figure import CourseFigure
 from course_lib.show.style import COLOURS
 
-LIMIT = 3.0  # the plane is drawn from -LIMIT to LIMIT
+LIMIT = 2.6  # the plane is drawn from -LIMIT to LIMIT
 PALETTE = tuple(COLOURS[name] for name in ("blue", "vermilion", "green"))  # of the classes
-ARROWS = 13  # in a row of a field
+ARROWS = 10  # in a row of a field
 
 
 def path_of(
@@ -42,7 +42,7 @@ def flow_of_points(places: np.ndarray, *, count: int = 150, steps: int = 30, see
 
 
 def _grid() -> torch.Tensor:
-    along = torch.linspace(-LIMIT + 0.3, LIMIT - 0.3, ARROWS)
+    along = torch.linspace(-LIMIT + 0.25, LIMIT - 0.25, ARROWS)
     return torch.cartesian_prod(along, along)  # (ARROWS^2, 2)
 
 
@@ -58,13 +58,13 @@ def _contours(axes: Axes, mixture: GaussianMixture, alpha: float = 1.0, sigma: f
     axes.contourf(along, along, density, levels=12, cmap="Greys", alpha=0.6)
 
 
-def arrows(axes: Axes, vectors: torch.Tensor, colour: str, name: str = "", length: float = 2.0) -> None:
-    """One arrow at each place of the grid, (ARROWS^2, 2), drawn at a quarter of its size; longer ones than ``length``
+def arrows(axes: Axes, vectors: torch.Tensor, colour: str, name: str = "", length: float = 1.6) -> None:
+    """One arrow at each place of the grid, (ARROWS^2, 2), drawn at a third of its size; longer ones than ``length``
     are drawn that long."""
     size = vectors.norm(dim=1, keepdim=True).clamp_min(1e-9)
     drawn = (vectors * (size.clamp_max(length) / size)).numpy()
     where = _grid().numpy()
-    axes.quiver(*where.T, *drawn.T, angles="xy", scale_units="xy", scale=4.0, color=colour, width=0.005, label=name)
+    axes.quiver(*where.T, *drawn.T, angles="xy", scale_units="xy", scale=3.0, color=colour, width=0.006, label=name)
 
 
 def score_field(mixture: GaussianMixture, levels: list[tuple[float, float]]) -> CourseFigure:
@@ -105,11 +105,11 @@ def points_picture(points: np.ndarray, side: int = 160) -> np.ndarray:
 
 
 def walks_on_a_line(
-    mixture: GaussianMixture, diffusion: Diffusion, samplers: Mapping[str, str | Step], *, count: int = 40,
+    mixture: GaussianMixture, diffusion: Diffusion, samplers: Mapping[str, str | Step], *, count: int = 24,
     steps: int = 60, seed: int = 0,
 ) -> CourseFigure:  # fmt: skip
     """The ways of samples from noise to a mixture in one dimension, a panel for each sampler, from the same noise."""
-    figure = CourseFigure(3.6 * len(samplers), 3.2, f"walks: {', '.join(samplers)}")
+    figure = CourseFigure(3.2 * len(samplers), 3.0, f"walks: {', '.join(samplers)}")
     noise = torch.randn(count, 1, generator=torch.Generator().manual_seed(seed))
     for axes, (name, sampler) in zip(figure.subplots(1, len(samplers), sharey=True), samplers.items(), strict=True):
         times, places = path_of(diffusion, mixture.predict(diffusion), noise, steps=steps, sampler=sampler,

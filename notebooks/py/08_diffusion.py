@@ -147,7 +147,7 @@ plt.show()
 #
 # $$\alpha\, \mathrm{E}[x \mid x_t] = x_t + \sigma^2\, \nabla \log p(x_t).$$
 #
-# From here on our data are a **mixture of Gaussians** (高斯混合) on a plane: six ellipses in three classes. Noise makes another mixture of it, so density, score and best guess are known at every noise level. The arrows below are $\sigma^2$ times the score, at a quarter of their length.
+# From here on our data are a **mixture of Gaussians** (高斯混合) on a plane: six ellipses in three classes. Noise makes another mixture of it, so density, score and best guess are known at every noise level. The arrows below are $\sigma^2$ times the score, at a third of their length; the longest are cut.
 
 # %% tags=["lecture"]
 from course_lib.models.mixture import known_mixture
@@ -157,7 +157,7 @@ plane = known_mixture("plane")
 score_field(plane, [(0.95, 0.31), (0.71, 0.71), (0.2, 0.98)])
 
 # %% [markdown] tags=["lecture"]
-# Left, with little noise, arrows lead to the nearest ellipse. In the middle classes begin to run together. Right there is one hill, and all arrows lead to its top. A sampler walks from right to left: first it finds the hill, then the class, then the ellipse.
+# Left, with little noise, arrows lead to the nearest of three arcs. In the middle the arcs have run together. On the right there is one hill, and all arrows lead to its top. A sampler goes through these pictures from right to left: first it finds the hill, then an arc, then a place on it.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Build
@@ -416,14 +416,14 @@ for w in (0, 1, 3):
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Train live
 #
-# Now the network learns the plane from 50,000 points. On the left of the live picture its loss; on the right 2,000 samples that it draws, in 20 steps of DDIM. You should see a cloud break up into ellipses.
+# Now the network learns the plane from 50,000 points. On the left of the live picture its loss; on the right 2,000 samples that it draws, in 20 steps of DDIM. You should see a cloud open into a ring of three arcs.
 
 # %% tags=["lecture"]
 from course_lib.nets.samplers import sample
 from course_lib.training import train
 from course_lib.views.denoiser import points_picture
 
-live_config = load_config("denoiser", "cpu", {"train.steps": 2400, "train.warmup": 50})
+live_config = load_config("denoiser", "cpu", {"train.steps": 1600, "train.warmup": 50})
 torch.manual_seed(0)
 live = library.Denoiser(live_config.model)
 fixed_noise = torch.randn(2000, 2, generator=torch.Generator().manual_seed(3))
@@ -442,7 +442,7 @@ history = train("denoiser", live_config, on_step=update, model=live)
 watch.close()
 
 # %% [markdown] tags=["lecture"]
-# The loss falls early and then hardly moves, while the samples keep improving. It cannot go to 0: even the best guess is a mean, and the data scatter around it. What the best possible network has is known here, because the mixture is.
+# The loss falls early and then hardly moves, while the samples keep improving. It cannot go to 0: even the best guess is a mean, and the data scatter around it. The loss of the best possible network is known here, because the mixture is. The next cell asks for it without the class, which makes all losses higher than in the picture.
 
 # %% tags=["lecture"]
 from course_lib.training import load_checkpoint, provenance
@@ -457,7 +457,7 @@ print(f"live {history.minutes:.1f} minutes, shipped {about['minutes']:.1f} minut
 print({name: round(value, 4) for name, value in losses.items()})
 
 # %% [markdown] tags=["lecture"]
-# Read that again: the live network's loss, without a class, is within LIVEGAP of the least possible. A loss that is almost at its floor says little about the samples. We shall need a better question.
+# The live network's loss is within 1 % of the least possible, the shipped one's within 0.2 %. A loss so near its floor says little about the samples. We need a better question, and *Measure* asks it.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Look
@@ -475,12 +475,12 @@ drawn = {name: sample(diffusion, net.predict(), noise, steps=100).numpy() for na
 samples_figure({"real": real.numpy(), **drawn}, {"real": classes.numpy()})
 
 # %% [markdown] tags=["lecture"]
-# Both trained networks put ellipses where they belong. Between the ellipses of one class lies a thin bridge of samples that the data do not have: a smooth network cannot tear its way through space as sharply as the exact score does.
+# Both trained networks draw the ring with its thick and thin places. Look at its inside: the live network leaves a few samples there, where the data have none. A smooth network cannot part space as sharply as the exact score does. Is the shipped one good enough? Eyes cannot tell.
 
 # %% [markdown] tags=["lecture"]
 # ### Two ways down
 #
-# The same forty noises, the exact score of a mixture on a line, three samplers.
+# The same 24 noises, the exact score of a mixture on a line, three samplers.
 
 # %% tags=["lecture"]
 from course_lib.views.denoiser import walks_on_a_line
@@ -489,7 +489,9 @@ line, curved = known_mixture("line"), Diffusion.of("cosine", "v")
 walks_on_a_line(line, curved, {"DDIM": "ddim", "Euler": "euler", "ancestral": "ancestral"})
 
 # %% [markdown] tags=["lecture"]
-# DDIM and Euler never cross: on a line a smooth flow keeps the order of its points. Ancestral sampling jitters, crosses, and changes its mind until late. All three end in the same distribution (the vermilion hills on the right), though single samples end elsewhere. So a diffusion model does not "restore the original". There is none; there is a distribution.
+# DDIM's and Euler's ways never cross: on a line a smooth flow keeps the order of its points. Ancestral sampling jitters and decides late. All three end in the same distribution (the vermilion hills on the right), but single samples end elsewhere. So a diffusion model does not "restore the original": there is none, there is a distribution.
+#
+# And the second question *to discuss*? A smooth way can be repeated: the same noise gives the same sample, so two models can be compared sample by sample. A jittery way forgets, with each draw, a part of the errors made before; how much that is worth with an imperfect network we have not measured.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Play
@@ -522,7 +524,7 @@ def guidance(w: float = 3.0, label: int = 0, t: float = 0.5, network: bool = Fal
 show.explore(guidance, w=(0.0, 10.0, 0.5), label=[0, 1, 2], t=(0.05, 0.95, 0.05), network=False)
 
 # %% [markdown] tags=["lecture"]
-# At $w = 1$ green and vermilion agree. Above it the vermilion arrows overshoot, away from the other classes: class 0, whose neighbours lie to the right and below, is pushed to the left and up. Samples become safer, more alike, and at last leave the data.
+# At $w = 1$ green and vermilion agree. Above it the vermilion arrows overshoot, away from the other classes: class 0, whose neighbours lie to the right and below, is pushed to the left and up. Samples crowd together, and at last leave the data. *Break it* puts numbers to that.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Break it
@@ -530,7 +532,7 @@ show.explore(guidance, w=(0.0, 10.0, 0.5), label=[0, 1, 2], t=(0.05, 0.95, 0.05)
 # Four ways to spoil it. Three of them keep the trained network and change one thing about how it is used; one leaves the time embedding out and trains anew, for as long as the live network. We measure two numbers: the distance to real draws (an MMD, explained in *Measure*; 0.01 is as near as real draws are to each other), and the share of samples **outside**: where the density is lower than at all but one in 200 real draws.
 
 # %% tags=["lecture"]
-blind_config = load_config("denoiser", "cpu", {"train.steps": 2400, "train.warmup": 50, "model.time_embedding": False})
+blind_config = load_config("denoiser", "cpu", {"train.steps": 1600, "train.warmup": 50, "model.time_embedding": False})
 blind = train("denoiser", blind_config, progress="none").model
 
 
@@ -538,8 +540,8 @@ def uphill(x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:  # the wrong sig
     return -shipped(x_t, t)
 
 
-spoilt = {"as it is": (shipped.predict(), 200), "live": (live.predict(), 200), "three steps": (shipped.predict(), 3),
-          "wrong sign": (uphill, 200), "no time embedding": (blind.predict(), 200)}  # fmt: skip
+spoilt = {"shipped": (shipped.predict(), 100), "live": (live.predict(), 100), "three steps": (shipped.predict(), 3),
+          "wrong sign": (uphill, 100), "no time embedding": (blind.predict(), 100)}  # fmt: skip
 
 # %% tags=["lecture"]
 from course_lib.exam.measures.scores import outside
@@ -556,15 +558,17 @@ for name, (predict, steps) in spoilt.items():
 show.table(rows)
 
 # %% tags=["lecture"]
-samples_figure({name: points[:3000] for name, points in broken.items() if name not in ("as it is", "live")})
+samples_figure({name: points[:3000] for name, points in broken.items() if name not in ("shipped", "live")})
 
 # %% [markdown] tags=["lecture"]
-# **Three steps** BREAKTEXT
+# **Three steps** follow a curved way in three straight strokes: 18 % of the samples end outside, most of them inside the ring. **The wrong sign** walks uphill where it should go down: six of seven samples are outside, many far beyond the frame. In both cases the network is the shipped one and its loss is as good as ever. The fault lies in the sampler, and no training curve would show it.
+#
+# **Without the time** the network cannot know how noisy its input is, and answers with a mean over all noise levels. Compare it with the live network, which was trained as long: 10 times as many samples are outside. It is not worse than that, because on a plane the place itself gives much away: who is far from the ring must be noisy.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Too much guidance
 #
-# The exact score of each class, no network, so nothing but guidance is to blame. Class 0, 10,000 samples at each weight.
+# The exact score of each class, no network, so nothing but guidance is to blame. Class 0, 5,000 samples at each weight. *Spread* is the square root of the determinant of the covariance: an area.
 
 # %% tags=["lecture"]
 from course_lib.nets.diffusion import guided
@@ -573,7 +577,7 @@ own = plane.only(0)
 pair = plane.predict(diffusion), own.predict(diffusion)
 guided_rows = []
 for w in (0.0, 1.0, 2.0, 4.0, 8.0):
-    end = sample(diffusion, guided(*pair, w), start, steps=200).numpy()
+    end = sample(diffusion, guided(*pair, w), start[:5000], steps=100).numpy()
     right = (plane.shares(torch.from_numpy(end)) @ (plane.classes == 0).float() > 0.5).float().mean().item()
     share = outside(own, end, torch.Generator().manual_seed(11)).mean()
     spread = float(np.sqrt(np.linalg.det(np.cov(end.T))))
@@ -581,11 +585,13 @@ for w in (0.0, 1.0, 2.0, 4.0, 8.0):
 show.table(guided_rows)
 
 # %% [markdown] tags=["lecture"]
-# GUIDETEXT
+# At $w = 0$ class 0 comes up in 29 % of the samples, which is its share of the data. At $w = 1$ nearly all samples are of the class, and half a percent lies outside: as it should be. At $w = 2$ none is of another class and nothing has left the data, but the spread has halved. From $w = 4$ on samples leave the data, and at $w = 8$ about a third are outside, crowded on a fifth of the area. Variety goes first, then truth. In notebook 11 it will be films with too many bodies.
 
 # %% tags=["lecture"]
 by_w = {row["w"]: row for row in guided_rows}
 print(f"outside at w = 8: {by_w[8.0]['outside the class (%)']:.0f} %; your guess was {my_guess_outside}")
+assert by_w[1.0]["outside the class (%)"] < 1.5 < 15 < by_w[8.0]["outside the class (%)"]
+assert by_w[1.0]["spread"] > 1.5 * by_w[2.0]["spread"] > 2 * by_w[8.0]["spread"]
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Measure
@@ -618,7 +624,9 @@ for sampler in ("ancestral", "ddim", "euler"):
 show.table(table)
 
 # %% [markdown] tags=["lecture"]
-# MEASURETEXT
+# After 200 steps the test finds no difference, for any of the three. After three steps the p-value is 0.005, the least that 199 partings can give. So the second answer of *Predict first* is no: an exact direction is exact only where it was asked, and a long step walks past the place where it changes. Among the three at three steps Euler is the nearest on this path, with a distance of 0.06 against 0.14 and 0.17.
+#
+# One test can be lucky. The exam repeats each of them 30 times at a level of 1 % (`python -m course_lib exam closed-form`, a minute): with 200 steps it finds a difference in 0 or 1 of 30 tests for every sampler on the line and on the plane, with three steps in 10 of 10.
 
 # %% tags=["lecture"]
 assert all(row["p-value"] > 0.005 for row in table if row["steps"] == 200), "many steps: no difference is found"
@@ -643,25 +651,23 @@ for level in (6, 4, 2, 0, -2, -4):
 show.table(error_rows)
 
 # %% [markdown] tags=["lecture"]
-# ERRORTEXT
+# The fewer the noise, the larger the error: 9 % at the cleanest level, where the score is long and turns within the width of an arc; a quarter for the live network; below half a percent from 2 on down. The untrained network is worse than an answer of zero there. At the noisiest level $-x_t$ is nearly right (4 % off) and knows nothing, so a small error there is no achievement: read each line against its controls. That errors are largest where the steps are smallest is the reason why samples look so good in spite of them.
+
+# %% [markdown] tags=["lecture"]
+# Last, the samples: 10,000 each, in 100 steps of DDIM, against the same held-out draws.
 
 # %% tags=["lecture"]
-distances = {}
-for name, predict in {**{n: net.predict() for n, net in networks.items()}, "exact score": plane.predict(diffusion)}.items():
-    distances[name] = []
-    for _ in range(5):
-        end = sample(diffusion, predict, torch.randn(10_000, 2, generator=chance), steps=100).numpy()
-        distances[name].append(kernel_test(end, plane.sample(10_000, chance)[0].numpy(), rng, permutations=0).distance)
-distances["real against real"] = [each.distance for each in floor]
-final = {name: (np.mean(values), *bootstrap_interval(values, generator=rng)) for name, values in distances.items()}
-show.table([{"samples of": name, "distance (MMD)": v, "from": a, "to": b} for name, (v, a, b) in final.items()])
+asked = {"shipped": broken["shipped"], "live": broken["live"]}
+for name, predict in (("untrained", networks["untrained"].predict()), ("exact score", plane.predict(diffusion))):
+    asked[name] = sample(diffusion, predict, start, steps=100).numpy()
+final = {name: kernel_test(points, held_out, rng) for name, points in asked.items()}
+show.table([{"samples of": name, "distance (MMD)": each.distance, "p-value": each.p} for name, each in final.items()])
 
 # %% [markdown] tags=["lecture"]
 # FINALTEXT
 
 # %% tags=["lecture"]
-assert final["real against real"][2] < final["shipped"][1], "the network can be told from the data"
-assert final["shipped"][2] < final["untrained"][1] / 5, "and is far better than an untrained one"
+assert final["shipped"].distance < final["live"].distance < final["untrained"].distance / 4
 assert error_rows[0]["shipped"] > 10 * error_rows[3]["shipped"], "the score is hardest where there is little noise"
 assert all(row["to"] < row["standard_normal"] for row in error_rows)
 
@@ -716,7 +722,7 @@ def my_steps_needed(steps: list[int], distances: list[float], floor: float) -> i
 print({name: my_steps_needed([3, 10, 30, 100, 200], curve, floor_mean) for name, curve in curves.items()})
 
 # %% [markdown]
-# STEPSTEXT
+# Euler needs about 30 steps, DDIM and ancestral sampling about 100, on the cosine path and with the exact score. That order belongs to this path: on the straight one DDIM *is* Euler. And a network's own error sets a floor below which more steps buy nothing.
 #
 # What you have solved so far, here and in the other notebooks:
 
