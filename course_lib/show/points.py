@@ -86,8 +86,8 @@ class Points(anywidget.AnyWidget):
         for line in self._drawn:
             axes.plot(line[:, 0], line[:, 1], color=COLOURS["blue"], linewidth=0.8, alpha=0.5)
         axes.scatter(*self.places.T, s=90, color=COLOURS["vermilion"], zorder=3)
-        axes.set(xlim=(-self.limit, self.limit), ylim=(-self.limit, self.limit), aspect="equal", xlabel="first number",
-                 ylabel="second number")  # fmt: skip
+        axes.set(title=self.settings["slider"], xlim=(-self.limit, self.limit), ylim=(-self.limit, self.limit),
+                 aspect="equal", xlabel="first number", ylabel="second number")  # fmt: skip
         return png_of_figure(figure)
 
 
