@@ -253,7 +253,9 @@ def ends() -> dict[str, Any]:
 
 def recipe(name: str) -> dict[str, Any]:
     """Every phase of a recipe on both devices: where the model was, and the losses."""
-    films, moved, losses, model = make_films("goal", split="train", count=2), [], [], None
+    moved, losses, model = [], [], None
+    learns_from_films = hasattr(settings(name, "cpu").data, "films")  # the others draw their own points
+    films = make_films("goal", split="train", count=2) if learns_from_films else None
 
     def watch(step: int, parts: dict[str, float]) -> None:
         moved.extend(places(model))

@@ -113,8 +113,9 @@ def films(size: int) -> Films:
 
 def data_for(config: RunConfig) -> Any:
     model = config.model
-    size = next(s for s in (getattr(model, "frame_size", 0), getattr(getattr(model, "v", None), "frame_size", 0)) if s)
-    return films(size)
+    sizes = (getattr(model, "frame_size", 0), getattr(getattr(model, "v", None), "frame_size", 0))
+    size = next((s for s in sizes if s), None)
+    return None if size is None else films(size)  # who learns from no frames draws its own points
 
 
 def try_out(name: str, given: dict[str, Any], key: str, end: Any) -> str:

@@ -16,7 +16,7 @@ from course_lib.contract import NotCapable
 from course_lib.exam.entrant import Candidate, Entrant, EntrantError, own_entrant
 from course_lib.exam.measures.intervals import mean_and_interval
 from course_lib.exam.measures.rollout import check_frames
-from course_lib.exam.questions import long_play, playing, reconstruction, surprise, tokens
+from course_lib.exam.questions import long_play, playing, reconstruction, sampling, surprise, tokens
 from course_lib.exam.registry import candidate, entrants, questions
 from course_lib.exam.rows import Row
 from course_lib.exam.run import examine
@@ -204,6 +204,8 @@ def short_questions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(playing, "seconds_a_frame", partial(playing.seconds_a_frame, steps=2))
     monkeypatch.setattr(long_play, "ask", partial(long_play.ask, frames=12, tries=(6,)))
     monkeypatch.setattr(surprise, "TIMES", surprise.TIMES[:2])
+    for name, few in {"POINTS": 200, "REPEATS": 5, "STEPS": 4}.items():
+        monkeypatch.setattr(sampling, name, few)
     for group in (reconstruction, tokens):
         monkeypatch.setattr(group, "load_films", lambda *names, count, **more: load_films(*names, count=60, **more))
 

@@ -42,6 +42,7 @@ def test_a_gpu_size_states_at_least_what_a_step_holds(name: str, size: str, film
     if config.train.precision == "bf16" and not fast_bf16():
         pytest.skip("this processor has no bfloat16: one pass of such a model takes minutes")
     given = make_races(1) if getattr(config.data, "films", "") == "carracing" and name == "vmc" else films
+    given = given if hasattr(config.data, "films") else None  # who learns from no films draws its own points
     need = estimate(get_recipe(name), config, given).total / GIB
     print(f"{name} {size}: {need:.2f} GiB by the estimate, {config.train.memory_gib:g} stated")
     assert config.train.memory_gib >= need, f"state it in course_lib/configs/{name}/{size}.yaml: train.memory_gib"

@@ -28,6 +28,10 @@ PARTS = {
     "tokenizer": "tokenizer",
     "lam": "latent action model",
     "encoder": "encoder",
+    "clip": "pair of encoders for captions and films",
+    "samplers": "samplers of a known distribution",
+    "denoiser": "denoiser of a known distribution",
+    "codec": "video codec",
     "block": "block whose cost could be timed",
     "reader": "reader",
 }
@@ -136,8 +140,11 @@ class Candidate:
 
 
 def learned(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """What the provenance of a checkpoint says of an entrant: trained_on, hashes, checkpoint and minutes."""
-    films = facts["configuration"]["data"]["films"]
+    """What the provenance of a checkpoint says of an entrant: trained_on, hashes, checkpoint and minutes.
+
+    Who learned from a known distribution (points on a plane) has learned from no films.
+    """
+    films = facts["configuration"]["data"].get("films", [])
     return {
         "trained_on": [f"{name}/train" for name in ([films] if isinstance(films, str) else films)],
         "hashes": frozenset({facts["data"]["sha256"]}),

@@ -9,6 +9,7 @@ from course_lib.show.films import gif, side_by_side
 from course_lib.show.live import live
 from course_lib.show.paint import painter
 from course_lib.show.pictures import grid, strip, strips
+from course_lib.show.points import points
 from course_lib.show.style import use_style
 from course_lib.show.tables import table
 from course_lib.show.widgets import explore, probe
@@ -21,6 +22,7 @@ __all__ = [
     "grid",
     "live",
     "painter",
+    "points",
     "probe",
     "side_by_side",
     "strip",

@@ -267,6 +267,54 @@ def leak_by_jacobian(layer, x):
     return bool((slopes.triu(1) > 0).any())
 
 
+# --- 08
+
+
+def noised_row_by_row(x, epsilon, alpha, sigma):
+    return torch.stack([a * row + s * e for row, e, a, s in zip(x, epsilon, alpha, sigma, strict=True)])
+
+
+def noised_by_einsum(x, epsilon, alpha, sigma):
+    return torch.einsum("b...,b->b...", x, alpha) + torch.einsum("b...,b->b...", epsilon, sigma)
+
+
+def guess_by_loop(x_t, points, alpha, sigma):
+    out = []
+    for place in x_t.tolist():
+        shares = [math.exp(-((place - alpha * p) ** 2) / (2 * sigma**2)) for p in points.tolist()]
+        out.append(sum(w * p for w, p in zip(shares, points.tolist(), strict=True)) / sum(shares))
+    return torch.tensor(out)
+
+
+def guess_by_normals(x_t, points, alpha, sigma):
+    logs = torch.distributions.Normal(alpha * points, sigma).log_prob(x_t[:, None])
+    return (logs - logs.logsumexp(dim=1, keepdim=True)).exp() @ points
+
+
+def read_by_solving(v, x_t, alpha, sigma):
+    table = torch.tensor([[alpha, sigma], [-sigma, alpha]])
+    both = torch.linalg.solve(table, torch.stack([x_t.flatten(), v.flatten()]))
+    return both[0].view_as(v), both[1].view_as(v)
+
+
+def read_data_first(v, x_t, alpha, sigma):
+    x = alpha * x_t - sigma * v
+    return x, (x_t - alpha * x) / sigma
+
+
+def step_by_shares(x, x_t, alpha, sigma, alpha_s, sigma_s):
+    return sigma_s / sigma * x_t + (alpha_s - sigma_s * alpha / sigma) * x
+
+
+def mended_by_hypot(x, epsilon, z, alpha_s, sigma_s, tau):
+    return alpha_s * x + sigma_s * math.sqrt(1 - (tau / sigma_s) ** 2) * epsilon + tau * z
+
+
+def needed_by_all(steps, distances, floor):
+    fine = [n for k, n in enumerate(steps) if max(distances[k:]) <= 1.5 * floor]
+    return min(fine, default=-1)
+
+
 # --- 12
 
 
@@ -493,6 +541,12 @@ RIGHT = {
     "attention.cut": [cut_with_unflatten],
     "attention.multiplications": [multiplications_matrix_by_matrix],
     "attention.looks_ahead": [leak_by_changes, leak_by_jacobian],
+    "diffusion.noised": [noised_row_by_row, noised_by_einsum],
+    "diffusion.best_guess": [guess_by_loop, guess_by_normals],
+    "diffusion.from_v": [read_by_solving, read_data_first],
+    "diffusion.ddim_step": [step_by_shares],
+    "diffusion.mended_step": [mended_by_hypot],
+    "diffusion.steps_needed": [needed_by_all],
     "spacetime.along_time": [along_time_row_by_row, along_time_place_by_place],
     "spacetime.masks": [masks_by_kron],
     "spacetime.frames_at_share": [frames_by_fractions],

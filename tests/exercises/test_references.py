@@ -31,12 +31,15 @@ from course_lib.models.dyna import learn, plan
 from course_lib.models.dynamics import Dynamics, cosine_share
 from course_lib.models.lam import LatentActionModel, LatentActionOutput
 from course_lib.models.mdnrnn import MDNRNN, MDNRNNConfig, Mixture, draw, mixture_mean
+from course_lib.models.mixture import GaussianMixture
 from course_lib.models.tabular import action_values, value_iteration
 from course_lib.models.vae import VAE, VAEConfig, kl_to_prior, reparameterise
 from course_lib.models.vmc import VMC, Dream
 from course_lib.nets.attention import Attention, attend
+from course_lib.nets.diffusion import Diffusion
 from course_lib.nets.patches import patchify
 from course_lib.nets.quantise import FSQ, VectorQuantiser, nearest, straight_through, usage
+from course_lib.nets.samplers import ddim_step
 from course_lib.nets.space_time import (
     AttentionAlongTime,
     AttentionInFrames,
@@ -215,6 +218,28 @@ def pictures(seed: int) -> Inputs:
 def asked_about_every_key(reference: Callable[..., float], predicted: Tensor, real: Tensor, visible: np.ndarray):
     """The library asks about all pairs of keys: those of the exercise, with each key as the one that was pressed."""
     return np.array([reference(distances(predicted, real).repeat(4, 0), np.arange(4), visible.repeat(4, 0))])
+
+
+# --- 08 -----------------------------------------------------------------------------------------------------------
+
+
+def at_levels(alpha: Tensor | float, sigma: Tensor | float, target: str = "x") -> Diffusion:
+    """A diffusion whose schedule has these levels at every time."""
+    flat = SimpleNamespace(alpha=lambda t: torch.as_tensor(alpha), sigma=lambda t: torch.as_tensor(sigma))
+    return Diffusion(flat, target)
+
+
+def from_level_to_level(x: Tensor, x_t: Tensor, alpha: float, sigma: float, alpha_s: float, sigma_s: float) -> Tensor:
+    """The library's step from time 0 to time 1 of a schedule with these levels."""
+    two = SimpleNamespace(
+        alpha=lambda t: torch.tensor((alpha, alpha_s)[int(t)]), sigma=lambda t: torch.tensor((sigma, sigma_s)[int(t)])
+    )
+    return ddim_step(Diffusion(two, "x"), x, x_t, torch.tensor(0.0), torch.tensor(1.0), None)
+
+
+def levels(seed: int) -> tuple[float, float]:
+    alpha = float(rng(seed).uniform(0.3, 0.9))
+    return alpha, (1.0 - alpha**2) ** 0.5
 
 
 # --- 06 and 12 ----------------------------------------------------------------------------------------------------
@@ -491,6 +516,26 @@ TABLE: dict[str, Same | str] = {
     ),
     "attention.multiplications": Same(of_one_layer, lambda seed: (5 + seed, 16 - seed)),
     "attention.looks_ahead": "the library has no such function: tests/test_leaks.py asks its layers one by one",
+    "diffusion.noised": Same(
+        lambda x, epsilon, alpha, sigma: at_levels(alpha, sigma).noised(x, epsilon, torch.zeros(len(x))),
+        lambda seed: (*normals((4, 2, 3), (4, 2, 3))(seed), *torch.rand(2, 4, generator=seeded(seed))),
+    ),
+    "diffusion.best_guess": Same(
+        lambda x_t, points, alpha, sigma: GaussianMixture.of_points(points[:, None]).denoise(
+            x_t[:, None], alpha, sigma
+        )[:, 0],
+        lambda seed: (*normals((7,), (5,))(seed), *levels(seed)),
+        atol=1e-5,
+    ),
+    "diffusion.from_v": Same(
+        lambda v, x_t, alpha, sigma: at_levels(alpha, sigma, "v").parts(v, x_t, torch.zeros(())),
+        lambda seed: (*normals((5, 3), (5, 3))(seed), *levels(seed)),
+    ),
+    "diffusion.ddim_step": Same(
+        from_level_to_level, lambda seed: (*normals((4, 2), (4, 2))(seed), *levels(seed), *levels(seed + 10))
+    ),
+    "diffusion.mended_step": "the library's step reads both estimates from a prediction and draws its own fresh noise",
+    "diffusion.steps_needed": "a rule for reading an experiment; no part of the library counts steps",
     "spacetime.along_time": Same(
         lambda x, seed: twin_attention(6, seed)[1](x).detach(),
         lambda seed: (*normals((2, 4, 3, 6))(seed), seed),
