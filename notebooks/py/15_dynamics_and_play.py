@@ -327,7 +327,7 @@ print(f"live:    {len(history.rows)} steps, {history.minutes:.1f} minutes, the a
 print(f"shipped: {about['steps']} steps, {about['minutes']:.0f} minutes, {about['configuration']['data']['films']}")
 
 # %% [markdown]
-# (Why not the films of `simple`, with two bodies flying about, from which the tokenizer mostly learned, and the latent actions by half? In them far more tokens change with every frame, and what a small model guesses of these, trained for an hour, makes no game.)
+# (Why not the films of `simple`, with two bodies flying about? In them far more tokens change with every frame, and what a small model guesses of these after an hour makes no game.)
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Look
@@ -585,10 +585,10 @@ show.table(rows)
 # The surprise under the film's own actions hardly tells the three apart, and the third model ignores its action almost completely. After 250 steps an action that is added to every token is used; one token among 65, from which attention has to learn to fetch it, is not yet, and a quiet one least of all.
 
 # %% [markdown] tags=["lecture"]
-# So here prepending is no cure, rather the other way round. The sources disagree as well: the paper adds the actions and says that added embeddings improved control over concatenating them (section 2); jasmine, an open Genie, reports that on CoinRun prepending was essential. Which is right depends on model, films and patience (give the prepended one twice the steps), and the diagnostic costs a minute.
+# So here prepending is no cure, rather the other way round. The sources disagree as well: the paper adds the actions and says that added embeddings improved control over concatenating them (section 2); jasmine, an open Genie, reports that on CoinRun prepending was essential. Which is right depends on model, films and patience, and the diagnostic costs a minute.
 
 # %% [markdown] tags=["lecture"]
-# Two things helped in this table: vectors that are loud from the start, and an action that reaches every token by itself. A third is plausible and not tried here: to hide more of the frame, so that a token cannot learn from its neighbours what it should learn from the action.
+# Two things helped in this table: vectors that are loud from the start, and an action that reaches every token by itself.
 
 # %% tags=["lecture"]
 worth = {row["action"]: row["worth"] for row in rows}
@@ -619,7 +619,7 @@ show.table(quality)
 # With the likeliest tokens one decoding step is as good as twelve, and six times as fast; with drawn ones (the last row) it is as good as four. The paper takes 25. Remember the six coins: several steps are needed where tokens must agree about something that neither the past nor the action determines. In this world these two determine nearly everything, so little is left to the draw. In films from the internet much is left to it.
 
 # %% [markdown] tags=["lecture"]
-# To draw as the model believes (1.0) costs half a decibel: a drawn frame is one of many, and the PSNR wants the one that happened. At 2.0 it draws tokens that it thinks unlikely, and that costs 4 dB. Yet 2 is the temperature at which Genie samples, with 25 decoding steps (1.0 for CoinRun, appendix F), so the table speaks against the paper's setting for *this* model only. Two reasons: decibels do not measure how a film looks, only how near it comes to the one that was; and temperature enters twice in MaskGIT, in which token is drawn and in which tokens are kept, with a noise that fades from step to step, so four steps and 25 are not the same.
+# To draw as the model believes (1.0) costs half a decibel: a drawn frame is one of many, and the PSNR wants the one that happened. At 2.0 it draws tokens that it thinks unlikely, and that costs 4 dB. Yet 2 is the temperature at which Genie samples, with 25 decoding steps (1.0 for CoinRun, appendix F), so the table speaks against the paper's setting for *this* model only. Decibels do not measure how a film looks, only how near it comes to the one that was.
 
 # %% tags=["lecture"]
 db = [row["dB"] for row in quality]
