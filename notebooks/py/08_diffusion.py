@@ -196,7 +196,7 @@ axes[0].legend()
 plt.show()
 
 # %% [markdown] tags=["lecture"]
-# They run through the same noise levels at different paces. What a network learns at one noise level is the same in all three; what differs is how often it is asked there.
+# They run through the same noise levels at different paces. What a network has to learn at one noise level is the same in all three, up to the scale of $x_t$; what differs is how often it is asked there.
 
 # %% [markdown]
 # **Exercise 1. Noise put in, row by row.** In training every row of a batch has a time of its own. Write $x_t = \alpha x + \sigma \varepsilon$ for rows of any shape. (Difficulty 2, 6 minutes.)
