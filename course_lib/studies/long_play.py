@@ -154,7 +154,7 @@ def seek_stars(
 
 
 def run(report: Callable[[str], None] = print) -> dict[str, Any]:
-    """Play everybody: a quarter of an hour of one core."""
+    """Play everybody: half an hour of one core."""
     reader, genie, vmc = load_checkpoint("reader"), load_checkpoint("genie"), load_checkpoint("vmc")
     keyed, films = KeyedGenie(genie, load_checkpoint("key_map")), load_films("goal", split="test", count=ROOMS)
     worlds = {"genie": (keyed, True, ROOMS), "likeliest": (keyed, False, CONTROL_ROOMS),
