@@ -175,7 +175,7 @@ def test_the_rows_stand_beside_a_world_that_is_perfect_and_a_picture_that_is_dea
 
 
 def test_the_kept_games_are_those_of_the_shipped_weights_and_beat_their_controls() -> None:
-    kept, shipped = measured_play(), study.weights()
+    kept, shipped = measured_play(), study.played_weights()
     assert kept.weights == shipped, "run: python -m course_lib study long_play"
     assert len(kept.played["genie"]["alive"]) == study.ROOMS >= 100
     mean = {name: {fact: values.mean() for fact, values in marks.items()} for name, marks in kept.played.items()}

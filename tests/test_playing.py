@@ -46,8 +46,8 @@ def test_dreaming_under_latent_actions_is_dreaming_under_the_keys_that_the_table
 def test_the_questions_about_play_have_their_controls(model: Genie, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(playing, "seconds_a_frame", partial(seconds_a_frame, steps=4))
     entrant = Entrant(
-        "tiny", {"model": model, "lam": model.lam, "block": lambda width: SpaceTimeBlock(width, 2)}, [],
-        untrained={"model": model.untrained()}, films="goal",
+        "tiny", {"latent_model": model, "lam": model.lam, "block": lambda width: SpaceTimeBlock(width, 2)}, [],
+        untrained={"latent_model": model.untrained()}, films="goal",
     )  # fmt: skip
     sitting = Sitting(count=6, split="validation")
     rows = {row.question: row for row in (*playing.ask(entrant, sitting), *cost.ask(entrant, sitting))}

@@ -148,8 +148,8 @@ def seek_stars(
         found[name] = touches(*seek(step, first, reader, SEEK_FRAMES)).tolist()
         report(f"{name}: {np.mean(found[name]):.2f} stars")
     keys = play_keys(len(films), SEEK_FRAMES, np.random.default_rng(SEED))
-    chance = play_simulator("goal", films.seeds, keys, tries=())
-    found["random keys"] = touches(*things_seen(reader, chance.frames)).tolist()
+    at_random = play_simulator("goal", films.seeds, keys, tries=())
+    found["random keys"] = touches(*things_seen(reader, at_random.frames)).tolist()
     return found
 
 
@@ -170,12 +170,11 @@ def run(report: Callable[[str], None] = print) -> dict[str, Any]:
         alive[name] = present(reader, game.frames).agent.mean(axis=1).round(4).tolist()
         report(f"painted rooms, {name}: {np.mean(alive[name]):.3f}")
     alive["first frame"] = present(reader, painted[:, None]).agent[:, 0].astype(float).tolist()
-    return {
-        "rooms": ROOMS, "frames": FRAMES, "weights": weights(), "played": played, "stars": sought, "painted": alive,
-    }  # fmt: skip
+    return {"rooms": ROOMS, "frames": FRAMES, "weights": played_weights(), "played": played, "stars": sought,
+            "painted": alive}  # fmt: skip
 
 
-def weights() -> dict[str, str]:
+def played_weights() -> dict[str, str]:
     """The first digits of the SHA-256 of everything that is played."""
     return {"genie": provenance("genie", part="dynamics")["sha256"][:12],
             "key_map": provenance("key_map")["sha256"][:12],
@@ -221,6 +220,7 @@ def measured_play() -> Played:
                  for name in ("genie", "vmc", "simulator", "random keys")}  # fmt: skip
         painted = {name: numbers(facts["painted"][name], PAINTED_ROOMS) for name in ("genie", "vmc", "first frame")}
         by_frame = {name: numbers(facts["played"][name]["by_frame"], int(facts["frames"])) for name in PLAYERS}
-        return Played(played, by_frame, stars, painted, {name: str(facts["weights"][name]) for name in weights()})
+        names = {name: str(facts["weights"][name]) for name in played_weights()}
+        return Played(played, by_frame, stars, painted, names)
 
     return read_study(KEPT, parse, "long_play")
