@@ -494,7 +494,7 @@ plt.legend()
 plt.show()
 
 # %% [markdown] tags=["lecture"]
-# The median jump goes up, slows down, stops, and comes down faster and faster: a parabola, learned from films as tokens. Its top is 7.6 pixels above the ground; in the simulator it is 7.8. Here the map is needed as well: the table's code for "no key" means that nothing moves, and in the air that never happens.
+# The median jump goes up, slows down, stops, and comes down faster and faster: a parabola, learned from films as tokens. Its top is 7.8 pixels above the ground, as in the simulator. Some dreams hang in the air, and some never take off. Here the map is needed as well: the table's code for "no key" means that nothing moves, and in the air that never happens.
 
 # %% tags=["lecture"]
 median = np.nanmedian(up - up[:, :1], axis=0)
@@ -670,7 +670,7 @@ for player, name in shown_as.items():
 show.table(rows)
 
 # %% [markdown] tags=["lecture"]
-# Read the columns together: in a picture that never changes everything is there, and no key works. As shipped, the agent is there in .97 of the frames (.956 to .971) and .95 of the late tries go the right way (.929 to .966): the course's bars of .95 and .9 are met. Take the likeliest tokens instead, and .85 of the frames have their agent; take the table, and .91 do. The bar for the star, .9, is missed by far: .53, and V-M-C has .68.
+# Read the columns together: in a picture that never changes everything is there, and no key works. As shipped, the agent is there in .97 of the frames (.956 to .971) and .95 of the late tries go the right way (.929 to .966): the course's bars of .95 and .9 are met. Take the likeliest tokens instead, and .84 of the frames have their agent; take the table, and .91 do. The bar for the star, .9, is missed by far: .53, and V-M-C has .68.
 
 # %% tags=["lecture"]
 for player in ("genie", "table", "likeliest", "vmc"):
