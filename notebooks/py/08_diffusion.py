@@ -247,28 +247,28 @@ def my_from_v(v: torch.Tensor, x_t: torch.Tensor, alpha: float, sigma: float) ->
 # Here is how all four are read. For $v$ we divide by $\alpha^2 + \sigma^2$, which is 1 where the variance is preserved, so that the line holds for every schedule.
 
 # %% tags=["lecture"]
-def read(target: str, said: torch.Tensor, x_t: torch.Tensor, alpha: float, sigma: float) -> tuple[torch.Tensor, ...]:
+def read(target: str, prediction: torch.Tensor, x_t: torch.Tensor, alpha: float, sigma: float) -> tuple[torch.Tensor, ...]:
     if target == "epsilon":
-        return (x_t - sigma * said) / alpha, said
+        return (x_t - sigma * prediction) / alpha, prediction
     if target == "x":
-        return said, (x_t - alpha * said) / sigma
+        return prediction, (x_t - alpha * prediction) / sigma
     if target == "v":
         size = alpha**2 + sigma**2
-        return (alpha * x_t - sigma * said) / size, (sigma * x_t + alpha * said) / size
-    return (x_t - sigma * said) / (alpha + sigma), (x_t + alpha * said) / (alpha + sigma)
+        return (alpha * x_t - sigma * prediction) / size, (sigma * x_t + alpha * prediction) / size
+    return (x_t - sigma * prediction) / (alpha + sigma), (x_t + alpha * prediction) / (alpha + sigma)
 
 
 # %% [markdown] tags=["lecture"]
-# Two lines show trouble. Noise says nothing of the data where $\alpha = 0$: there we would divide by 0. Data say nothing of the noise where $\sigma = 0$. Reading $v$ and $u$ never divides by 0, one reason for their popularity. The next cell makes all four targets of the same $x$ and $\varepsilon$ and reads them back.
+# Two lines show trouble. Noise says nothing of the data where $\alpha = 0$: there we would divide by 0. Data say nothing of the noise where $\sigma = 0$. Reading $v$ and $u$ never divides by 0. The next cell makes all four targets of the same $x$ and $\varepsilon$ and reads them back.
 
 # %% tags=["lecture", "nbval-check-output"]
 data, noise = torch.tensor([1.5, -0.5]), torch.tensor([0.3, 0.8])
 alpha, sigma = 0.6, 0.8
 x_t = alpha * data + sigma * noise
 made = {"epsilon": noise, "x": data, "v": alpha * noise - sigma * data, "u": noise - data}
-for target, said in made.items():
-    back, _ = read(target, said, x_t, alpha, sigma)
-    print(f"{target:8}", [f"{value:5.2f}" for value in said.tolist()], "-> x =", [f"{v:.2f}" for v in back.tolist()])
+for target, prediction in made.items():
+    back, _ = read(target, prediction, x_t, alpha, sigma)
+    print(f"{target:8}", [f"{value:5.2f}" for value in prediction.tolist()], "-> x =", [f"{v:.2f}" for v in back.tolist()])
 
 # %% [markdown] tags=["lecture"]
 # From $\hat\varepsilon$ follow the score, $-\hat\varepsilon/\sigma$, and the velocity of the **probability flow** (概率流), $\mathrm{d}x/\mathrm{d}t = \alpha'(t)\, \hat x + \sigma'(t)\, \hat\varepsilon$: an ordinary differential equation that carries noise to data without any more chance. On the straight path $\alpha' = -1$ and $\sigma' = 1$, so the velocity is $u$ itself.
@@ -390,13 +390,13 @@ from course_lib.nets.diffusion import Diffusion
 from course_lib.nets.samplers import ancestral_step, ddim_step, euler_step
 
 t, s = torch.tensor([0.6, 0.5])
-x_t, said = torch.randn(2, 5, 2, generator=torch.Generator().manual_seed(0))
+x_t, prediction = torch.randn(2, 5, 2, generator=torch.Generator().manual_seed(0))
 for name in ("straight", "cosine"):
-    diffusion, chance = Diffusion.of(name, "v"), [torch.Generator().manual_seed(7) for _ in range(2)]
-    given = *diffusion.parts(said, x_t, t), x_t, t, s, diffusion.schedule
-    one, two, three = ddim(*given), euler(*given), ancestral(*given, chance[0])
+    diffusion, generators = Diffusion.of(name, "v"), [torch.Generator().manual_seed(7) for _ in range(2)]
+    given = *diffusion.parts(prediction, x_t, t), x_t, t, s, diffusion.schedule
+    one, two, three = ddim(*given), euler(*given), ancestral(*given, generators[0])
     for ours, step in ((one, ddim_step), (two, euler_step), (three, ancestral_step)):
-        assert torch.allclose(ours, step(diffusion, said, x_t, t, s, chance[1]), atol=1e-5)
+        assert torch.allclose(ours, step(diffusion, prediction, x_t, t, s, generators[1]), atol=1e-5)
     print(f"{name:8} DDIM is Euler:", torch.allclose(one, two, atol=1e-5))
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
@@ -535,19 +535,19 @@ show.explore(guidance, w=(0.0, 10.0, 0.5), label=[0, 1, 2], t=(0.05, 0.95, 0.05)
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Break it
 #
-# Four ways to spoil it. Three of them keep the trained network and change one thing about how it is used; one leaves the time embedding out and trains anew, for as long as the live network. We measure two numbers: the distance to real draws (an MMD, explained in *Measure*; 0.01 is as near as real draws are to each other), and the share of samples **outside**: where the density is lower than at all but one in 200 real draws.
+# Four ways to spoil it: too few steps, the wrong sign, no time, too much guidance. The first two keep the shipped network and change how it is used; the third leaves the time embedding out and trains anew, as long as the live network; the fourth comes below. We measure two numbers: the distance to real draws (an MMD, explained in *Measure*; 0.01 is as near as real draws are to each other), and the share of samples **outside**: where the density is lower than at all but one in 200 real draws.
 
 # %% tags=["lecture"]
 blind_config = load_config("denoiser", "cpu", {"train.steps": 1600, "train.warmup": 50, "model.time_embedding": False})
 blind = train("denoiser", blind_config, progress="none").model
 
 
-def uphill(x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:  # the wrong sign: what is predicted is turned round
+def wrong_sign(x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
     return -shipped(x_t, t)
 
 
 spoilt = {"shipped": (shipped.predict(), 100), "live": (live.predict(), 100), "three steps": (shipped.predict(), 3),
-          "wrong sign": (uphill, 100), "no time embedding": (blind.predict(), 100)}  # fmt: skip
+          "wrong sign": (wrong_sign, 100), "no time embedding": (blind.predict(), 100)}  # fmt: skip
 
 # %% tags=["lecture"]
 from course_lib.exam.measures.scores import outside
@@ -567,7 +567,7 @@ show.table(rows)
 samples_figure({name: points[:3000] for name, points in broken.items() if name not in ("shipped", "live")})
 
 # %% [markdown] tags=["lecture"]
-# **Three steps** follow a curved way in three straight strokes: 18 % of the samples end outside, most of them inside the ring. **The wrong sign** walks uphill where it should go down: six of seven samples are outside, many far beyond the frame. In both cases the network is the shipped one and its loss is as good as ever. The fault lies in the sampler, and no training curve would show it.
+# **Three steps** follow a curved way in three straight strokes: 18 % of the samples end outside, most of them inside the ring. **The wrong sign** leads away from the data instead of towards them: six of seven samples are outside, many far beyond the frame. In both cases the network is the shipped one and its loss is as good as ever. The fault lies in the sampler, and no training curve would show it.
 
 # %% [markdown] tags=["lecture"]
 # **Without the time** the network cannot know how noisy its input is, and answers with a mean over all noise levels. Compare it with the live network, which was trained as long: 14 % against 2 % of its samples are outside. It is not worse than that, because on a plane the place itself gives much away: who is far from the ring must be noisy.
@@ -612,8 +612,8 @@ assert by_w[1.0]["spread"] > 1.5 * by_w[2.0]["spread"] > 2 * by_w[8.0]["spread"]
 # %% tags=["lecture"]
 from course_lib.exam.measures.intervals import bootstrap_interval
 
-rng, chance = np.random.default_rng(1), torch.Generator().manual_seed(12)
-floor = [kernel_test(*(plane.sample(10_000, chance)[0].numpy() for _ in range(2)), rng) for _ in range(20)]
+rng, generator = np.random.default_rng(1), torch.Generator().manual_seed(12)
+floor = [kernel_test(*(plane.sample(10_000, generator)[0].numpy() for _ in range(2)), rng) for _ in range(20)]
 low, high = bootstrap_interval([each.distance for each in floor], generator=rng)
 floor_mean = np.mean([each.distance for each in floor])
 print(f"real against real: {floor_mean:.4f} ({low:.4f} to {high:.4f}); "
@@ -623,9 +623,9 @@ print(f"real against real: {floor_mean:.4f} ({low:.4f} to {high:.4f}); "
 table, curves = [], {}
 for sampler in ("ancestral", "ddim", "euler"):
     for steps in (3, 10, 30, 100, 200):
-        fresh = torch.randn(10_000, 2, generator=chance)
-        end = sample(curved, plane.predict(curved), fresh, steps=steps, sampler=sampler, generator=chance)
-        found = kernel_test(end.numpy(), plane.sample(10_000, chance)[0].numpy(), rng)
+        fresh = torch.randn(10_000, 2, generator=generator)
+        end = sample(curved, plane.predict(curved), fresh, steps=steps, sampler=sampler, generator=generator)
+        found = kernel_test(end.numpy(), plane.sample(10_000, generator)[0].numpy(), rng)
         curves.setdefault(sampler, []).append(found.distance)
         if steps in (3, 200):
             table.append({"sampler": sampler, "steps": steps, "distance (MMD)": found.distance, "p-value": found.p})
@@ -673,7 +673,7 @@ final = {name: kernel_test(points, held_out, rng) for name, points in asked.item
 show.table([{"samples of": name, "distance (MMD)": each.distance, "p-value": each.p} for name, each in final.items()])
 
 # %% [markdown] tags=["lecture"]
-# One test of 10,000 samples finds the live network (0.030) and does not find the shipped one (0.016, p-value 0.09), nor the exact score (0.014). (The distance depends a little on the random directions: for the same samples *Break it* had 0.017.) Is the shipped one perfect, then? A test that finds nothing has not shown that there is nothing. The exam measures the distance five times, in 200 steps (`python -m course_lib exam denoiser`): 0.015 (0.014 to 0.016) for the shipped network, 0.011 for the exact score and for real draws against real draws. There is a difference, and it is small.
+# One test of 10,000 samples finds the live network (0.030) and does not find the shipped one (0.016, p-value 0.09), nor the exact score (0.014). (The distance depends a little on the random directions: for the same samples *Break it* had 0.017.) Is the shipped one perfect, then? A test that finds nothing has not shown that there is nothing. The exam measures the distance five times, in 200 steps (`python -m course_lib exam denoiser`): 0.014 (0.011 to 0.015) for the shipped network, 0.012 for the exact score, 0.011 for real draws against real draws. If there is a difference, it is at the edge of what so many samples can show; the score errors above show it plainly.
 
 # %% tags=["lecture"]
 assert final["shipped"].distance < final["live"].distance < final["untrained"].distance / 4
@@ -694,12 +694,12 @@ def planted_step(x, epsilon, z, alpha_s, sigma_s, tau):
 
 
 def spread_with(step, seed: int = 0) -> float:
-    chance = torch.Generator().manual_seed(seed)
-    now = torch.randn(5000, 1, generator=chance)
+    generator = torch.Generator().manual_seed(seed)
+    now = torch.randn(5000, 1, generator=generator)
     for t, s in zip(torch.linspace(1, 0, 101)[:-1], torch.linspace(1, 0, 101)[1:], strict=True):
         alpha, sigma, alpha_s, sigma_s = (f(m) for m in (t, s) for f in (curved.schedule.alpha, curved.schedule.sigma))
         x = line.denoise(now, alpha, sigma)
-        now = step(x, (now - alpha * x) / sigma, torch.randn(now.shape, generator=chance), alpha_s, sigma_s, sigma_s / 2)
+        now = step(x, (now - alpha * x) / sigma, torch.randn(now.shape, generator=generator), alpha_s, sigma_s, sigma_s / 2)
     return now.std().item()
 
 
