@@ -115,7 +115,7 @@ def test_a_shipped_part_that_is_damaged_is_named_before_the_data_are_made(
     no_data: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(checkpoints, "CHECKPOINTS", tmp_path)
-    with pytest.raises(CheckpointError, match="tokenizer-cpu.json"):
+    with pytest.raises(CheckpointError, match="tokenizer-cpu-patches.json"):
         train("genie", "cpu", progress="none")
 
 
