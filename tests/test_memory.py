@@ -28,6 +28,10 @@ ROOT = Path(__file__).resolve().parents[1]
 GPU = [(name, size) for name in recipe_names() for size in sizes(name) if size.partition("-")[0] == "gpu"]
 
 
+# Estimated by hand at 6.0 GiB where 22 are stated; the passes themselves held 5.3.
+BEYOND_A_TEST = {("genie", "gpu-coinrun")}
+
+
 def fast_bf16() -> bool:
     """Whether this processor multiplies in bfloat16 by itself; one that does not takes many minutes for a pass."""
     try:
@@ -61,6 +65,8 @@ def test_a_gpu_size_states_at_least_what_a_step_holds(name: str, size: str) -> N
     config = load_config(name, size)
     if config.train.precision == "bf16" and not fast_bf16():
         pytest.skip("this processor has no bfloat16: one pass of such a model takes minutes")
+    if (name, size) in BEYOND_A_TEST:
+        pytest.skip("a pass with two films of this size holds more than the 4 GiB that a process of the tests may take")
     done = subprocess.run([sys.executable, "-c", ESTIMATE, name, size], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     need = float(done.stdout.split()[-1]) / GIB
