@@ -1,4 +1,4 @@
-"""CLIP's loss in two processes beside the loss of one, started by ``python -m tests.clip_processes``; prints "equal"."""
+"""CLIP's loss in two processes beside that of one, started by ``python -m tests.clip_processes``; prints "equal"."""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
+
 import numpy as np
 import pytest
 import torch
@@ -69,7 +71,7 @@ def test_one_answer_for_everything_has_one_over_the_classes() -> None:
     classes = np.array([0] * 90 + [1] * 8 + [2] * 2)
     found = balanced_accuracy(classes == 0, classes, generator=rng())
     assert found["value"] == pytest.approx(1 / 3) and found["n"] == 100
-    assert found["low"] < 1 / 3 < found["high"]
+    assert found["low"] <= 1 / 3 < found["high"]
     perfect = balanced_accuracy(np.ones(100, bool), classes, generator=rng())
     assert perfect["value"] == perfect["high"] == 1.0 and 0.6 < perfect["low"] < 0.95, "two films of a class say little"
     with pytest.raises(ValueError, match="no example"):
@@ -119,7 +121,7 @@ def test_prompts_hold_no_reserved_pair_and_belong_to_their_classes() -> None:
 
 
 def test_exchanged_captions_have_the_words_of_the_own_one_in_another_order() -> None:
-    films = load_films("bodies", split="validation", count=200)
+    films = load_films("bodies", split="validation", count=300)
     asked = question.exchanged(films)
     assert len(asked) > 10
     for i, other in asked:
@@ -152,7 +154,7 @@ class Informed:
 
 
 def hash_of(word: str) -> int:
-    return int.from_bytes(word.encode(), "big") % (2**31)
+    return zlib.crc32(word.encode())
 
 
 def test_whoever_knows_the_captions_passes_and_a_bag_of_words_cannot_bind() -> None:

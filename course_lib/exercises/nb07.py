@@ -18,9 +18,9 @@ PAD, START, END = range(3)
 def my_tokens(captions: list[str], number: dict[str, int], context: int) -> Tensor:
     """A start mark (1), a number for each word, an end mark (2), then padding (0). -> int64 (N, context)."""
     rows = torch.zeros(len(captions), context, dtype=torch.int64)
-    for row, caption in zip(rows, captions, strict=True):
+    for row, caption in enumerate(captions):
         tokens = [1] + [number[word] for word in caption.split()] + [2]
-        row[: len(tokens)] = torch.tensor(tokens)
+        rows[row, : len(tokens)] = torch.tensor(tokens)
     return rows
 
 
@@ -65,7 +65,7 @@ register(
             "For one caption: [1] + [number[word] for word in caption.split()] + [2], put into the first places.",
         ),
         explanation="CLIP's own tokens are pieces of words, 49,408 of them, so that any text can be written. The "
-        "course's captions use 28 words, and a word a token is enough. The caption's vector is read off at the end mark.",
+        "course's captions use 28 words: a word a token is enough. The caption's vector is read off at the end mark.",
     )
 )
 
@@ -261,8 +261,9 @@ register(
             "are two captions equal?",
             ".all(dim=2).float(), then divide each row by its own sum (keepdim=True).",
         ),
-        explanation="F.cross_entropy takes such rows of probabilities in the place of right answers. The best that a "
-        "film can do is then to give every copy the same share, which is what equal captions deserve.",
+        explanation="F.cross_entropy takes such rows of probabilities in the place of right answers. Put them in, and "
+        "the loss is the same number as before: copies of a caption have equal vectors, so it does not matter among which "
+        "of them the right answer is shared out. What needs care is the question afterwards, not the training.",
     )
 )
 
@@ -283,6 +284,8 @@ def _check_gallery(candidate: Asked) -> None:
         rng = np.random.default_rng(seed)
         ids = rng.integers(12, size=40)
         order, query, k = rng.permutation(40), int(rng.integers(40)), (4, 5, 6, 8)[seed]
+        twin = next(i for i in order if ids[i] == ids[query] and i != query)
+        order = np.concatenate([[twin], order[order != twin]])  # the first in line has the query's own caption
         mine = candidate.explaining({(k - 1,): "One item is missing: the query's own stands among the k, first."})(
             ids, query, order, k
         )

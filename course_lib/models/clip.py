@@ -18,8 +18,10 @@ tokens, without a class token and a norm before the first block; its places are 
 and the embedding of patches has one. At the sizes of ViT-B/32 that leaves 151,175,937 of the program's 151,277,313
 parameters. A course's film is mostly empty room, and a body covers few of its tubelets: with ``pooling: max`` a film is
 the largest value of each channel over its tubelets, and not their mean, in which bodies drown (notebook 07 measures
-it). Films with word for word the same caption are each other's answers too (``shared_captions``), which the
-paper does not need with 400 million pairs. No crops of the pictures: places are in the captions.
+it). No crops of the pictures: places are in the captions.
+
+Captions repeat in a small grammar, and figure 3 counts an equal caption of another film as a mistake. That does no harm
+here: equal captions have equal vectors, so sharing the right answer among the copies gives the very same loss.
 """
 
 from __future__ import annotations
@@ -70,7 +72,6 @@ class CLIPConfig(ViTConfig):
     largest_scale: Annotated[
         float, Field(ge=1.0, le=1e6, description="the similarities' factor, 1 / temperature, never exceeds this")
     ] = 100.0
-    shared_captions: Annotated[bool, Field(description="equal captions are each other's answers, not mistakes")] = True
 
     @model_validator(mode="after")
     def _text_and_films_fit(self) -> CLIPConfig:
@@ -105,20 +106,17 @@ def tokenise(captions: Sequence[str], context: int) -> Tensor:
 
 
 def matches(tokens: Tensor) -> Tensor:
-    """Which film goes with which caption: 1 where caption j is word for word film i's. (N, L) -> float (N, N)."""
+    """Which films have word for word the same caption: 1 for those, 0 for others. (N, L) -> float (N, N)."""
     return (tokens[:, None] == tokens[None, :]).all(dim=2).float()
 
 
-def symmetric_loss(logits: Tensor, answers: Tensor | None = None) -> Tensor:
+def symmetric_loss(logits: Tensor) -> Tensor:
     """The mean of two cross-entropies, over rows (each film's captions) and columns (each caption's films). -> scalar.
 
-    logits: (N, N), film i and caption j. answers: (N, N), above 0 where the two belong together; an equal share of the
-    probability is asked of each. None for the diagonal, which is the paper's figure 3.
+    logits: (N, N), film i and caption j; what belongs together stands on the diagonal (figure 3).
     """
-    answers = torch.eye(len(logits), device=logits.device) if answers is None else answers
-    rows = F.cross_entropy(logits, answers / answers.sum(dim=1, keepdim=True))
-    columns = F.cross_entropy(logits.T, answers.T / answers.T.sum(dim=1, keepdim=True))
-    return (rows + columns) / 2
+    right = torch.arange(len(logits), device=logits.device)
+    return (F.cross_entropy(logits, right) + F.cross_entropy(logits.T, right)) / 2
 
 
 class FilmEncoder(nn.Module):
@@ -230,17 +228,15 @@ class CLIP(nn.Module):
         return self.encode_text(tokenise(captions, self.config.context).to(self.logit_scale.device))
 
     def loss(self, batch: dict[str, Tensor], step: int, generator: torch.Generator | None) -> dict[str, Tensor]:
-        """The symmetric loss of a batch, the share of films that find their caption in it, and the scale.
+        """The symmetric loss of a batch, the share of films that find their caption or an equal one, and the scale.
 
         batch: ``{"frames": (B, T, 3, H, W) in [0, 1], "tokens": int64 (B, L)}``. step and generator are not used. In
         several processes each compares the films and captions of all of them.
         """
         films, texts = gather_batch(self.encode_film(batch["frames"])), gather_batch(self.encode_text(batch["tokens"]))
         logits = self.scale * films @ texts.T  # (N, N)
-        same = matches(gather_batch(batch["tokens"]))
-        loss = symmetric_loss(logits, same if self.config.shared_captions else None)
-        found = same.gather(1, logits.argmax(dim=1, keepdim=True)).mean()
-        return {"loss": loss, "found": found, "scale": self.scale}
+        found = matches(gather_batch(batch["tokens"])).gather(1, logits.argmax(dim=1, keepdim=True)).mean()
+        return {"loss": symmetric_loss(logits), "found": found, "scale": self.scale}
 
     @torch.no_grad()
     def after_step(self, step: int, of: int) -> None:

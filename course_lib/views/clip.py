@@ -69,7 +69,8 @@ def similarity_map(
     text = f"Similarities of {len(captions)} captions and {len(films)} films"
     with rc_context(STYLE):
         figure = CourseFigure(9.6, 1.9 + 0.42 * len(captions), text)
-        axes = figure.add_subplot()
+        sheet = figure.subfigures()
+        axes = sheet.add_subplot()
         image = axes.imshow(similarity, cmap="Blues", aspect="auto")
         axes.set_yticks(range(len(captions)), captions, fontsize=10)
         axes.set_xticks([])
@@ -84,8 +85,8 @@ def similarity_map(
                 value = float(similarity[row, column])
                 axes.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=10,
                           color="white" if value > middle else "black")  # fmt: skip
-        figure.colorbar(image, ax=axes, label="cosine similarity", pad=0.01)
-        figure.suptitle(title, x=0.01, ha="left", fontsize=14)
+        sheet.colorbar(image, ax=axes, label="cosine similarity", pad=0.01)
+        sheet.suptitle(title or " ", x=0.01, ha="left", fontsize=14)
     return figure
 
 
@@ -113,7 +114,8 @@ def nearest_films(
     last = clip.config.frames - 1
     with rc_context(STYLE):
         figure = CourseFigure(9.6, 3.9, f"The {count} films nearest to: {caption}")
-        axes = figure.subplots(2, count)
+        sheet = figure.subfigures()  # a figure of the course has a text, and cannot be given a title
+        axes = sheet.subplots(2, count)
         for column, film in enumerate(order):
             for row, moment in enumerate((0, last)):
                 axes[row, column].imshow(films[film, moment], interpolation="nearest")
@@ -122,6 +124,6 @@ def nearest_films(
             axes[0, column].set_title(f"{similarity[film]:.2f}{own}", fontsize=11, loc="center")
         axes[0, 0].set_ylabel("frame 0")
         axes[1, 0].set_ylabel(f"frame {last}")
-        figure.suptitle(f"\N{LEFT DOUBLE QUOTATION MARK}{caption}\N{RIGHT DOUBLE QUOTATION MARK}", x=0.01, ha="left",
-                        fontsize=13)  # fmt: skip
+        sheet.suptitle(f"\N{LEFT DOUBLE QUOTATION MARK}{caption}\N{RIGHT DOUBLE QUOTATION MARK}", x=0.01, ha="left",
+                       fontsize=13)  # fmt: skip
     return figure

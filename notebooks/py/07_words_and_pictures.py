@@ -315,9 +315,8 @@ print(f"{count:,}, which is {151_277_313 - count:,} fewer; words alone are {pape
 # Each step takes 96 films with their captions, all short or all descriptive, by the toss of a coin. The picture on the right is a table of similarities: 24 held-out films in the columns and their captions in the rows. At first it is one grey; a diagonal should appear.
 
 # %% tags=["lecture"]
-from course_lib.training import train
+from course_lib.training import get_recipe, train
 from course_lib.training.recipe import build
-from course_lib.training import get_recipe
 
 changes = {"train.steps": 75, "train.warmup": 20, "data.films": {"bodies": 5000}}
 live_config = load_config("clip", "cpu", changes)
