@@ -53,7 +53,7 @@ def test_the_nearest_films_are_in_order_and_can_be_probed_at_the_extremes(clip, 
     vectors = vectors_of_films(clip, films.frames)
     similarity = np.sort(vectors @ vectors_of_captions(clip, ["a red ball"])[0])[::-1]
     figure = nearest_films(clip, vectors, films.frames, "a red ball", films.captions, count=4)
-    shown = [float(axes.get_title(loc="center").split("\n")[0]) for axes in figure.axes[:4]]
+    shown = [float(axes.get_title(loc="center").split()[1]) for axes in figure.axes[:4]]
     np.testing.assert_allclose(shown, similarity[:4], atol=0.006)
     asked = lambda size, motion: nearest_films(clip, vectors, films.frames, sentence((size, "red", "ball", motion)))  # noqa: E731
     assert len(probe(asked, {"size": SIZES, "motion": MOTIONS})) == 10

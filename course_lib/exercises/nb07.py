@@ -262,8 +262,8 @@ register(
             ".all(dim=2).float(), then divide each row by its own sum (keepdim=True).",
         ),
         explanation="F.cross_entropy takes such rows of probabilities in the place of right answers. Put them in, and "
-        "the loss is the same number as before: copies of a caption have equal vectors, so it does not matter among which "
-        "of them the right answer is shared out. What needs care is the question afterwards, not the training.",
+        "the loss is the same number as before: copies of a caption have equal vectors, so it does not matter among "
+        "which of them the right answer is shared out. What needs care is the question afterwards, not the training.",
     )
 )
 

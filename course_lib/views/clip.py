@@ -7,6 +7,7 @@ arrays or figures, so that the same call serves a figure, a widget's callback an
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import wrap
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from course_lib.worlds.frames import to_model
 
 CHUNK = 128  # films that are encoded at once
 NOBODY = "nobody"
+LINE = 110  # letters across a figure
 
 
 @torch.no_grad()
@@ -44,10 +46,11 @@ def captioned(films: np.ndarray, short: Sequence[str], descriptive: Sequence[str
     if not len(films) == len(short) == len(descriptive):
         raise ValueError(f"{len(films)} films need as many captions, these are {len(short)} and {len(descriptive)}")
     with rc_context(STYLE):
-        figure = CourseFigure(9.6, 2.35 * len(films), f"{len(films)} films with their captions")
+        figure = CourseFigure(9.6, 2.5 * len(films), f"{len(films)} films with their captions")
         rows = figure.subfigures(len(films), 1, squeeze=False)[:, 0]
         for row, film, few, many in zip(rows, films, short, descriptive, strict=True):
-            row.suptitle(f"short: {few}\ndescriptive: {many}", x=0.01, ha="left", fontsize=11)
+            row.suptitle("\n".join([f"short: {few}", *wrap(f"descriptive: {many}", LINE)]), x=0.01, ha="left",
+                         fontsize=11)  # fmt: skip
             for t, axes in enumerate(row.subplots(1, frames)):
                 axes.imshow(film[t], interpolation="nearest")
                 axes.set(xticks=[], yticks=[])
@@ -58,7 +61,9 @@ def captioned(films: np.ndarray, short: Sequence[str], descriptive: Sequence[str
 def similarity_map(
     similarity: np.ndarray, films: np.ndarray, captions: Sequence[str], title: str = "", *, digits: bool = True
 ) -> CourseFigure:
-    """A table of similarities in colours: a film to each column, above it its first frame, a caption to each row.
+    """A table of similarities in colours: a film to each column, its first frame above, a numbered caption to each row.
+
+    The captions themselves stand below.
 
     similarity: (captions, films), any numbers; films: uint8 (N, T, H, W, 3). digits: write the numbers in.
     Raises ValueError where there are not as many films and captions as columns and rows.
@@ -67,25 +72,33 @@ def similarity_map(
         raise ValueError(f"{len(captions)} captions and {len(films)} films need as many rows and columns, "
                          f"these are {similarity.shape}")  # fmt: skip
     text = f"Similarities of {len(captions)} captions and {len(films)} films"
+    lines = [line for k, caption in enumerate(captions, start=1)
+             for line in wrap(f"{k}  {caption}", LINE, subsequent_indent="    ")]  # fmt: skip
     with rc_context(STYLE):
-        figure = CourseFigure(9.6, 1.9 + 0.42 * len(captions), text)
+        heights = (1.25, 0.36 * len(captions) + 0.2, 0.19 * len(lines) + 0.1)
+        figure = CourseFigure(9.6, sum(heights) + 0.4, text)
         sheet = figure.subfigures()
-        axes = sheet.add_subplot()
+        rows = sheet.add_gridspec(3, len(films), height_ratios=heights)
+        for column, film in enumerate(films):
+            above = sheet.add_subplot(rows[0, column])
+            above.imshow(film[0], interpolation="nearest")
+            above.set_title(f"film {column + 1}", fontsize=11, loc="center")
+            above.set(xticks=[], yticks=[])
+        axes = sheet.add_subplot(rows[1, :])
         image = axes.imshow(similarity, cmap="Blues", aspect="auto")
-        axes.set_yticks(range(len(captions)), captions, fontsize=10)
+        axes.set_yticks(range(len(captions)), [f"caption {k + 1}" for k in range(len(captions))], fontsize=10)
         axes.set_xticks([])
         axes.grid(False)
-        for column, film in enumerate(films):
-            above = axes.inset_axes((column / len(films), 1.03, 1 / len(films), 1.6 / len(captions) + 0.12))
-            above.imshow(film[0], interpolation="nearest")
-            above.axis("off")
+        below = sheet.add_subplot(rows[2, :])
+        below.text(0.0, 1.0, "\n".join(lines), fontsize=10.5, va="top", transform=below.transAxes)
+        below.axis("off")
         if digits:
             middle = (float(similarity.max()) + float(similarity.min())) / 2
             for row, column in np.ndindex(*similarity.shape):
                 value = float(similarity[row, column])
                 axes.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=10,
                           color="white" if value > middle else "black")  # fmt: skip
-        sheet.colorbar(image, ax=axes, label="cosine similarity", pad=0.01)
+        sheet.colorbar(image, ax=axes, label="cosine", pad=0.01)
         sheet.suptitle(title or " ", x=0.01, ha="left", fontsize=14)
     return figure
 
@@ -120,8 +133,8 @@ def nearest_films(
             for row, moment in enumerate((0, last)):
                 axes[row, column].imshow(films[film, moment], interpolation="nearest")
                 axes[row, column].set(xticks=[], yticks=[])
-            own = "" if not captions else ("\nits caption" if captions[film] == caption else "\nanother caption")
-            axes[0, column].set_title(f"{similarity[film]:.2f}{own}", fontsize=11, loc="center")
+            own = "" if not captions else ("\nthis caption" if captions[film] == caption else "\nanother caption")
+            axes[0, column].set_title(f"cosine {similarity[film]:.2f}{own}", fontsize=11, loc="center")
         axes[0, 0].set_ylabel("frame 0")
         axes[1, 0].set_ylabel(f"frame {last}")
         sheet.suptitle(f"\N{LEFT DOUBLE QUOTATION MARK}{caption}\N{RIGHT DOUBLE QUOTATION MARK}", x=0.01, ha="left",

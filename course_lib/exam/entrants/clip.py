@@ -1,4 +1,4 @@
-"""CLIP: captions and films in one space; and three that were taught for less long, with either style or with both."""
+"""CLIP: captions and films in one space; and three small ones, taught with either style or with both."""
 
 from __future__ import annotations
 

@@ -48,8 +48,8 @@ def top1_by_query(
     won = np.zeros(len(ids))
     for query, row in enumerate(similarity):
         for _ in range(galleries):
-            own, *others = row[gallery(ids, query, generator.permutation(len(ids)), k)]
-            won[query] += (own >= max(others)) / (1 + others.count(own))
+            found = row[gallery(ids, query, generator.permutation(len(ids)), k)]
+            won[query] += (found[0] == found.max()) / np.count_nonzero(found == found[0])
     return won / galleries
 
 

@@ -30,7 +30,14 @@ from torch import Tensor
 
 from course_lib.exam.entrant import Entrant
 from course_lib.exam.measures.intervals import mean_and_interval, wilson_interval
-from course_lib.exam.measures.retrieval import K, balanced_accuracy, caption_ids, class_vectors, top1_by_query
+from course_lib.exam.measures.retrieval import (
+    GALLERIES,
+    K,
+    balanced_accuracy,
+    caption_ids,
+    class_vectors,
+    top1_by_query,
+)
 from course_lib.exam.measures.words import read_states
 from course_lib.exam.rows import Row
 from course_lib.exam.sitting import Sitting
@@ -44,6 +51,7 @@ SET, RESERVED_SET = "bodies", "bodies-new"
 TIMES_AS_MANY = 10  # films as other questions have: some words are rare
 LEAST_FILMS = 250  # galleries of 64 need them
 READ = 200  # films whose bodies the reader counts
+FEW = 2  # galleries for each film of a control
 CHUNK = 128
 
 PAIRS = tuple(product(spec.COLOURS, spec.SHAPES))
@@ -156,9 +164,10 @@ def _gallery(
     similarity["shuffled"] = np.roll(similarity["own"], len(captions) // 2, axis=0)  # another film's caption is asked
     ids = caption_ids(captions)
     scores = {
-        name: top1_by_query(values.T if by_film else values, ids, generator=sitting.rng())
+        name: top1_by_query(values.T if by_film else values, ids, generator=sitting.rng(),
+                            galleries=GALLERIES if name == "own" else FEW)
         for name, values in similarity.items()
-    }
+    }  # fmt: skip
     controls = {"chance": 1 / K} | {name: float(scores[name].mean()) for name in ("untrained", "shuffled")}
     return scores["own"], controls
 
@@ -200,7 +209,8 @@ def _naming(
     truth, named = name_pairs(pair[0], sets[1], vectors[1]["own"])
     blank = name_pairs(pair[1], sets[1], vectors[1]["untrained"])
     known = name_pairs(pair[0], sets[0], vectors[0]["own"])
-    controls = {"chance": 1 / len(PAIRS), "untrained": float((blank[0] == blank[1]).mean()),
+    controls = {"chance": 1 / len(PAIRS), "one_answer": np.bincount(truth).max() / len(truth),
+                "untrained": float((blank[0] == blank[1]).mean()),
                 "seen_pairs": float((known[0] == known[1]).mean())}  # fmt: skip
     shapes = len(spec.SHAPES)
     colour, shape = (truth // shapes == named // shapes).mean(), (truth % shapes == named % shapes).mean()
