@@ -180,3 +180,16 @@ def test_whoever_knows_the_captions_passes_and_a_bag_of_words_cannot_bind() -> N
 def test_who_has_no_encoders_is_not_asked() -> None:
     (row,) = examine([get_entrant("copy-last")], Sitting(count=5), questions=["text"]).rows
     assert row.status == "not applicable" and "captions and films" in row.note
+
+
+def test_the_shipped_model_finds_films_and_its_controls_do_not() -> None:
+    report = examine([get_entrant("clip")], Sitting(count=5), questions=["text"], failures="raise")
+    row = report["clip", "clip_top1_of_64"]
+    assert row.bar == 0.9 and row.value > 0.85 and row.n == question.LEAST_FILMS
+    assert all(row.controls[name] < 0.06 for name in ("untrained", "shuffled")) and row.controls["chance"] == 1 / 64
+    reserved = report["clip", "clip_pair_of_18_reserved"]
+    assert reserved.value < reserved.controls["seen_pairs"], "pairs that were never seen together are harder"
+    for attribute in question.CLASSES:
+        read = report["clip", f"clip_zero_shot_{attribute}"]
+        assert read.value > read.controls["one_answer"] and read.controls["reader"] > 0.9
+    assert all(row.checkpoint and row.minutes for row in report.rows)
