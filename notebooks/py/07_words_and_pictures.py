@@ -32,7 +32,8 @@
 
 # %% [markdown] tags=["lecture"]
 # > **The slide.** "Step1：使用 DALLE 3 (CLIP) 把文本和图像对 <text , image> 联系起来". In English: step 1 of Sora's training uses DALL-E 3 (CLIP) to tie pairs of text and image together.
-#
+
+# %% [markdown] tags=["lecture"]
 # A system that turns text into films needs to know what the words look like. CLIP (Radford et al. 2021) is a way to learn that, and the best known one. Whether Sora uses it is another question, and the last section answers it.
 
 # %% tags=["lecture"]
@@ -156,7 +157,8 @@ for scale in (1.0, 5.0, 1 / 0.07, 100.0):
 # ### Captions as numbers
 #
 # A caption becomes a row of whole numbers, its **tokens** (词元): a start mark, one number for each word, an end mark, and padding up to a fixed length. The course's captions use 28 words; CLIP's own vocabulary has 49,408 pieces of words.
-#
+
+# %% [markdown] tags=["lecture"]
 # **Exercise 1. Captions as numbers.** Write it before you read on. The start mark is 1, the end mark 2, padding 0; `number` gives each word's number. (Difficulty 2, 7 minutes. A blank left as `...` never stops the notebook: the library's answer takes its place. `hint("clip.tokens")` helps in two steps.)
 
 # %% tags=["lecture"]
@@ -233,7 +235,8 @@ class FilmEncoder(nn.Module):
 # ### One space for both
 #
 # One more linear layer for each encoder brings both into the same space of 128 numbers, and there they are compared by their cosine, as our six angles were.
-#
+
+# %% [markdown] tags=["lecture"]
 # **Exercise 2. A table of similarities.** The cosine of two vectors is their product after both were divided by their lengths. (Difficulty 2, 5 minutes.)
 
 # %% tags=["lecture"]
@@ -441,10 +444,12 @@ for style, captions_of in (("short", train_films.short_captions), ("descriptive"
     print(f"{style}: {np.mean(copies > 1):.0%} have a twin; a perfect model pays {np.log(copies).mean():.2f}")
 
 # %% [markdown] tags=["lecture"]
-# TWINS_TEXT
-#
+# A perfect network cannot tell twins apart, so it must share its probability among them, and pays for it: 0.20 on average with short captions, 0.04 with descriptive ones.
+
+# %% [markdown] tags=["lecture"]
 # These are **false negatives** (假负例): right answers that the loss counts as mistakes. With 400 million web pages the paper need not care much. Must a course with a small grammar?
-#
+
+# %% [markdown] tags=["lecture"]
 # **Exercise 4. Captions that occur twice.** A cure suggests itself: let every film give equal shares to all copies of its caption. Write the shares. Then predict: will the loss of a network be higher with them, lower, or the same? (Difficulty 3, 10 minutes.)
 
 # %% tags=["lecture"]
@@ -499,7 +504,19 @@ for way, change in WAYS.items():
 show.table(rows)
 
 # %% [markdown] tags=["lecture"]
-# BREAK_TEXT
+# **The mean of the tokens** is the worst by far. All films have nearly the same mean, that of an empty room. So all vectors begin nearly equal, the loss stays near $\log 64 = 4.16$, and it takes long to get away from there.
+
+# %% [markdown] tags=["lecture"]
+# **Without a scale** the loss hardly falls, and yet the network finds nearly as much: the loss is a poor witness here. With cosines between -1 and 1 and 64 captions nobody can get below $\log(1 + 63\, e^{-64/63}) = 3.17$. What that costs shows in longer trainings, when the easy cases are done and the softmax cannot turn to the hard ones.
+
+# %% [markdown] tags=["lecture"]
+# **With the films' side alone** films still find their captions. Captions find their films less often, because nobody asked them. (Each row is one training and 300 films: differences below 0.05 mean nothing.)
+
+# %% tags=["lecture"]
+whole, unscaled, one_sided, averaged = rows
+assert averaged["caption finds film"] < 0.5 * whole["caption finds film"]
+assert unscaled["loss"] > math.log(1 + 63 * math.exp(-64 / 63)), "the floor without a scale"
+assert one_sided["caption finds film"] < one_sided["film finds caption"]
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Measure
@@ -507,7 +524,8 @@ show.table(rows)
 # ### A fair question
 #
 # The bar of this course: among 64 films with 64 different captions, the film of a given descriptive caption comes first in at least 90 % of cases, and the whole interval must be above that. We have drawn such galleries twice already. How does one draw them fairly?
-#
+
+# %% [markdown] tags=["lecture"]
 # **Exercise 5. A fair gallery.** The query's own item stands first; then come others in a given random order, but no caption twice. (Difficulty 3, 10 minutes.)
 
 # %% tags=["lecture"]
@@ -554,7 +572,10 @@ print(f"{ours['value']:.3f} ({ours['low']:.3f} to {ours['high']:.3f}); chance is
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Short against descriptive
 #
-# SHORT_TEXT
+# The captions that people write on web pages are short and say little. The authors of DALL-E 3 (Betker et al. 2023) trained a captioner to describe pictures in detail, trained image models on such **descriptive** captions, on short ones and on those that were found, and measured how well the models follow a prompt. Descriptive won; 95 % of the captions in their final mix are descriptive.
+
+# %% [markdown] tags=["lecture"]
+# Our question is smaller. Three small networks of one size learn from the same films for equally many steps: with short captions, with descriptive ones, with both in turn. Each is then asked with both. Which one will be best when it is asked with descriptive captions? And can a network that has read "a small red ball falling" also read "a red ball"?
 
 # %% tags=["lecture"]
 rows = []
@@ -701,7 +722,7 @@ for batch in (16, 64) if run_it else ():
     print(f"batches of {batch}: {score:.2f}")
 
 # %% [markdown]
-# BATCH_TEXT
+# What we found: FOUND_BATCH
 
 # %% [markdown]
 # What you have solved so far, here and in the other notebooks:
@@ -725,7 +746,8 @@ progress()
 
 # %% [markdown]
 # **Larger.** `python -m course_lib train clip --size gpu` trains a ViT-S on `rich` at 64 by 64 pixels, 1,024 pairs a batch; `python -m course_lib exam clip` asks all the questions of this notebook, and `python -m course_lib params clip --size paper` counts.
-#
+
+# %% [markdown]
 # **References.** Radford et al., *Learning Transferable Visual Models From Natural Language Supervision*, 2021, arXiv 2103.00020, sections 2.3 to 2.5 and 3.1.4, figure 3. van den Oord et al., *Representation Learning with Contrastive Predictive Coding*, 2018, arXiv 1807.03748 (InfoNCE). Betker et al., *Improving Image Generation with Better Captions*, 2023 (DALL-E 3). Brooks et al., *Video generation models as world simulators*, 2024 (Sora), "Language understanding". Arnab et al., *ViViT*, 2021, arXiv 2103.15691, section 3.2. Yuksekgonul et al., *When and Why Vision-Language Models Behave like Bags-of-Words, and What to Do About It?*, 2023, arXiv 2210.01936.
 
 # %% [markdown]
