@@ -16,6 +16,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from course_lib.exam.measures.codecs import principal_blocks
 from course_lib.exam.measures.counterfactuals import choice_accuracy
 from course_lib.exam.measures.information import accuracy_by_film, nmi_of_counts
 from course_lib.exam.measures.intervals import paired_ratio_interval, ratio_interval
@@ -24,8 +25,10 @@ from course_lib.exam.measures.timing import exponents
 from course_lib.exercises.core import all_exercises, find
 from course_lib.exercises.inputs import close, independent, seeded
 from course_lib.models import mdnrnn
+from course_lib.models.base import fresh
 from course_lib.models.cloning import Player, to_words
 from course_lib.models.cloning import key_shares as shares_of_keys
+from course_lib.models.codec import CodecConfig, VideoCodec, group_before, group_frames
 from course_lib.models.counting import CountModel, transition_error
 from course_lib.models.dyna import learn, plan
 from course_lib.models.dynamics import Dynamics, cosine_share
@@ -409,6 +412,48 @@ def matrices(layers: int, width: int, inner: int, hidden: float, attentions: int
     return sum(p.numel() for p in stack.blocks.parameters() if p.ndim == 2)
 
 
+# --- 09 -----------------------------------------------------------------------------------------------------------
+
+
+def short_film(seed: int) -> Inputs:
+    group = 2 + seed
+    return (*normals((2, 1 + 2 * group, 3, 4, 4))(seed), group)
+
+
+def layers_of(seed: int) -> list[tuple[int, int]]:
+    """Of the encoder of a codec with ``seed + 1`` blocks at each of two scales, from the pixels upwards."""
+    blocks = [(3, 1), (3, 1)] * (seed + 1)
+    return [(2, 2), (3, 1), *blocks, (4, 2), *blocks, (1, 1)]
+
+
+def random_codec(seed: int) -> VideoCodec:
+    """With one block more for each seed; no weight is 0, as those of fresh blocks are."""
+    model = fresh(VideoCodec, CodecConfig(widths=(4, 8), layers=seed + 1, decoder_layers=1, latent=2), seed)
+    for parameter in model.parameters():
+        parameter.data += 0.2
+    return model
+
+
+def window_of_a_codec(seed: int) -> int:
+    """Rows of a film on 64 pixels that move a latent in its middle."""
+    frames = torch.rand(1, 1, 3, 64, 64, generator=seeded(seed)).requires_grad_()
+    model = random_codec(seed)
+    groups = group_frames(frames, 4)
+    out = model.encoder(groups)[0, 0, :, 8, 8].sum()
+    (slope,) = torch.autograd.grad(out, frames)
+    return int((slope.abs().amax(dim=(0, 1, 2, 4)) > 0).sum())
+
+
+def groups_of(frames: int) -> int:
+    return CodecConfig().groups(frames)
+
+
+def earliest_of_a_codec(reference: Callable[..., Any], seed: int, which: int) -> int:
+    frames = torch.rand(1, 17, 3, 32, 32, generator=seeded(seed))
+    with torch.no_grad():
+        return reference(random_codec(0).latents, frames, which)
+
+
 # --- the table ----------------------------------------------------------------------------------------------------
 
 TABLE: dict[str, Same | str] = {
@@ -507,6 +552,24 @@ TABLE: dict[str, Same | str] = {
         lambda seed: (np.array([2.0, 5.0, 9.0, 30.0]), rng(seed).uniform(0.1, 2.0, 4)),
     ),
     "spacetime.one_more": Same(attended, normals((3, 5), (3, 5), (3, 5), (3, 4, 5), (3, 4, 5))),
+    "codec.groups": Same(group_frames, short_film),
+    "codec.before": Same(
+        lambda x: torch.cat([group_before(x), x], dim=2), normals((2, 3, 4, 2, 2))
+    ),
+    "codec.window": Same(window_of_a_codec, lambda seed: (seed,), lambda reference, seed: reference(layers_of(seed))),
+    "codec.linear_code": Same(
+        lambda blocks, numbers: principal_blocks(blocks).code(blocks, numbers),
+        lambda seed: (*normals((50, 6))(seed), 1 + seed),
+        rtol=1e-3,
+        atol=1e-4,
+    ),
+    "codec.compression": Same(
+        lambda frames, size, group, channels, side: frames * CodecConfig().compression / (group * groups_of(frames)),
+        lambda seed: (1 + 4 * (seed + 1), 32, 4, 8, 8),
+    ),
+    "codec.earliest": Same(
+        lambda seed, which: (which + 3) // 4, lambda seed: (seed, 5 * seed + 1), earliest_of_a_codec
+    ),
     "tokens.nearest": Same(nearest, normals((40, 5), (12, 5))),
     "tokens.straight_through": Same(straight_through, normals((6, 3), (6, 3))),
     "tokens.two_losses": Same(losses_of_the_quantiser, vectors_with_their_codes),
