@@ -16,8 +16,8 @@ from course_lib.exercises.inputs import Inputs, check_values, must_equal, need, 
 def my_groups(frames: Tensor, group: int) -> Tensor:
     """The first frame alone, then groups: (B, 1 + k group, C, H, W) -> (B, 1 + k, group * C, H, W).
 
-    The frames of a group are stacked as channels, the earliest first. The first frame fills its group by itself: it
-    stands there ``group`` times.
+    The frames (or their features) are stacked as channels, the earliest first. The first frame fills its group by
+    itself: it stands there ``group`` times.
     """
     still = frames[:, :1].repeat(1, group - 1, 1, 1, 1)
     padded = torch.cat([still, frames], dim=1)  # (B, (1 + k) group, C, H, W)
@@ -41,7 +41,7 @@ def _check_groups(candidate: Asked) -> None:
         [
             (lambda x, g: _padded(x, g, torch.zeros_like(x[:, : g - 1])),
              "The first group begins with empty frames. A film at rest is wanted: the first frame, `group` times."),
-            (lambda x, g: torch.cat([x, x[:, -1:].repeat(1, g - 1, 1, 1, 1)], dim=1).unflatten(1, (-1, g)).flatten(2, 3),
+            (lambda x, g: _padded(x[:, :0], g, torch.cat([x, x[:, -1:].repeat(1, g - 1, 1, 1, 1)], dim=1)),
              "You fill up at the end. Then the first group holds frames 0 to group - 1, and no image fits in it: fill "
              "up at the beginning, with the first frame."),
             (lambda x, g: _padded(x, g, x[:, 1:g].flip(1)),
@@ -54,8 +54,12 @@ def _check_groups(candidate: Asked) -> None:
         "At {place} (film, group, channel, row, column) {wanted} is expected, yours has {mine}.",
     )  # fmt: skip
     image = torch.randn(1, 1, 3, 2, 2, generator=seeded(9))
-    must_equal(candidate(image, 4), image.repeat(1, 4, 1, 1, 1).flatten(1, 2)[:, None], [],
-               "An image is a film of one frame, and one group: at {place} {wanted} is expected, yours has {mine}.")  # fmt: skip
+    must_equal(
+        candidate(image, 4),
+        image.repeat(1, 4, 1, 1, 1).flatten(1, 2)[:, None],
+        [],
+        "An image is a film of one frame, and one group: at {place} {wanted} is expected, yours has {mine}.",
+    )
 
 
 register(
@@ -129,12 +133,12 @@ register(
         reference=my_before,
         check=_check_before,
         hints=(
-            "Shift the groups by one: all but the last, with one group of zeros in front. Then join along the channels.",
+            "Shift the groups by one: all but the last, a group of zeros in front. Then join along the channels.",
             "before = torch.cat([torch.zeros_like(x[:, :1]), x[:, :-1]], dim=1); torch.cat([before, x], dim=2).",
         ),
-        explanation="A convolution over these 2 C channels is a convolution in time with kernel 2 and all of its padding "
-        "on the left: a causal convolution. Nothing else in the network mixes groups, so this one line decides which "
-        "way time runs.",
+        explanation="A convolution over these 2 C channels is a convolution in time with kernel 2 and all of its "
+        "padding in front: a causal convolution. Nothing else in the network mixes groups, so this line alone decides "
+        "which way time runs.",
     )
 )
 
@@ -157,8 +161,8 @@ def _check_window(candidate: Asked) -> None:
         if mine == wanted:
             continue
         if mine == 1 + sum(kernel - 1 for kernel, _ in layers):
-            raise Wrong(f"For {layers} a place sees {wanted} pixels. After a stride the neighbours of a kernel are several "
-                        "pixels apart: count in pixels.")  # fmt: skip
+            raise Wrong(f"For {layers} a place sees {wanted} pixels. After a stride the neighbours of a kernel are "
+                        "several pixels apart: count in pixels.")  # fmt: skip
         step, late = 1, 1
         for kernel, stride in layers:
             step *= stride
@@ -184,11 +188,11 @@ register(
         reference=my_window,
         check=_check_window,
         hints=(
-            "Keep two numbers: the width that is seen so far, and how many pixels apart two neighbouring places are now.",
+            "Keep two numbers: the width that is seen so far, and how many pixels two neighbouring places are apart.",
             "Each layer adds (kernel - 1) * step to the width; after it, step is multiplied by the stride.",
         ),
-        explanation="This is the receptive field, by arithmetic. It is an upper bound: pixels at its edge reach the place "
-        "along one path only and hardly move it.",
+        explanation="This is the receptive field, by arithmetic. It is an upper bound: pixels at its edge reach the "
+        "place along one path only and hardly move it.",
     )
 )
 
@@ -231,7 +235,7 @@ def _check_linear(candidate: Asked) -> None:
              "The mean block was taken off and not put back."),
             (lambda b, k: _projected(b, torch.eye(b.shape[1])[:, :k], b.mean(0)),
              "You keep the first coordinates themselves; the directions come from the blocks' covariance."),
-            (lambda b, k: _projected(b, directions((b - b.mean(0)))[-k:].T, b.mean(0)),
+            (lambda b, k: _projected(b, directions(b - b.mean(0))[-k:].T, b.mean(0)),
              "Eigenvectors are the *columns* of what eigh gives."),
         ],
         "At {place} the block comes back as {wanted}, yours as {mine}.",
@@ -258,8 +262,8 @@ register(
             "best = torch.linalg.eigh(centred.T @ centred).eigenvectors[:, -numbers:]; centred @ best @ best.T + mean.",
         ),
         explanation="No step of training, and no linear code has a smaller squared error on these blocks. So it is the "
-        "control that every codec has to beat: what a network has beyond it comes from not being linear, and from seeing "
-        "its neighbours.",
+        "control that every codec has to beat: what a network has beyond it comes from not being linear, and from "
+        "seeing its neighbours.",
     )
 )
 
@@ -292,8 +296,8 @@ def _check_compression(candidate: Asked) -> None:
             (lambda t, s, g, c, d: 3 * g * s * s / (c * d * d),
              "That is the ratio of a full group. The first frame has a group for itself, so a whole film is compressed "
              "less."),
-            (lambda t, s, g, c, d: t * 3 * s * s / (t / g * c * d * d),
-             "You count frames / group groups: the first frame has one for itself."),
+            (lambda t, s, g, c, d: t * 3 * s * s / (t // g * c * d * d),
+             "One group is missing: besides the k full ones, the first frame has one for itself."),
             (lambda t, s, g, c, d: t * s * s / ((1 + (t - 1) // g) * c * d * d), "A pixel has three colours."),
             (lambda t, s, g, c, d: 1 / my_compression(t, s, g, c, d), "This is the share that is left. How many times "
                                                                       "fewer is its inverse."),
@@ -316,8 +320,8 @@ register(
             "Count the numbers of the film, and those of its 1 + k grids.",
             "frames * 3 * size**2 / ((1 + (frames - 1) // group) * channels * side**2).",
         ),
-        explanation="A longer film comes nearer to the ratio of a full group and never reaches it. Ratios in papers are "
-        "those of full groups.",
+        explanation="A longer film comes nearer to the ratio of a full group and never reaches it. Ratios in papers "
+        "are those of full groups.",
     )
 )
 
@@ -363,8 +367,10 @@ def _check_earliest(candidate: Asked) -> None:
             if mine == which:
                 raise Wrong("That is the number of the frame. Groups are asked for: compare latents along axis 1.")
             if mine > wanted and shift > 0:
-                raise Wrong(f"Here frame {which} changes group {wanted}, which ends before it, and yours says {mine}: look "
-                            "at all groups, and take the first that changes.")  # fmt: skip
+                why = "of all groups that change, take the first"
+                if mine == (which + 3) // 4:
+                    why = "that group holds the frame, but which groups change is for the encoder to say"
+                raise Wrong(f"Frame {which} changes group {wanted} here, which ends before it. Yours is {mine}: {why}.")
             raise Wrong(f"Frame {which} changes group {wanted} first ({group}), yours says {mine}.")
     deaf = lambda x: torch.zeros(1, 5, 2, 1, 1)  # noqa: E731
     if candidate(deaf, frames, 3) != 5:
@@ -386,7 +392,7 @@ register(
             "(encode(other) - encode(frames)).abs().flatten(2).amax(dim=2)[0] > 0, and the first True of it.",
         ),
         explanation="For a causal encoder the answer is the group that holds the frame, (which + group - 1) // group, "
-        "whatever the weights are. One untrained network and one call find the bug that hours of training would hide: a "
-        "leaking codec draws films well.",
+        "whatever the weights are. One untrained network and one call find the bug that hours of training would hide: "
+        "a leaking codec draws films well.",
     )
 )

@@ -9,7 +9,12 @@ time and in space, and a decoder back to pixels. It says no more; the parts here
       L = |x - decoder(z)|^2 / (2 sigma_x^2) + beta KL(q(z | x) || N(0, I))         in nats per frame
 
 - Causal in time, the first frame alone: MAGVIT-v2 (Yu et al. 2024, arXiv 2310.05737, section 3.2, "Joint image-video
-  tokenization"), with 2-D convolutions in place of its 3-D ones: a group of frames is stacked as channels.
+  tokenization"), with 2-D convolutions in place of its 3-D ones.
+
+    frame encoder    each frame by itself, the same weights for all, to features on a small grid
+    group encoder    the features of a group of frames, stacked as channels, to its latents; sees the group before too
+    group decoder    latents to the features of the group's frames; sees the group before too
+    frame decoder    features to pixels, each frame by itself
 
 There are two kinds, because two users want different things.
 
@@ -22,8 +27,9 @@ surprised. A group of four frames has no action a frame: the latents of frames t
 be said between them. And it would make the surprise at frame t depend on the frames t + 1 to t + 3.
 
 How far does a latent see? Norms are over the channels of one place, not over the frame, and there is no attention: so
-it sees a window of pixels of a fixed size around its own, the group before its own, and nothing else. With ``kernel: 1``
-it sees its own block of pixels alone: that is to cut a film into spacetime blocks first and to compress each by itself.
+it sees a window of pixels of a fixed size around its own, in its group and the one before, and nothing else. With
+``kernel: 1`` it sees the pixels of its own place alone: that is to cut a film into blocks first, and to compress each by
+itself.
 
 Departures from latent diffusion, all in the configuration: no adversarial and no perceptual loss; no attention; pixels
 where something stands in front of the empty room count ``foreground`` times; each latent channel is brought to mean 0
@@ -59,14 +65,12 @@ class CodecConfig(ModelConfig):
     )
     group: Annotated[int, Field(ge=2, le=16, description="frames in a group after the first, for causal")] = 4
     stem: Annotated[int, Field(ge=1, le=16, description="pixels on a side that are one place at the first scale")] = 2
-    widths: Annotated[Sizes, Field(description="channels at each scale, every one half as fine as the last")] = (
-        64,
-        128,
-    )
-    layers: Annotated[Layers, Field(description="residual blocks at each scale of the encoder")] = 2
-    decoder_layers: Annotated[Layers, Field(description="residual blocks at each scale of the decoder")] = 2
-    temporal: Annotated[
-        int, Field(ge=0, le=64, description="blocks of each half that see the group before, for causal")
+    widths: Annotated[Sizes, Field(description="channels of a frame at each scale, every one half as fine")] = (32, 64)
+    layers: Annotated[Layers, Field(description="blocks of the encoder at each scale of a frame")] = 1
+    decoder_layers: Annotated[Layers, Field(description="blocks of the decoder at each scale of a frame")] = 1
+    group_width: Annotated[PositiveInt, Field(description="channels of a group, for causal")] = 128
+    group_layers: Annotated[
+        Layers, Field(description="blocks of each half that see a group and the one before it, for causal")
     ] = 1
     kernel: Annotated[
         Literal[1, 3], Field(description="of the convolutions; 1: the film is cut first, each block coded by itself")
@@ -118,9 +122,6 @@ class CodecConfig(ModelConfig):
                 f"stem is {self.stem} and there are {len(self.widths)} widths: a place is {step} pixels wide, and "
                 f"frame_size {self.frame_size} is no multiple of that"
             )
-        blocks = min(self.layers, self.decoder_layers)
-        if self.kind == "causal" and self.temporal > blocks:
-            raise ValueError(f"temporal is {self.temporal}, and each half has {blocks} blocks at its coarsest scale")
         return self
 
 
@@ -140,19 +141,18 @@ class CodecOutput(NamedTuple):
 
 
 def group_frames(frames: Tensor, group: int) -> Tensor:
-    """Films cut into the first frame and groups of ``group`` frames, each laid out as the channels of one picture.
+    """Films cut into the first frame and groups of ``group`` frames.
 
-    (B, T, 3, H, W) with T = 1 + k group -> (B, 1 + k, group * 3, H, W). The first frame stands ``group`` times in its
-    own group, a film that does not move: so one network reads all groups, and an image is a film of one frame.
+    (B, T, ...) with T = 1 + k group -> (B, 1 + k, group, ...). The first frame stands ``group`` times in its own group,
+    a film that does not move: so one network reads all groups, and an image is a film of one frame.
     """
-    still = frames[:, :1].expand(-1, group - 1, -1, -1, -1)
-    padded = torch.cat([still, frames], dim=1)  # (B, (1 + k) group, 3, H, W)
-    return padded.unflatten(1, (-1, group)).flatten(2, 3)
+    still = frames[:, :1].expand(-1, group - 1, *frames.shape[2:])
+    return torch.cat([still, frames], dim=1).unflatten(1, (-1, group))  # (B, (1 + k) group, ...) -> ...
 
 
-def ungroup_frames(groups: Tensor, group: int) -> Tensor:
-    """The way back, (B, 1 + k, group * 3, H, W) -> (B, T, 3, H, W): of the first group its last frame alone."""
-    return groups.unflatten(2, (group, -1)).flatten(1, 2)[:, group - 1 :]
+def ungroup_frames(groups: Tensor) -> Tensor:
+    """The way back, (B, 1 + k, group, ...) -> (B, T, ...): of the first group its last frame alone."""
+    return groups.flatten(1, 2)[:, groups.shape[2] - 1 :]
 
 
 def group_before(x: Tensor) -> Tensor:
@@ -161,9 +161,9 @@ def group_before(x: Tensor) -> Tensor:
 
 
 class CodecBlock(nn.Module):
-    """A residual block on the grid, x + Conv(SiLU(Conv(SiLU(Norm(x))))). (B, G, C, h, w) -> the same.
+    """A residual block on a grid, x + Conv(SiLU(Conv(SiLU(Norm(x))))). (..., C, h, w) -> the same.
 
-    temporal: its first convolution also sees the group before, beside its own.
+    temporal: x is (B, G, C, h, w), and the first convolution also sees the group before, beside each one.
     """
 
     def __init__(self, width: int, kernel: int = 3, *, temporal: bool = False) -> None:
@@ -180,48 +180,91 @@ class CodecBlock(nn.Module):
         y = F.silu(self.norm(x))
         if self.temporal:
             y = torch.cat([group_before(y), y], dim=2)  # (B, G, 2 C, h, w)
-        y = self.second(F.silu(self.first(y.flatten(0, 1))))  # (B * G, C, h, w)
-        return x + y.unflatten(0, x.shape[:2])
+        y = self.second(F.silu(self.first(y.flatten(0, -4))))  # (..., C, h, w) -> (N, C, h, w)
+        return x + y.view_as(x)
 
 
-class _OnGrid(nn.Module):
-    """A layer for pictures, for every group by itself. (B, G, C, h, w) -> (B, G, C', h', w')."""
+class FrameEncoder(nn.Module):
+    """Each frame by itself to features on the grid of latents. (N, 3, H, W) -> (N, W, h, w), W the last width."""
 
-    def __init__(self, *layers: nn.Module) -> None:
+    def __init__(self, config: CodecConfig) -> None:
         super().__init__()
+        kernel, widths = config.kernel, config.widths
+        layers: list[nn.Module] = [nn.PixelUnshuffle(config.stem),
+                                   nn.Conv2d(3 * config.stem**2, widths[0], kernel, padding=kernel // 2)]  # fmt: skip
+        for scale, width in enumerate(widths):
+            if scale > 0:  # half as many places on a side
+                layers.append(nn.Conv2d(widths[scale - 1], width, kernel + 1, stride=2, padding=kernel // 2))
+            layers += [CodecBlock(width, kernel) for _ in range(config.layers)]
         self.layers = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.layers(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+        """See the class."""
+        return self.layers(x)
 
 
-def encoder_layers(config: CodecConfig) -> nn.Sequential:
-    """Groups of frames to the mean and log variance of their latents, (B, G, 3 F, H, W) -> (B, G, 2 C, h, w)."""
-    widths, kernel = config.widths, config.kernel
-    colours = 3 * config.frames_each * config.stem**2
-    begin = nn.Conv2d(colours, widths[0], kernel, padding=kernel // 2)
-    layers: list[nn.Module] = [_OnGrid(nn.PixelUnshuffle(config.stem), begin)]
-    for scale, width in enumerate(widths):
-        if scale > 0:  # half as many places on a side
-            layers.append(_OnGrid(nn.Conv2d(widths[scale - 1], width, kernel + 1, stride=2, padding=kernel // 2)))
-        coarsest = config.kind == "causal" and scale == len(widths) - 1
-        first_temporal = config.layers - config.temporal if coarsest else config.layers
-        layers += [CodecBlock(width, kernel, temporal=n >= first_temporal) for n in range(config.layers)]
-    return nn.Sequential(*layers, _OnGrid(PlaceNorm(widths[-1]), nn.SiLU(), nn.Conv2d(widths[-1], 2 * config.latent, 1)))
+class FrameDecoder(nn.Module):
+    """The way back, each frame by itself. (N, W, h, w) -> (N, 3, H, W)."""
+
+    def __init__(self, config: CodecConfig) -> None:
+        super().__init__()
+        kernel, widths = config.kernel, config.widths[::-1]
+        layers: list[nn.Module] = []
+        for scale, width in enumerate(widths):
+            if scale > 0:  # twice as many places on a side
+                layers += [nn.Conv2d(widths[scale - 1], 4 * width, 1), nn.PixelShuffle(2)]
+            layers += [CodecBlock(width, kernel) for _ in range(config.decoder_layers)]
+        layers += [PlaceNorm(widths[-1]), nn.SiLU()]
+        layers += [nn.Conv2d(widths[-1], 3 * config.stem**2, kernel, padding=kernel // 2), nn.PixelShuffle(config.stem)]
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """See the class."""
+        return self.layers(x)
 
 
-def decoder_layers(config: CodecConfig) -> nn.Sequential:
-    """Latents to groups of frames, (B, G, C, h, w) -> (B, G, 3 F, H, W)."""
-    widths, kernel = config.widths[::-1], config.kernel
-    layers: list[nn.Module] = [_OnGrid(nn.Conv2d(config.latent, widths[0], kernel, padding=kernel // 2))]
-    for scale, width in enumerate(widths):
-        if scale > 0:  # twice as many places on a side
-            layers.append(_OnGrid(nn.Conv2d(widths[scale - 1], 4 * width, 1), nn.PixelShuffle(2)))
-        last_temporal = config.temporal if config.kind == "causal" and scale == 0 else 0
-        layers += [CodecBlock(width, kernel, temporal=n < last_temporal) for n in range(config.decoder_layers)]
-    colours = 3 * config.frames_each * config.stem**2
-    end = nn.Conv2d(widths[-1], colours, kernel, padding=kernel // 2)
-    return nn.Sequential(*layers, _OnGrid(PlaceNorm(widths[-1]), nn.SiLU(), end, nn.PixelShuffle(config.stem)))
+class GroupEncoder(nn.Module):
+    """The features of a group's frames to the mean and log variance of its latents.
+
+    (B, G, F, W, h, w) -> (B, G, 2 C, h, w). F frames are stacked as channels: a convolution over time as wide as the
+    group, after which nothing of the single frames is left. ``frames`` has groups of one frame and no blocks here.
+    """
+
+    def __init__(self, config: CodecConfig) -> None:
+        super().__init__()
+        causal, inside = config.kind == "causal", config.frames_each * config.widths[-1]
+        width = config.group_width if causal else inside
+        self.join = nn.Conv2d(inside, width, 1) if causal else nn.Identity()
+        blocks = [CodecBlock(width, config.kernel, temporal=True) for _ in range(config.group_layers if causal else 0)]
+        self.blocks = nn.Sequential(*blocks)
+        self.norm = PlaceNorm(width)
+        self.latents = nn.Conv2d(width, 2 * config.latent, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """See the class."""
+        films = x.shape[:2]
+        x = self.join(x.flatten(2, 3).flatten(0, 1)).unflatten(0, films)  # (B * G, F * W, h, w) -> (B, G, D, h, w)
+        x = F.silu(self.norm(self.blocks(x)))
+        return self.latents(x.flatten(0, 1)).unflatten(0, films)
+
+
+class GroupDecoder(nn.Module):
+    """The way back. (B, G, C, h, w) -> (B, G, F, W, h, w)."""
+
+    def __init__(self, config: CodecConfig) -> None:
+        super().__init__()
+        causal, self.frames = config.kind == "causal", config.frames_each
+        outside = config.frames_each * config.widths[-1]
+        width = config.group_width if causal else outside
+        self.begin = nn.Conv2d(config.latent, width, config.kernel, padding=config.kernel // 2)
+        blocks = [CodecBlock(width, config.kernel, temporal=True) for _ in range(config.group_layers if causal else 0)]
+        self.blocks = nn.Sequential(*blocks)
+        self.part = nn.Conv2d(width, outside, 1) if causal else nn.Identity()
+
+    def forward(self, z: Tensor) -> Tensor:
+        """See the class."""
+        x = self.blocks(self.begin(z.flatten(0, 1)).unflatten(0, z.shape[:2]))  # (B, G, D, h, w)
+        return self.part(x.flatten(0, 1)).unflatten(1, (self.frames, -1)).unflatten(0, z.shape[:2])
 
 
 class VideoCodec(nn.Module):
@@ -238,9 +281,10 @@ class VideoCodec(nn.Module):
     def __init__(self, config: CodecConfig) -> None:
         super().__init__()
         self.config = config
-        self.encoder, self.decoder = encoder_layers(config), decoder_layers(config)
+        self.frame_encoder, self.group_encoder = FrameEncoder(config), GroupEncoder(config)
+        self.group_decoder, self.frame_decoder = GroupDecoder(config), FrameDecoder(config)
         with torch.no_grad():
-            self.encoder[-1].layers[-1].bias[config.latent :] = LOGVAR_AT_FIRST
+            self.group_encoder.latents.bias[config.latent :] = LOGVAR_AT_FIRST
         self.register_buffer("mean", torch.zeros(config.latent))  # of each channel of mu, over the training films
         self.register_buffer("square", torch.ones(config.latent))  # the mean of its square
 
@@ -259,7 +303,9 @@ class VideoCodec(nn.Module):
         if frames.ndim != 5 or tuple(frames.shape[2:]) != (3, size, size) or not frames.is_floating_point():
             raise ValueError(f"float films (B, T, 3, {size}, {size}) wanted, got {frames.dtype} {tuple(frames.shape)}")
         self.config.groups(frames.shape[1])
-        mu, logvar = self.encoder(group_frames(2.0 * frames - 1.0, self.config.frames_each)).float().chunk(2, dim=2)
+        features = self.frame_encoder(2.0 * frames.flatten(0, 1) - 1.0).unflatten(0, frames.shape[:2])
+        groups = group_frames(features, self.config.frames_each)  # (B, T, W, h, w) -> (B, G, F, W, h, w)
+        mu, logvar = self.group_encoder(groups).float().chunk(2, dim=2)
         return Posterior(mu, logvar.clamp(*LOGVAR))
 
     def decode(self, z: Tensor) -> Tensor:
@@ -270,7 +316,8 @@ class VideoCodec(nn.Module):
         wanted = (self.config.latent, self.config.side, self.config.side)
         if z.ndim != 5 or tuple(z.shape[2:]) != wanted:
             raise ValueError(f"latents (B, G, {', '.join(map(str, wanted))}) wanted, got {tuple(z.shape)}")
-        return 0.5 + 0.5 * ungroup_frames(self.decoder(z), self.config.frames_each).float()
+        features = ungroup_frames(self.group_decoder(z))  # (B, G, F, W, h, w) -> (B, T, W, h, w)
+        return 0.5 + 0.5 * self.frame_decoder(features.flatten(0, 1)).unflatten(0, features.shape[:2]).float()
 
     def latents(self, frames: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Films as a diffusion model wants them, (B, T, 3, H, W) -> (B, G, C, h, w), channels of unit scale.

@@ -116,8 +116,8 @@ def compression_of_a_group(frames, size, group, channels, side):
     return 3 * group * size * size / (channels * side * side)
 
 
-def compression_of_even_groups(frames, size, group, channels, side):
-    return frames * 3 * size * size / (frames / group * channels * side * side)
+def compression_without_the_first(frames, size, group, channels, side):
+    return frames * 3 * size * size / (frames // group * channels * side * side)
 
 
 def compression_in_grey(frames, size, group, channels, side):
@@ -167,7 +167,7 @@ WRONG = {
     "codec.window": [window_without_strides, window_strided_too_early, window_multiplied, window_one_too_many],
     "codec.linear_code": [linear_least, linear_not_centred, linear_without_its_mean, linear_codes_alone,
                           linear_by_rows],
-    "codec.compression": [compression_of_a_group, compression_of_even_groups, compression_in_grey,
+    "codec.compression": [compression_of_a_group, compression_without_the_first, compression_in_grey,
                           compression_upside_down],
     "codec.earliest": [earliest_frame, earliest_by_formula, earliest_if_large, earliest_is_the_latest,
                        earliest_in_place],

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from course_lib.exam.measures.intervals import mean_and_interval, wilson_interval
-from course_lib.models.codec import CodecConfig, VideoCodec, group_frames, ungroup_frames
+from course_lib.models.codec import CodecConfig, VideoCodec, group_frames
 from course_lib.models.reader import Reader, match
 from course_lib.models.vae import kl_to_prior
 from course_lib.nets.patches import patchify, unpatchify
@@ -26,7 +26,7 @@ CHUNK = 10  # films that go through a coder together
 REACH = 3.0  # units: a reading farther from a body than this is not a reading of it; the smallest radius is 2.2
 WINDOW = 5  # frames over which the captions judge a motion: the first and the four after it
 BODIES = slice(1, 1 + spec.MAX_BODIES)  # slots of the free bodies
-PRINCIPAL_FRAMES = 3000  # training groups that PCA is fitted to, at most: 64 blocks each and more
+GROUPS = 2000  # of training films that PCA is fitted to, at most: each has 16 blocks or more
 _F = spec.FIELD
 
 
@@ -80,24 +80,31 @@ class BlockPCA:
         """train_films: uint8 (M, T, H, W, 3), T a length that the codec takes. block: pixels on a side."""
         self.config, self.block = config, block
         self.equal = config.latent * (block * config.side // config.frame_size) ** 2
-        every = max(1, len(train_films) * config.groups(train_films.shape[1]) // PRINCIPAL_FRAMES)
-        groups = group_frames(to_model(train_films[::every]), config.frames_each)  # (M', G, 3 F, H, W)
-        self.parts = [
-            principal_blocks(patchify(part, block).flatten(0, -2)) for part in (groups[:, 0, -3:], groups[:, 1:]) if part.numel()
-        ]
+        every = max(1, len(train_films) * config.groups(train_films.shape[1]) // GROUPS)
+        groups = group_frames(to_model(train_films[::every]), config.frames_each)  # (M', G, F, 3, H, W)
+        self.first = principal_blocks(self._cut(groups[:, 0, -1:]).flatten(0, -2))
+        later = groups[:, 1:]
+        self.later = principal_blocks(self._cut(later).flatten(0, -2)) if later.numel() else self.first
+
+    def _cut(self, frames: Tensor) -> Tensor:
+        """(..., F, 3, H, W) -> (..., N, F * 3 * block * block)."""
+        return patchify(frames, self.block, frames.shape[-4]).squeeze(-3)
+
+    def _join(self, blocks: Tensor, frames: int) -> Tensor:
+        """The way back."""
+        return unpatchify(blocks.unsqueeze(-3), self.block, self.config.frame_size, frames)
 
     def coder(self, numbers: int | None = None) -> FilmCoder:
         """A coder with so many numbers a block; without a statement as many as the codec's latents."""
-        count, size = self.equal if numbers is None else numbers, self.config.frame_size
+        count, each = self.equal if numbers is None else numbers, self.config.frames_each
 
         def code(x: Tensor) -> Tensor:
-            groups = group_frames(x, self.config.frames_each)
-            first = unpatchify(self.parts[0].code(patchify(x[:, 0], self.block), count), self.block, size)
-            drawn = first[:, None].repeat(1, 1, self.config.frames_each, 1, 1)
-            if groups.shape[1] > 1:
-                later = self.parts[1].code(patchify(groups[:, 1:], self.block), count)
-                drawn = torch.cat([drawn, unpatchify(later, self.block, size)], dim=1)
-            return ungroup_frames(drawn, self.config.frames_each).clamp(0.0, 1.0)
+            first = self._join(self.first.code(self._cut(x[:, :1]), count), 1)  # (B, 1, 3, H, W)
+            later = group_frames(x, each)[:, 1:]  # (B, k, F, 3, H, W)
+            if later.shape[1] == 0:
+                return first.clamp(0.0, 1.0)
+            drawn = self._join(self.later.code(self._cut(later), count), each)
+            return torch.cat([first, drawn.flatten(1, 2)], dim=1).clamp(0.0, 1.0)
 
         return code
 
@@ -161,7 +168,10 @@ def read_bodies(reader: Reader, frames: np.ndarray | Tensor, states: np.ndarray)
 
 
 def always_falling(states: np.ndarray) -> float:
-    """Mean share of a film's bodies that fall: who always answers "falling" is right so often. (N, T, SLOTS, FIELDS)."""
+    """Mean share of a film's bodies that fall: who always answers "falling" is right so often.
+
+    states: (N, T, SLOTS, FIELDS).
+    """
     shares = []
     for film in states:
         slots = np.flatnonzero(film[0, BODIES, 0]) + BODIES.start
@@ -191,9 +201,9 @@ def changes(codec: VideoCodec, films: Tensor, others: Tensor, first: int) -> dic
     ``first``, in deviations; own: of the groups that hold a replaced frame. Raises ValueError where ``first`` leaves no
     group before it, or none behind.
     """
-    group = codec.config.groups(1 + (first - 1) // codec.config.frames_each * codec.config.frames_each)
     if not 1 <= first < films.shape[1]:
         raise ValueError(f"first is a frame from 1 to {films.shape[1] - 1}, so that some stay and some go, not {first}")
+    group = 1 + (first - 1) // codec.config.frames_each  # groups whose frames all come before it
     mixed = torch.cat([films[:, :first], others[:, first:]], dim=1)
     change = (codec.latents(mixed) - codec.latents(films)).abs().flatten(2).amax(dim=2)  # (N, G, C, h, w) -> (N, G)
     return {"earlier": change[:, :group].amax(dim=1).numpy(), "own": change[:, group:].amax(dim=1).numpy()}

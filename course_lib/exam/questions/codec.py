@@ -1,4 +1,4 @@
-"""What does a film keep on its way through a codec? Decibels, what the reader finds in it, and whether time runs one way.
+"""What does a film keep on its way through a codec? Decibels, what the reader finds, and whether time runs one way.
 
 Every figure is of held-out films, of a first frame and four groups of four, and stands beside PCA of blocks with as
 many numbers in all. The reader is asked about real films as well: nobody can be read better than they are.
@@ -51,11 +51,12 @@ def ask(entrant: Entrant, sitting: Sitting) -> Iterator[Row]:
               "untrained": codec_coder(untrained_twin(codec, sitting.seed))}  # fmt: skip
     coders |= {f"pca_{block}": BlockPCA(train, codec.config, block).coder() for block in BLOCKS}
     drawn = {name: coded(coder, frames) for name, coder in coders.items()}
-    note = f"{codec.config.numbers} numbers for {codec.config.frames_each} frames, {codec.config.compression:.0f} times fewer"
+    numbers, each, fewer = codec.config.numbers, codec.config.frames_each, codec.config.compression
+    note = f"{numbers} numbers for {each} frame{'s' if each > 1 else ''}, {fewer:.0f} times fewer"
     yield _decibels(entrant, sitting, films, "codec_psnr_db", drawn, frames, note)
     yield from _readings(entrant, sitting, films, drawn, frames, states)
     images = frames[:, REPLACED - 1 : REPLACED]  # a frame from the middle, as a film of one frame
-    note = f"{codec.config.numbers} numbers for an image, {codec.config.compression / codec.config.frames_each:.0f} times fewer"
+    note = f"{numbers} numbers for an image, {fewer / each:.0f} times fewer"
     pictures = {name: coded(coder, images) for name, coder in coders.items()}
     yield _decibels(entrant, sitting, films, "codec_image_psnr_db", pictures, images, note)
     kl = mean_and_interval(kl_by_film_frame(codec, frames), seed=sitting.seed)

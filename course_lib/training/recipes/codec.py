@@ -53,4 +53,6 @@ recipe = Recipe(
     load=load,
     batches=batches,
     ship=("cpu", "cpu-frames"),
+    half=frozenset({("codec", "cpu"), ("codec", "cpu-frames")}),
+    published=83_653_863,  # Rombach et al. 2022, f = 8, as counted in its programs; see configs/codec/paper.yaml
 )
