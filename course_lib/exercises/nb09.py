@@ -144,7 +144,7 @@ register(
 
 
 # --- 3. how far a place sees ------------------------------------------------------------------------------------------
-def my_window(layers: Sequence[tuple[int, int]]) -> int:
+def my_receptive_field(layers: Sequence[tuple[int, int]]) -> int:
     """Width in pixels of what one place sees after these layers, each (kernel, stride), from the pixels upwards."""
     width, step = 1, 1
     for kernel, stride in layers:
@@ -157,7 +157,7 @@ def _check_window(candidate: Asked) -> None:
     cases = ([(3, 1)], [(3, 1), (3, 1)], [(2, 2), (3, 1)], [(4, 2), (3, 1), (3, 1)], [(3, 1), (4, 2), (4, 2), (3, 1)],
              [(1, 1), (5, 1), (1, 1)])  # fmt: skip
     for layers in cases:
-        mine, wanted = candidate(list(layers)), my_window(layers)
+        mine, wanted = candidate(list(layers)), my_receptive_field(layers)
         if mine == wanted:
             continue
         if mine == 1 + sum(kernel - 1 for kernel, _ in layers):
@@ -180,12 +180,12 @@ def _check_window(candidate: Asked) -> None:
 
 register(
     Exercise(
-        id="codec.window",
+        id="codec.receptive_field",
         notebook="09",
         title="How far a place sees",
         difficulty=3,
         minutes=10,
-        reference=my_window,
+        reference=my_receptive_field,
         check=_check_window,
         hints=(
             "Keep two numbers: the width that is seen so far, and how many pixels two neighbouring places are apart.",
@@ -305,6 +305,8 @@ def _check_compression(candidate: Asked) -> None:
         ],
         "For such a film the ratio is {wanted}, yours says {mine}.",
     )  # fmt: skip
+    single = "With groups of one frame five frames are five groups, and the ratio is {wanted}; yours says {mine}."
+    must_equal(candidate(5, 32, 1, 4, 8), 12.0, [], single)
 
 
 register(
@@ -354,7 +356,7 @@ def _pretend(shift: int, group: int = 4, scale: float = 1.0) -> Callable[[Tensor
 def _check_earliest(candidate: Asked) -> None:
     generator = seeded(0)
     frames = torch.rand(1, 17, 3, 4, 4, generator=generator)
-    asked = [(0, 7, 2), (0, 0, 0), (0, 16, 4), (1, 9, 2), (2, 14, 2), (-1, 5, 2), (0, 1, 1)]
+    asked = [(0, 7, 2), (0, 0, 0), (0, 16, 4), (-1, 5, 2), (1, 9, 2), (2, 14, 2), (0, 1, 1)]
     for shift, which, _ in asked:
         for scale in (1.0, 1e-4):
             encode = _pretend(shift, scale=scale)
@@ -367,10 +369,12 @@ def _check_earliest(candidate: Asked) -> None:
             if mine == which:
                 raise Wrong("That is the number of the frame. Groups are asked for: compare latents along axis 1.")
             if mine > wanted and shift > 0:
-                why = "of all groups that change, take the first"
-                if mine == (which + 3) // 4:
-                    why = "that group holds the frame, but which groups change is for the encoder to say"
-                raise Wrong(f"Frame {which} changes group {wanted} here, which ends before it. Yours is {mine}: {why}.")
+                raise Wrong(
+                    f"Frame {which} changes group {wanted} here, which ends before it, and yours says {mine}. Which "
+                    "groups change is for the encoder to say, not for their length."
+                )
+            if shift < 0 and mine > wanted:
+                raise Wrong(f"Frame {which} changes groups {wanted} and {mine} here: the earliest is asked for.")
             raise Wrong(f"Frame {which} changes group {wanted} first ({group}), yours says {mine}.")
     deaf = lambda x: torch.zeros(1, 5, 2, 1, 1)  # noqa: E731
     if candidate(deaf, frames, 3) != 5:

@@ -28,8 +28,8 @@ be said between them. And it would make the surprise at frame t depend on the fr
 
 How far does a latent see? Norms are over the channels of one place, not over the frame, and there is no attention: so
 it sees a window of pixels of a fixed size around its own, in its group and the one before, and nothing else. With
-``kernel: 1`` it sees the pixels of its own place alone: that is to cut a film into blocks first, and to compress each by
-itself.
+``kernel: 1`` it sees the pixels of its own place alone: that is to cut a film into blocks first, and to compress each
+by itself.
 
 Departures from latent diffusion, all in the configuration: no adversarial and no perceptual loss; no attention; pixels
 where something stands in front of the empty room count ``foreground`` times; each latent channel is brought to mean 0

@@ -291,8 +291,8 @@ class Codec(Parts):
 # **Exercise 4. The window.** From the pixels upwards, the encoder's layers as pairs (kernel, stride). How many pixels wide is the window of one place? Answer for any list of layers. (Difficulty 3, 10 minutes.)
 
 # %%
-@exercise("codec.window")
-def my_window(layers) -> int:
+@exercise("codec.receptive_field")
+def my_receptive_field(layers) -> int:
     """Width in pixels of what one place sees after these layers, each (kernel, stride)."""
     ...
 
@@ -300,7 +300,7 @@ def my_window(layers) -> int:
 # %% tags=["lecture", "nbval-check-output"]
 block = [(3, 1), (3, 1)]
 layers = [(2, 2), (3, 1), *block * sizes.layers, (4, 2), *block * sizes.layers, (1, 1), *block, (1, 1)]
-print("a place stands for", 2 * 2, "pixels on a side and sees", my_window(layers))
+print("a place stands for", 2 * 2, "pixels on a side and sees", my_receptive_field(layers))
 
 # %% [markdown] tags=["lecture"]
 # More than the frame is wide, though the edge of such a window hardly counts. *Look* measures how much.

@@ -552,7 +552,7 @@ RIGHT = {
     "spacetime.one_more": [one_more_by_torch],
     "codec.groups": [groups_by_loop],
     "codec.before": [before_by_padding, before_by_loop],
-    "codec.window": [window_from_the_top],
+    "codec.receptive_field": [window_from_the_top],
     "codec.linear_code": [linear_code_by_svd],
     "codec.compression": [compression_by_counting],
     "codec.earliest": [earliest_by_noise],

@@ -164,7 +164,7 @@ WRONG = {
     "codec.groups": [groups_after_nothing, groups_filled_at_the_end, groups_mirrored, groups_colour_by_colour,
                      groups_not_joined],
     "codec.before": [before_is_after, before_by_roll, before_repeats_the_first, before_comes_second, before_in_place],
-    "codec.window": [window_without_strides, window_strided_too_early, window_multiplied, window_one_too_many],
+    "codec.receptive_field": [window_without_strides, window_strided_too_early, window_multiplied, window_one_too_many],
     "codec.linear_code": [linear_least, linear_not_centred, linear_without_its_mean, linear_codes_alone,
                           linear_by_rows],
     "codec.compression": [compression_of_a_group, compression_without_the_first, compression_in_grey,
