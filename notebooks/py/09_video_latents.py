@@ -354,7 +354,7 @@ print("so does the loss")
 from course_lib.training import train
 from course_lib.views.codec import through_codec
 
-LIVE = 220
+LIVE = 220  # steps
 live_config = load_config("codec", "cpu", {"train.steps": LIVE, "train.warmup": 20})
 torch.manual_seed(0)
 live = library.VideoCodec(live_config.model)
@@ -580,7 +580,7 @@ few = test_films.frames[:30, :17]
 
 
 def small(**change) -> nn.Module:
-    keys = {"data.length": 5, "train.steps": 350, **{k.replace("__", "."): v for k, v in change.items()}}
+    keys = {"train.steps": 250, **{k.replace("__", "."): v for k, v in change.items()}}
     return train("codec", load_config("codec", "tiny", keys), progress="none", data=train_films).model
 
 
@@ -619,9 +619,9 @@ assert dear["PSNR (dB)"] < ours["PSNR (dB)"] - 1.0, "too high a price: the laten
 
 # %% tags=["lecture"]
 orders = {
-    "compress, then cut": small(),
+    "compress, then cut": priced[1.0],
     "cut, then compress": small(model__kernel=1),
-    "cut, then compress, wide": small(model__kernel=1, model__widths=[88]),
+    "cut, then compress, wide": small(model__kernel=1, model__widths=[64], model__group_width=136),
 }
 rows = []
 for name, model in orders.items():
@@ -730,15 +730,15 @@ print(f"full groups: {sizes.compression:.0f} times")
 # An image is compressed four times less than a film: all that a group can say is spent on one frame. Ratios in papers are those of full groups.
 
 # %% [markdown]
-# **7. An experiment: is the past of any use?** `temporal` is the number of blocks in each half that see the group before. Predict first: how many decibels does it bring, and in which frames: those of a moving body or those of a body at rest? Then run this with `model__temporal=0` beside the usual 1, and with `data__length=9`, so that there is a past to learn from. (Difficulty 2, 10 minutes.)
+# **7. An experiment: more channels, or more weights?** You may double one thing in the small network of *Break it*: its latent channels (8 to 16, so half the compression), or the channels of its groups (48 to 96, nearly three times the weights). Predict which brings more decibels at 250 steps, then run both. (Difficulty 2, 10 minutes.)
 
 # %%
-experiment = {}  # for example {"without": small(model__temporal=0, data__length=9), "with": small(data__length=9)}
+experiment = {}  # {"16 channels": small(model__latent=16), "wider groups": small(model__group_width=96)}
 for name, model in experiment.items():
     print(name, f"{film_psnr(coded(codec_coder(model), few), few).mean():.2f} dB")
 
 # %% [markdown]
-# PLACEHOLDER_TEMPORAL
+# PLACEHOLDER_EXPERIMENT
 
 # %% [markdown]
 # What you have solved so far, here and in the other notebooks:

@@ -555,7 +555,9 @@ TABLE: dict[str, Same | str] = {
     "codec.before": Same(
         lambda x: torch.cat([group_before(x), x], dim=2), normals((2, 3, 4, 2, 2))
     ),
-    "codec.receptive_field": Same(window_of_a_codec, lambda seed: (seed,), lambda reference, seed: reference(layers_of(seed))),
+    "codec.receptive_field": Same(
+        window_of_a_codec, lambda seed: (seed,), lambda reference, seed: reference(layers_of(seed))
+    ),
     "codec.linear_code": Same(
         lambda blocks, numbers: principal_blocks(blocks).code(blocks, numbers),
         lambda seed: (*normals((50, 6))(seed), 1 + seed),

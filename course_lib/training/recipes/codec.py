@@ -52,7 +52,7 @@ recipe = Recipe(
     check=check,
     load=load,
     batches=batches,
-    ship=("cpu", "cpu-frames"),
-    half=frozenset({("codec", "cpu"), ("codec", "cpu-frames")}),
+    ship=("cpu", "cpu-frames", "cpu-cut"),
+    half=frozenset({("codec", "cpu"), ("codec", "cpu-frames"), ("codec", "cpu-cut")}),
     published=83_653_863,  # Rombach et al. 2022, f = 8, as counted in its programs; see configs/codec/paper.yaml
 )
