@@ -24,11 +24,11 @@ from course_lib.contract import WorldModel
 from course_lib.exam.measures.long_play import (
     FRAMES,
     frozen,
+    marks_of,
     play_keys,
     play_model,
     play_simulator,
     present,
-    read_game,
 )
 from course_lib.exam.measures.rollout import translate
 from course_lib.exam.measures.seeking import seek, things_seen, touches
@@ -38,7 +38,7 @@ from course_lib.models.reader import Reader
 from course_lib.studies.store import DATA, read_study
 from course_lib.training.checkpoints import load_checkpoint, provenance
 from course_lib.worlds import spec
-from course_lib.worlds.draw import draw_film
+from course_lib.worlds.draw import draw_film, draw_together
 from course_lib.worlds.films import Films, begin, load_films
 from course_lib.worlds.frames import to_model, to_uint8
 from course_lib.worlds.scenes import Scene
@@ -97,7 +97,7 @@ def simulator_step(seeds: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
     def step(keys: np.ndarray) -> np.ndarray:
         for room, key in zip(rooms, keys, strict=True):
             room.step(int(key))
-        return np.concatenate([draw_film(room.scene, room.state()[None]) for room in rooms])
+        return draw_together([room.scene for room in rooms], np.stack([room.state() for room in rooms]))
 
     return step
 
@@ -113,27 +113,27 @@ def play_everybody(
     worlds: Mapping[str, tuple[WorldModel, bool, int]], films: Films, reader: Reader, genie: Genie,
     report: Callable[[str], None],
 ) -> dict[str, dict[str, list[float]]]:  # fmt: skip
-    """``read_game`` of each world, and the share of rooms with one agent after each frame (``by_frame``).
+    """``marks_of`` each world, and the share of rooms with one agent after each frame (``by_frame``).
 
     worlds: model, whether it draws, and in how many of the rooms it is played.
     """
     keys, found = play_keys(len(films), FRAMES, np.random.default_rng(SEED)), {}
 
-    def keep(name: str, marks: dict[str, np.ndarray], frames: np.ndarray) -> None:
-        by_frame = present(reader, frames).agent.mean(axis=0)  # (T,)
+    def keep(name: str, frames: np.ndarray, tried: np.ndarray | None = None) -> None:
+        seen = present(reader, frames)
+        marks = marks_of(reader, seen, tried)
+        by_frame = seen.agent.mean(axis=0)  # (T,)
         found[name] = {fact: values.round(4).tolist() for fact, values in (marks | {"by_frame": by_frame}).items()}
         report(f"{name}: " + ", ".join(f"{fact} {np.mean(values):.3f}" for fact, values in marks.items()))
 
     for name, (model, draws, rooms) in worlds.items():
         generator = torch.Generator().manual_seed(SEED) if draws else None
         game = play_model(model, to_model(films.frames[:rooms, 0]), keys[:rooms], generator=generator)
-        keep(name, read_game(reader, game), game.frames)
+        keep(name, game.frames, game.tried)
     real, still = play_simulator("goal", films.seeds, keys), frozen(films.frames[:, 0])
-    keep("simulator", read_game(reader, real), real.frames)
-    drawn = through_tokens(genie, real.frames[:CONTROL_ROOMS])
-    seen = present(reader, drawn)
-    keep("tokens", {"alive": seen.agent.mean(axis=1), "star": seen.star.mean(axis=1)}, drawn)
-    keep("frozen", read_game(reader, still), still.frames)
+    keep("simulator", real.frames, real.tried)
+    keep("tokens", through_tokens(genie, real.frames[:CONTROL_ROOMS]))
+    keep("frozen", still.frames, still.tried)
     return found
 
 

@@ -31,8 +31,7 @@ def _genie() -> Entrant:
         hashes=genie.hashes | known["hashes"],
         checkpoints=genie.checkpoints | {"key_map": known["checkpoint"]},
         minutes=genie.minutes + known["minutes"],
-        untrained={name: KeyedGenie(model, key_map) if name == "model" else model
-                   for name, model in genie.untrained.items()},
+        untrained=genie.untrained | {"model": KeyedGenie(genie.untrained["model"], key_map)},
         fresh="dynamics with fresh weights; tokenizer, latent actions and key map are kept",
         questions=QUESTIONS,
     )  # fmt: skip

@@ -195,11 +195,18 @@ def share_by_game(right: np.ndarray, asked: np.ndarray) -> np.ndarray:
     return (right & asked).sum(axis=axes) / asked.sum(axis=axes)
 
 
+def marks_of(reader: Reader, found: Presence, tried: np.ndarray | None) -> dict[str, np.ndarray]:
+    """A number a room, (N,) each: the share of frames with one agent, with one star, and of tries that obey.
+
+    tried: see ``Playthrough``; without it nothing is said of obeying.
+    """
+    marks = {"alive": found.agent.mean(axis=1), "star": found.star.mean(axis=1)}
+    return marks if tried is None else marks | {"obeys": share_by_game(*obedience(reader, tried))}
+
+
 def read_game(reader: Reader, game: Playthrough) -> dict[str, np.ndarray]:
-    """A number a room, (N,) each: the share of frames with one agent, with one star, and of tries that obey."""
-    found = present(reader, game.frames)
-    return {"alive": found.agent.mean(axis=1), "star": found.star.mean(axis=1),
-            "obeys": share_by_game(*obedience(reader, game.tried))}  # fmt: skip
+    """``marks_of`` a game."""
+    return marks_of(reader, present(reader, game.frames), game.tried)
 
 
 def frozen(first: np.ndarray, frames: int = FRAMES, tries: Sequence[int] = TRIES) -> Playthrough:
