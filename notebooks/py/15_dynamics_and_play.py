@@ -169,7 +169,7 @@ shown = index.masked_fill(mask, 512)
 print(int((shown == 512).sum()), "of", shown[:, -1].numel(), "tokens of the last frames are hidden")
 
 # %% [markdown] tags=["lecture"]
-# Which ones? The paper hides in every frame but the first, with a rate drawn between a half and one. Here the **last** frame alone is hidden, at the same rates. In play the past is known and the next frame is not, and a small model in a short training had better practise that. It is a departure, and it is written in the library's file.
+# Which ones? The paper hides in every frame but the first, with a rate drawn between a half and one. Here the **last** frame alone is hidden, at the same rates. So it is in play, and a small model in a short training had better practise that. It is a departure, listed in the library's file.
 
 # %% [markdown] tags=["lecture"]
 # ### The action is added
@@ -290,12 +290,12 @@ with torch.no_grad():
 print("the same pictures:", torch.equal(*drawn))
 
 # %% [markdown]
-# In training it is needed: it says what was done in each step of a film. That is why the second phase has two models to train. (In the paper they learn side by side; no gradient goes from the dynamics to the latent actions. Ours learn one after the other, so that the actions do not change their meaning on the way.)
+# In training it is needed: it says what was done in each step of a film. That is why the second phase has two models to train. (In the paper they learn side by side, ours one after the other, so that the actions keep their meaning on the way.)
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Train live
 #
-# A small dynamics model on the easiest films, the agent alone: two layers of width 64, one frame of past, no mistakes in it. The recipe takes the course's tokenizer and latent action model, writes the films as tokens and actions, and trains the dynamics on these.
+# A small dynamics model on the easiest films, the agent alone: two layers of width 64, one frame of past, no mistakes in it. The recipe writes the films as tokens and latent actions first.
 
 # %% tags=["lecture"]
 agent_films = load_films("agent", split="train", count=200)
@@ -355,7 +355,7 @@ held = each_code_held(genie, film, 6, steps=8)  # (8, 9, H, W, 3)
 show.strips({f"code {k}": held[k] for k in range(8)}, every=2)
 
 # %% [markdown] tags=["lecture"]
-# Name the rows before you go on. One key is hard to find in this picture. In the training films a take-off is one step, and none follows in the air. A jump code that is held for eight steps is therefore something that the model has never seen: the agent comes apart, and then hangs in the air. Then the same by measurement, from a frame of each of eight films: how far has the dark spot, the agent, moved after four steps? In pixels to the right and upwards; the recorded keys are not used.
+# Name the rows before you go on. One key is hard to find in this picture. In the training films a take-off is one step, and none follows in the air. So the model has never seen a jump code that is held: the agent comes apart, and then hangs in the air. Then the same by measurement, from a frame of each of eight films: how far has the dark spot, the agent, moved after four steps? In pixels to the right and upwards; the recorded keys are not used.
 
 # %% tags=["lecture"]
 moves = what_codes_do(genie, test_films.frames[:8], 6, steps=4)  # (8, 2)
@@ -418,7 +418,7 @@ dream = DreamPlayer(genie, first[None], table=by_eye, finder=seen, generator=tor
 show.canvas({"dream": dream, "Playground": real}, fps=15)
 
 # %% [markdown] tags=["lecture"]
-# Try this. Hold left until the wall: your third answer. Jump, and press right in the air. Stand still: does the world stay as it is? Touch the star. (The dream was trained on frames only, never on what a star is worth.) Where do the two part for the first time?
+# Try this. Hold left until the wall: your third answer. Jump, and press right in the air. Stand still: does the world stay as it is? Touch the star. Where do the two part for the first time?
 
 # %% [markdown] tags=["lecture"]
 # As for the third answer, this is "left" held for twenty frames, from the frame of above:
@@ -427,7 +427,7 @@ show.canvas({"dream": dream, "Playground": real}, fps=15)
 show.strip(follow(genie, film, 6, 20 * [by_eye[1]]), every=2)
 
 # %% [markdown] tags=["lecture"]
-# The agent comes to the wall, and goes on into it until nothing is left: at frame 12 it is thinner, at 16 it is gone. Its films never showed this: at a wall nothing moves, so the latent action model called those steps by another code. So no film shows what the agent does *at* the wall under the code for "left".
+# The agent comes to the wall, and goes on into it until nothing is left: at frame 12 it is thinner, at 16 it is gone. At a wall nothing moves, so the latent action model called those steps by another code, and no film shows what the code for "left" does there.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### A key that asks the frame
@@ -503,7 +503,7 @@ assert median[5] > 5.0 and median[-1] < 2.0, "what goes up comes down, in the me
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### A frame, an action, some decoding steps
 #
-# From left to right: a frame of a film, four frames that follow under the action held, and the film's own next frame. Draws at a low temperature are nearly the likeliest tokens; at 2 unlikely tokens come up often.
+# From left to right: a frame of a film, four frames that follow under the action held, and the film's own next frame. Draws at a low temperature are nearly the likeliest tokens; at 2 the others come up often, as far as min-p lets them.
 
 # %% tags=["lecture", "nbval-ignore-output"]
 def try_it(frame: int = 6, code: int = by_eye[2], decoding_steps: int = 6, temperature: float = 0.5) -> np.ndarray:
@@ -585,7 +585,7 @@ show.table(rows)
 # The surprise under the film's own actions hardly tells the three apart, and the third model ignores its action almost completely. After 250 steps an action that is added to every token is used; one token among 65, from which attention has to learn to fetch it, is not yet, and a quiet one least of all.
 
 # %% [markdown] tags=["lecture"]
-# So here prepending is no cure, rather the other way round. The sources disagree as well: the paper adds the actions and says that added embeddings improved control over concatenating them (section 2); jasmine, an open Genie, reports that on CoinRun prepending was essential. Which is right depends on model, films and patience, and the diagnostic costs a minute.
+# So here prepending is no cure, rather the other way round. The sources disagree as well: the paper adds the actions and says that added embeddings improved control over concatenating them (section 2); jasmine, an open Genie, reports that on CoinRun prepending was essential.
 
 # %% [markdown] tags=["lecture"]
 # Two things helped in this table: vectors that are loud from the start, and an action that reaches every token by itself.
@@ -616,10 +616,10 @@ for decoding_steps, temperature, min_p in ((1, None, None), (4, None, None), (12
 show.table(quality)
 
 # %% [markdown] tags=["lecture"]
-# With the likeliest tokens one decoding step is as good as twelve, and six times as fast; with drawn ones (the last row) it is as good as four. The paper takes 25. Remember the six coins: several steps are needed where tokens must agree about something that neither the past nor the action determines. In this world these two determine nearly everything, so little is left to the draw. In films from the internet much is left to it.
+# With the likeliest tokens one decoding step is as good as twelve, and five times as fast; with drawn ones (the last row) it is as good as four. The paper takes 25. Remember the six coins: several steps are needed where tokens must agree about something that neither the past nor the action determines. In this world these two determine nearly everything; in films from the internet they do not.
 
 # %% [markdown] tags=["lecture"]
-# To draw as the model believes (1.0) costs nothing here. At 2.0 all tokens come closer together; min-p keeps the unlikely ones out (36 dB), and without it they cost 7 dB. Yet 2 is the temperature at which Genie samples, with 25 decoding steps (1.0 for CoinRun, appendix F), so the table speaks against the paper's setting for *this* model only. Decibels do not measure how a film looks, only how near it comes to the one that was.
+# To draw as the model believes (1.0) costs nothing here. At 2.0 all tokens come closer together; min-p keeps the unlikely ones out (36 dB), and without it they cost 7 dB. Yet 2 is the temperature at which Genie samples, with 25 decoding steps (1.0 for CoinRun, appendix F), so the table speaks against the paper's setting for *this* model only.
 
 # %% tags=["lecture"]
 db = [row["dB"] for row in quality]
@@ -630,7 +630,7 @@ assert quality[0]["frames a second"] > quality[2]["frames a second"], "and decod
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Measure
 #
-# The questions of the exam on test films. A *bar* is a value that the course set beforehand; it is met when the whole interval meets it. `action_choice_accuracy`: the model is asked to press each of two keys that lead to different frames; is its picture for a key nearer to that key's frame? A model that ignores the key has 0.5. `delta4_psnr_db`: Genie's measure, with the four keys through the counted table. `latent_delta4_psnr_db`: the same with the latent actions found in the film, nearly as in the paper, whose wrong actions are random and not another film's. `latent_psnr_db_t4` is the PSNR itself, beside a copy of the last real frame; `play_fps` is frames a second, beside the speed at one decoding step a frame.
+# The questions of the exam on test films. A *bar* is a value that the course set beforehand; it is met when the whole interval meets it. `action_choice_accuracy`: the model is asked to press each of two keys that lead to different frames; is its picture for a key nearer to that key's frame? A model that ignores the key has 0.5. `delta4_psnr_db`: Genie's measure, with the four keys through the map. `latent_delta4_psnr_db`: the same with the latent actions found in the film, nearly as in the paper, whose wrong actions are random and not another film's. `latent_psnr_db_t4` is the PSNR itself, beside a copy of the last real frame; `play_fps` is frames a second, beside the speed at one decoding step a frame.
 
 # %% tags=["lecture"]
 from course_lib.exam.questions import control, playing
@@ -684,7 +684,7 @@ plt.show()
 # The curve does not fall: .97 in the first thirty frames, .96 in the last thirty. Mistakes happen, and are **repaired**; that is what the spoilt past of the training was for. Under the likeliest tokens it wavers between .93 and .74, because the likeliest frame after an empty room is an empty room, and a draw finds the way back.
 
 # %% [markdown] tags=["lecture"]
-# And the star? Somebody who runs to every star (`exam/measures/seeking.py`) touches 3.7 a room in the simulator in 300 frames, 4.2 in V-M-C's dream, and 0.1 here. A touched star should come back in one of many places. At each of them it is unlikely, so min-p cuts it off, and what is drawn all the same is the least sure and drawn again. With a smaller min-p stars return, and second agents with them: we tried .005 to .1 on validation rooms and found no value that keeps both. In 100 rooms painted at random (`play_painted`) the agent lasts a hundred frames in 99.
+# And the star? Somebody who runs to every star (`exam/measures/seeking.py`) touches 3.7 a room in the simulator in 300 frames, 4.2 in V-M-C's dream, and 0.1 here. A touched star should come back in one of many places. At each of them it is unlikely, so min-p cuts it off, and what is drawn all the same is the least sure and drawn again. In trials that are not part of the course a smaller min-p brought stars back, and second agents with them. In 100 rooms painted at random (`play_painted`) the agent lasts a hundred frames in 99.
 
 # %% tags=["lecture"]
 mean = {player: {fact: kept.played[player][fact].mean() for fact in ("alive", "star", "obeys")} for player in shown_as}
@@ -798,13 +798,13 @@ progress()
 # **"Three parts: video tokenizer, latent action model, dynamics model"** (组成). It stands; this notebook built the third and joined them.
 
 # %% [markdown] tags=["lecture"]
-# **"First the tokenizer, then the latent action model and the dynamics together"** (两阶段训练). It stands for the paper. Together is a convenience there: the dynamics gives no gradient to the latent actions, so they may as well learn one after the other, as here.
+# **"First the tokenizer, then the latent action model and the dynamics together"** (两阶段训练). It stands for the paper. The dynamics gives no gradient to the latent actions there, so they may as well learn one after the other, as here.
 
 # %% [markdown] tags=["lecture"]
 # **"A decoder-only MaskGIT; the prediction is compared with the truth"** (decoder-only 的 MaskGIT). It stands (one stack reads what is shown and answers, there is no encoder apart), with a correction: the slide writes the prediction and the truth with the same symbol, a hat. The loss compares the *predicted* distribution of hidden tokens with the tokens of the *real* frame. That only hidden tokens count is left out there.
 
 # %% [markdown] tags=["lecture"]
-# **"In use the user gives the action, and the latent action model is not needed"** (不需要使用 LAM 模块). It stands, and *Build* showed it: with noise in its place the pictures are the same to the bit. Here even its codebook may go, because our dynamics has a vector of its own for each of the eight numbers; in the paper the codebook stays. Either way somebody has to find out what the numbers do.
+# **"In use the user gives the action, and the latent action model is not needed"** (不需要使用 LAM 模块). It stands, and *Build* showed it: with noise in its place the pictures are the same to the bit. Somebody still has to find out what the eight numbers do.
 
 # %% [markdown] tags=["lecture"]
 # **"The environment is updated in real time"** (实时更新). Corrected. The paper speaks of about one frame a second, on far larger hardware. Ours has the speeds shown above on this processor because its dynamics is some eight thousand times smaller (1.2 million parameters against 10.1 billion), and because few decoding steps are enough for it.
