@@ -22,7 +22,15 @@ _F = spec.FIELD
 MOTIONS = ("moving left", "moving right", "falling", "flying up", "resting")
 SIZES = ("small", "large")
 NUMBERS = {1: "a", 2: "two", 3: "three", 4: "four"}
+PLURALS = {"ball": "balls", "box": "boxes", "triangle": "triangles"}
+EMPTY = "an empty box"
+WORDS = tuple(dict.fromkeys(" ".join((
+    "a an and", *NUMBERS.values(), *SIZES, *spec.COLOURS, *spec.SHAPES, *PLURALS.values(), *MOTIONS, EMPTY
+)).split()))  # fmt: skip
+"""Every word that a caption can hold, each once."""
+MOST_WORDS = 6 * spec.MAX_BODIES + spec.MAX_BODIES - 1  # "a small red ball moving left", four times, with "and"
 _WINDOW = 4  # frames over which a motion is judged
+FRAMES = _WINDOW + 1  # what a caption speaks of: the first frame, and the motion to the last of these
 _STILL = 1.0  # units: what moves less than this in the window rests
 
 
@@ -60,14 +68,13 @@ def caption(states: np.ndarray, *, descriptive: bool = True) -> str:
     """The film's caption. states: (T, SLOTS, FIELDS). A film without free bodies is "an empty box"."""
     words = describe(states)
     if not words:
-        return "an empty box"
+        return EMPTY
     if descriptive:
         return " and ".join(_article(f"{w['size']} {w['colour']} {w['shape']} {w['motion']}") for w in words)
     counts = Counter(f"{w['colour']} {w['shape']}" for w in words)
-    plural = {"box": "boxes"}
     parts = []
     for name, count in counts.items():
         colour, shape = name.split()
-        many = f"{NUMBERS[count]} {colour} {plural.get(shape, shape + 's')}"
+        many = f"{NUMBERS[count]} {colour} {PLURALS[shape]}"
         parts.append(_article(name) if count == 1 else many)
     return " and ".join(parts)

@@ -61,6 +61,8 @@ FILM_SETS: dict[str, FilmSet] = {
         FilmSet("simple-heavy", "simple, with bodies heavier than any to learn from", mass=spec.RESERVED_MASS),
         FilmSet("simple-new", "simple, with pairs of colour and shape that no training film shows",
                 combinations="reserved"),
+        FilmSet("bodies-new", "bodies, with pairs of colour and shape that no training film shows", agent=False,
+                bodies=(1, 4), combinations="reserved"),
     )
 }  # fmt: skip
 

@@ -508,7 +508,47 @@ def weights_by_matrices(layers, width, inner, hidden, attentions=2):
     return layers * block
 
 
+# --- 07
+
+
+def tokens_with_pad_sequence(captions, number, context):
+    rows = [torch.tensor([1, *(number[word] for word in caption.split()), 2]) for caption in captions]
+    return torch.stack([F.pad(row, (0, context - len(row))) for row in rows])
+
+
+def similarities_of_torch(films, captions):
+    return F.cosine_similarity(films[:, None], captions[None], dim=2)
+
+
+def two_way_by_logarithms(similarity, scale):
+    logits = scale * similarity
+    return -(logits.log_softmax(dim=1).diagonal() + logits.log_softmax(dim=0).diagonal()).mean() / 2
+
+
+def shared_by_loop(tokens):
+    out = torch.zeros(len(tokens), len(tokens))
+    for i, one in enumerate(tokens):
+        equal = [j for j, other in enumerate(tokens) if torch.equal(one, other)]
+        out[i, equal] = 1 / len(equal)
+    return out
+
+
+def gallery_by_unique(ids, query, order, k):
+    found, first = np.unique(ids[order], return_index=True)
+    return np.array([query, *order[np.sort(first[found != ids[query]])[: k - 1]]])
+
+
+def classes_by_one_hot(prompts, classes):
+    return F.normalize(F.one_hot(classes).float().T @ prompts, dim=1)
+
+
 RIGHT = {
+    "clip.tokens": [tokens_with_pad_sequence],
+    "clip.similarities": [similarities_of_torch],
+    "clip.two_way_loss": [two_way_by_logarithms],
+    "clip.shared_answers": [shared_by_loop],
+    "clip.gallery": [gallery_by_unique],
+    "clip.class_vectors": [classes_by_one_hot],
     "counting.total_variation": [distance_by_loop, distance_by_the_smaller],
     "counting.transition_estimate": [estimate_by_loop],
     "mdp.bellman_backup": [backup_by_loop],

@@ -15,7 +15,18 @@ from tests.exercises.mutants import of_the_answer, of_the_text
 MEAN = "a sum over a fixed number of places and their mean are smallest (or above 0) at the same time"
 SHARES = "an entropy takes shares, and those of means are those of sums"
 
+SYMMETRIC = "equal captions are equal both ways, and have the same number of copies"
+
 EQUIVALENT: dict[str, dict[str, str]] = {
+    "clip.shared_answers": {
+        "return same / same.sum(dim=1, keepdim=True)  ->  return same / same.sum(dim=1, keepdim=False)": SYMMETRIC,
+        "return same / same.sum(dim=1, keepdim=True)  ->  return same / same.sum(dim=0, keepdim=True)": SYMMETRIC,
+    },
+    "clip.class_vectors": {
+        "means = torch.stack([prompts[classes == c].mean(dim=0) for c in range(int(classes.max()) + 1)])"
+        "  ->  means = torch.stack([prompts[classes == c].sum(dim=0) for c in range(int(classes.max()) + 1)])":
+            "a sum and a mean point the same way",
+    },
     "counting.transition_estimate": {
         "states = counts.shape[-1]  ->  states = counts.shape[-0]": "counts are (S, A, S)",
     },

@@ -20,10 +20,11 @@ from course_lib.exam.measures.counterfactuals import choice_accuracy
 from course_lib.exam.measures.information import accuracy_by_film, nmi_of_counts
 from course_lib.exam.measures.intervals import paired_ratio_interval, ratio_interval
 from course_lib.exam.measures.probes import control_task, fit_ridge
+from course_lib.exam.measures.retrieval import class_vectors, gallery
 from course_lib.exam.measures.timing import exponents
 from course_lib.exercises.core import all_exercises, find
 from course_lib.exercises.inputs import close, independent, seeded
-from course_lib.models import mdnrnn
+from course_lib.models import clip, mdnrnn
 from course_lib.models.cloning import Player, to_words
 from course_lib.models.cloning import key_shares as shares_of_keys
 from course_lib.models.counting import CountModel, transition_error
@@ -286,6 +287,41 @@ def of_one_layer(tokens: int, width: int) -> int:
 def attended(q: Tensor, k: Tensor, v: Tensor, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     keys, values = torch.cat([keys, k[:, None]], dim=1), torch.cat([values, v[:, None]], dim=1)
     return attend(q[:, None], keys, values)[0][:, 0], keys, values
+
+
+# --- 07 -----------------------------------------------------------------------------------------------------------
+
+
+def sentences(seed: int) -> Inputs:
+    g = rng(seed)
+    numbers = {word: place for place, word in enumerate(clip.VOCABULARY)}
+    texts = [" ".join(g.choice(clip.VOCABULARY[3:], size=int(g.integers(1, 9)))) for _ in range(5)]
+    return texts, numbers, 12
+
+
+def encoded(films: Tensor, captions: Tensor) -> Tensor:
+    """The similarities of a CLIP whose encoders give these vectors."""
+    model = clip.CLIP(clip.CLIPConfig(width=4, heads=1, text_width=4, text_heads=1, depth=1, text_depth=1, embedding=4,
+                                      frame_size=32, vocabulary=31))  # fmt: skip
+    for name, vectors in (("film", films), ("text", captions)):
+        setattr(model, f"{name}_projection", nn.Identity())
+        getattr(model, name).forward = lambda given, vectors=vectors: vectors
+    frames, tokens = torch.zeros(len(films), 1, 3, 32, 32), torch.zeros(len(captions), 5, dtype=torch.int64)
+    return model.encode_film(frames) @ model.encode_text(tokens).T
+
+
+def repeated(seed: int) -> Inputs:
+    kinds = torch.randint(3, 5, (4, 5), generator=seeded(seed))
+    return (kinds[torch.randint(4, (9,), generator=seeded(seed + 1))],)
+
+
+def asked_in_a_gallery(seed: int) -> Inputs:
+    return rng(seed).integers(12, size=40), seed, rng(seed + 1).permutation(40), 5 + seed
+
+
+def prompts_of_classes(seed: int) -> Inputs:
+    vectors = torch.nn.functional.normalize(normals((10, 4))(seed)[0], dim=1)
+    return vectors, torch.tensor([0, 2, 1, 0, 2, 2, 0, 0, 1, 0])
 
 
 # --- 13 and 14 ----------------------------------------------------------------------------------------------------
@@ -552,6 +588,19 @@ TABLE: dict[str, Same | str] = {
         lambda seed: (np.array([2.0, 5.0, 9.0, 30.0]), rng(seed).uniform(0.1, 2.0, 4)),
     ),
     "spacetime.one_more": Same(attended, normals((3, 5), (3, 5), (3, 5), (3, 4, 5), (3, 4, 5))),
+    "clip.tokens": Same(lambda captions, number, context: clip.tokenise(captions, context), sentences),
+    "clip.similarities": Same(encoded, normals((5, 4), (7, 4))),
+    "clip.two_way_loss": Same(
+        lambda similarity, scale: clip.symmetric_loss(scale * similarity),
+        lambda seed: (*normals((6, 6))(seed), 3.0 + seed),
+    ),
+    "clip.shared_answers": Same(  # the library's are divided by their sums inside its loss
+        lambda tokens: clip.matches(tokens) / clip.matches(tokens).sum(dim=1, keepdim=True), repeated
+    ),
+    "clip.gallery": Same(gallery, asked_in_a_gallery),
+    "clip.class_vectors": Same(
+        lambda prompts, classes: class_vectors(prompts.numpy(), classes.numpy()), prompts_of_classes
+    ),
     "tokens.nearest": Same(nearest, normals((40, 5), (12, 5))),
     "tokens.straight_through": Same(straight_through, normals((6, 3), (6, 3))),
     "tokens.two_losses": Same(losses_of_the_quantiser, vectors_with_their_codes),
