@@ -28,8 +28,10 @@ PARTS = {
     "tokenizer": "tokenizer",
     "lam": "latent action model",
     "encoder": "encoder",
+    "clip": "pair of encoders for captions and films",
     "samplers": "samplers of a known distribution",
     "denoiser": "denoiser of a known distribution",
+    "codec": "video codec",
     "block": "block whose cost could be timed",
     "reader": "reader",
 }

@@ -35,6 +35,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from course_lib.models.base import Layers, ModelConfig, PositiveInt, check_groups, check_heads, check_hidden
+from course_lib.nets.convolutions import PlaceNorm
 from course_lib.nets.patches import patchify, unpatchify
 from course_lib.nets.quantise import FSQ, Quantised, VectorQuantiser
 from course_lib.nets.space_time import SpaceTimeTransformer
@@ -135,15 +136,8 @@ def make_quantiser(config: TokenizerConfig) -> VectorQuantiser | FSQ:
     )  # fmt: skip
 
 
-class _PlaceNorm(nn.LayerNorm):
-    """Each place by itself, over its channels. (B, C, h, w)."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x.movedim(1, -1)).movedim(-1, 1)  # (B, C, h, w) -> (B, h, w, C) and back
-
-
 def _norm(config: TokenizerConfig, width: int) -> nn.Module:
-    return nn.GroupNorm(min(8, width), width) if config.norm == "frame" else _PlaceNorm(width)
+    return nn.GroupNorm(min(8, width), width) if config.norm == "frame" else PlaceNorm(width)
 
 
 class Residual(nn.Module):

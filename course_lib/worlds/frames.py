@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 
 EQUAL_DB = 99.0  # of frames that are equal: one level of one colour in one pixel of 32 x 32 already has 83
+FOREGROUND = 0.06  # a pixel this far from the empty room, in any colour, belongs to something
+
 
 def to_model(frames: np.ndarray | Tensor) -> Tensor:
     """Turn stored frames into what a model reads.
@@ -51,3 +53,14 @@ def psnr(drawn: Tensor, real: Tensor) -> Tensor:
     """
     error = (drawn - real).square().flatten(-3).mean(dim=-1)  # (..., 3, H, W) -> (...)
     return -10.0 * error.clamp_min(10.0 ** (-EQUAL_DB / 10.0)).log10()
+
+
+def median_frame(train_frames: np.ndarray) -> np.ndarray:
+    """The empty room: each pixel's median. uint8 (M, H, W, 3) -> uint8 (H, W, 3)."""
+    return np.median(train_frames, axis=0).astype(np.uint8)
+
+
+def foreground(frames: np.ndarray, background: np.ndarray) -> np.ndarray:
+    """Where something stands in front of the empty room. uint8 (..., H, W, 3), (H, W, 3) -> boolean (..., H, W)."""
+    far = np.abs(frames.astype(np.int16) - background.astype(np.int16)).max(axis=-1)
+    return far > FOREGROUND * 255

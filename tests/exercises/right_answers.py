@@ -540,6 +540,56 @@ def gallery_by_unique(ids, query, order, k):
 
 def classes_by_one_hot(prompts, classes):
     return F.normalize(F.one_hot(classes).float().T @ prompts, dim=1)
+# --- 09 -----------------------------------------------------------------------------------------------------------
+
+
+def groups_by_loop(frames, group):
+    first = torch.cat([frames[:, 0]] * group, dim=1)
+    starts = range(1, frames.shape[1], group)
+    return torch.stack([first, *[torch.cat([frames[:, t + k] for k in range(group)], dim=1) for t in starts]], dim=1)
+
+
+def before_by_padding(x):
+    return torch.cat([torch.nn.functional.pad(x, (0, 0, 0, 0, 0, 0, 1, 0))[:, :-1], x], dim=2)
+
+
+def before_by_loop(x):
+    out = torch.zeros(x.shape[0], x.shape[1], 2 * x.shape[2], *x.shape[3:])
+    for g in range(x.shape[1]):
+        if g > 0:
+            out[:, g, : x.shape[2]] = x[:, g - 1]
+        out[:, g, x.shape[2] :] = x[:, g]
+    return out
+
+
+def window_from_the_top(layers):
+    width = 1
+    for kernel, stride in reversed(layers):
+        width = (width - 1) * stride + kernel
+    return width
+
+
+def linear_code_by_svd(blocks, numbers):
+    mean = blocks.mean(dim=0, keepdim=True)
+    _, _, right = torch.linalg.svd(blocks - mean, full_matrices=False)
+    best = right[:numbers]
+    return mean + (blocks - mean) @ best.T @ best
+
+
+def compression_by_counting(frames, size, group, channels, side):
+    film = sum(3 * size * size for _ in range(frames))
+    latents = sum(channels * side * side for _ in range(0, frames, group))
+    return film / latents
+
+
+def earliest_by_noise(encode, frames, which):
+    other = frames.clone()
+    other[:, which] = torch.rand(frames[:, which].shape, generator=torch.Generator().manual_seed(5))
+    before, after = encode(frames), encode(other)
+    for g in range(before.shape[1]):
+        if not torch.equal(before[:, g], after[:, g]):
+            return g
+    return before.shape[1]
 
 
 RIGHT = {
@@ -592,6 +642,12 @@ RIGHT = {
     "spacetime.frames_at_share": [frames_by_fractions],
     "spacetime.exponent": [exponent_by_covariance],
     "spacetime.one_more": [one_more_by_torch],
+    "codec.groups": [groups_by_loop],
+    "codec.before": [before_by_padding, before_by_loop],
+    "codec.receptive_field": [window_from_the_top],
+    "codec.linear_code": [linear_code_by_svd],
+    "codec.compression": [compression_by_counting],
+    "codec.earliest": [earliest_by_noise],
     "tokens.nearest": [nearest_by_expansion, nearest_by_loop],
     "tokens.straight_through": [through_with_detached_x],
     "tokens.two_losses": [losses_of_torch],

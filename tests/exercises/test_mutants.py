@@ -71,6 +71,14 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "  ->  code, key, both = (entropy(counts.sum(axis=1)), entropy(counts.mean(axis=0)), entropy(counts.ravel()))":
             SHARES,
     },
+    "codec.earliest": {
+        "other[:, which] = 1.0 - other[:, which]  ->  other[:, which] = 1.0 + other[:, which]": "it changes as well",
+        "other[:, which] = 1.0 - other[:, which]  ->  other[:, which] = 1.5 - other[:, which]": "it changes as well",
+        "change = (encode(other) - encode(frames)).abs().flatten(2).amax(dim=2)[0]"
+        "  ->  change = (encode(other) - encode(frames)).abs().flatten(3).amax(dim=2)[0]": "the group stays in front",
+        "change = (encode(other) - encode(frames)).abs().flatten(2).amax(dim=2)[0]"
+        "  ->  change = (encode(other) - encode(frames)).abs().flatten(2).amax(dim=2)[-1]": "there is one film",
+    },
     "play.tokens_left": {
         "return int(math.cos(math.pi / 2 * step / steps) * tokens + 1e-09)"
         "  ->  return int(math.cos(math.pi / 2 * step / steps) * tokens + 1.5000000000000002e-09)":

@@ -16,6 +16,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from course_lib.exam.measures.codecs import principal_blocks
 from course_lib.exam.measures.counterfactuals import choice_accuracy
 from course_lib.exam.measures.information import accuracy_by_film, nmi_of_counts
 from course_lib.exam.measures.intervals import paired_ratio_interval, ratio_interval
@@ -25,8 +26,10 @@ from course_lib.exam.measures.timing import exponents
 from course_lib.exercises.core import all_exercises, find
 from course_lib.exercises.inputs import close, independent, seeded
 from course_lib.models import clip, mdnrnn
+from course_lib.models.base import fresh
 from course_lib.models.cloning import Player, to_words
 from course_lib.models.cloning import key_shares as shares_of_keys
+from course_lib.models.codec import CodecConfig, VideoCodec, group_before, group_frames
 from course_lib.models.counting import CountModel, transition_error
 from course_lib.models.dyna import learn, plan
 from course_lib.models.dynamics import Dynamics, cosine_share
@@ -470,6 +473,47 @@ def matrices(layers: int, width: int, inner: int, hidden: float, attentions: int
     return sum(p.numel() for p in stack.blocks.parameters() if p.ndim == 2)
 
 
+# --- 09 -----------------------------------------------------------------------------------------------------------
+
+
+def short_film(seed: int) -> Inputs:
+    group = 2 + seed
+    return (*normals((2, 1 + 2 * group, 3, 4, 4))(seed), group)
+
+
+def layers_of(seed: int) -> list[tuple[int, int]]:
+    """Of the encoder of ``random_codec``, from the pixels upwards."""
+    blocks = [(3, 1), (3, 1)] * (seed % 2 + 1)
+    return [(2, 2), (3, 1), *blocks, (4, 2), *blocks, (1, 1), (3, 1), (3, 1), (1, 1)]
+
+
+def random_codec(seed: int) -> VideoCodec:
+    """No weight is 0, as those of fresh blocks are."""
+    model = fresh(VideoCodec, CodecConfig(widths=(4, 8), layers=seed % 2 + 1, group_width=8, latent=2), seed)
+    for parameter in model.parameters():
+        parameter.data += 0.1 * torch.randn(parameter.shape, generator=seeded(parameter.numel()))
+    return model
+
+
+def window_of_a_codec(seed: int) -> int:
+    """Rows of an image of 96 pixels that move a latent in its middle."""
+    image = torch.rand(1, 3, 96, 96, generator=seeded(seed)).requires_grad_()
+    model = random_codec(seed)
+    groups = group_frames(model.frame_encoder(image)[None], 4)
+    (slope,) = torch.autograd.grad(model.group_encoder(groups)[0, 0, :, 12, 12].sum(), image)
+    return int((slope.abs().amax(dim=(0, 1, 3)) > 0).sum())
+
+
+def groups_of(frames: int) -> int:
+    return CodecConfig().groups(frames)
+
+
+def earliest_of_a_codec(reference: Callable[..., Any], seed: int, which: int) -> int:
+    frames = torch.rand(1, 17, 3, 32, 32, generator=seeded(seed))
+    with torch.no_grad():
+        return reference(random_codec(0).latents, frames, which)
+
+
 # --- the table ----------------------------------------------------------------------------------------------------
 
 TABLE: dict[str, Same | str] = {
@@ -600,6 +644,26 @@ TABLE: dict[str, Same | str] = {
     "clip.gallery": Same(gallery, asked_in_a_gallery),
     "clip.class_vectors": Same(
         lambda prompts, classes: class_vectors(prompts.numpy(), classes.numpy()), prompts_of_classes
+    ),
+    "codec.groups": Same(lambda frames, group: group_frames(frames, group).flatten(2, 3), short_film),
+    "codec.before": Same(
+        lambda x: torch.cat([group_before(x), x], dim=2), normals((2, 3, 4, 2, 2))
+    ),
+    "codec.receptive_field": Same(
+        window_of_a_codec, lambda seed: (seed,), lambda reference, seed: reference(layers_of(seed))
+    ),
+    "codec.linear_code": Same(
+        lambda blocks, numbers: principal_blocks(blocks).code(blocks, numbers),
+        lambda seed: (*normals((50, 6))(seed), 1 + seed),
+        rtol=1e-3,
+        atol=1e-4,
+    ),
+    "codec.compression": Same(
+        lambda frames, size, group, channels, side: frames * CodecConfig().compression / (group * groups_of(frames)),
+        lambda seed: (1 + 4 * (seed + 1), 32, 4, 8, 8),
+    ),
+    "codec.earliest": Same(
+        lambda seed, which: (which + 3) // 4, lambda seed: (seed, 5 * seed + 1), earliest_of_a_codec
     ),
     "tokens.nearest": Same(nearest, normals((40, 5), (12, 5))),
     "tokens.straight_through": Same(straight_through, normals((6, 3), (6, 3))),

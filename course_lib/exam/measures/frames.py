@@ -10,7 +10,7 @@ from torch import Tensor
 
 from course_lib.models.reader import READABLE, Reader, match
 from course_lib.worlds import spec
-from course_lib.worlds.frames import EQUAL_DB, psnr, to_model
+from course_lib.worlds.frames import EQUAL_DB, foreground, median_frame, psnr, to_model  # noqa: F401 (median_frame: notebooks take it from here)
 
 MISSED = 14.0  # units: 0.52 of the side of the box, the mean distance of two random points in a square
 
@@ -42,20 +42,6 @@ Coder = Callable[[Tensor], Tensor]  # frames (B, 3, H, W) -> their reconstructio
 def psnr_by_film(coder: Coder, frames: np.ndarray) -> np.ndarray:
     """Mean PSNR in dB of each film. frames: uint8 (N, T, H, W, 3) -> float64 (N,)."""
     return np.array([float(psnr(x, coder(x)).mean()) for x in map(to_model, frames)])
-
-
-FOREGROUND = 0.06  # a pixel this far from the empty room, in any colour, belongs to something
-
-
-def median_frame(train_frames: np.ndarray) -> np.ndarray:
-    """The empty room: each pixel's median. uint8 (M, H, W, 3) -> uint8 (H, W, 3)."""
-    return np.median(train_frames, axis=0).astype(np.uint8)
-
-
-def foreground(frames: np.ndarray, background: np.ndarray) -> np.ndarray:
-    """Where something stands in front of the empty room. uint8 (..., H, W, 3), (H, W, 3) -> boolean (..., H, W)."""
-    far = np.abs(frames.astype(np.int16) - background.astype(np.int16)).max(axis=-1)
-    return far > FOREGROUND * 255
 
 
 @torch.no_grad()

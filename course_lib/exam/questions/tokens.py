@@ -15,13 +15,14 @@ import torch
 
 from course_lib.exam.entrant import Entrant
 from course_lib.exam.measures.coders import alive_interval, coders, tokens_of_films
-from course_lib.exam.measures.frames import foreground, foreground_psnr_by_film, median_frame, psnr_by_film
+from course_lib.exam.measures.frames import foreground_psnr_by_film, psnr_by_film
 from course_lib.exam.measures.intervals import mean_and_interval
 from course_lib.exam.rows import Row
 from course_lib.exam.sitting import Sitting
 from course_lib.models.base import untrained_twin
 from course_lib.nets.quantise import usage
 from course_lib.worlds.films import load_films
+from course_lib.worlds.frames import foreground, median_frame
 
 
 def ask(entrant: Entrant, sitting: Sitting) -> Iterator[Row]:
