@@ -18,6 +18,7 @@ from course_lib.models.denoiser import Denoiser, DenoiserConfig, time_waves
 from course_lib.models.mixture import known_mixture
 from course_lib.nets.diffusion import Diffusion
 from course_lib.nets.samplers import SAMPLERS, ancestral_step, ddim_step, sample
+from course_lib.studies import sampling as study
 from course_lib.training import build, get_recipe, load_config, train
 
 SMALL = DenoiserConfig(width=16, depth=2)
@@ -167,7 +168,7 @@ def test_one_draw_in_two_hundred_lies_outside() -> None:
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"POINTS": 2000, "REPEATS": 12, "STEPS": 100, "LEVEL": 0.05}.items():
-        monkeypatch.setattr(sampling, name, value)
+        monkeypatch.setattr(study, name, value)
 
 
 @pytest.mark.usefixtures("few")

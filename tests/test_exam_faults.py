@@ -16,7 +16,7 @@ from course_lib.contract import NotCapable
 from course_lib.exam.entrant import Candidate, Entrant, EntrantError, own_entrant
 from course_lib.exam.measures.intervals import mean_and_interval
 from course_lib.exam.measures.rollout import check_frames
-from course_lib.exam.questions import long_play, playing, reconstruction, sampling, surprise, tokens
+from course_lib.exam.questions import long_play, playing, reconstruction, surprise, tokens
 from course_lib.exam.registry import candidate, entrants, questions
 from course_lib.exam.rows import Row
 from course_lib.exam.run import examine
@@ -24,6 +24,7 @@ from course_lib.exam.sitting import Sitting
 from course_lib.lookup import ExamError
 from course_lib.models.extrapolate import Extrapolation
 from course_lib.models.fakes import BlindFake, RecurrentFake, TabularFake, TokenFake
+from course_lib.studies import sampling as study
 from course_lib.worlds.films import load_films
 from tests.command_line import cli
 
@@ -205,7 +206,7 @@ def short_questions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(long_play, "ask", partial(long_play.ask, frames=12, tries=(6,)))
     monkeypatch.setattr(surprise, "TIMES", surprise.TIMES[:2])
     for name, few in {"POINTS": 200, "REPEATS": 5, "STEPS": 4}.items():
-        monkeypatch.setattr(sampling, name, few)
+        monkeypatch.setattr(study, name, few)
     for group in (reconstruction, tokens):
         monkeypatch.setattr(group, "load_films", lambda *names, count, **more: load_films(*names, count=60, **more))
 

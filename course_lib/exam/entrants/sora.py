@@ -1,0 +1,33 @@
+"""Text to video in its parts: CLIP, the samplers of diffusion with a denoiser, and the video codec."""
+
+from __future__ import annotations
+
+from course_lib.exam.entrant import Entrant, learned
+from course_lib.exam.entrants import clip, codec, denoiser
+
+BARS = {**clip.BARS, **codec.BARS, **denoiser.BARS}
+
+
+def _sora() -> Entrant:
+    from course_lib.models.base import untrained_twin
+    from course_lib.nets.samplers import SAMPLERS
+    from course_lib.training.checkpoints import load_checkpoint, provenance
+
+    parts = {name: load_checkpoint(name) for name in ("clip", "codec", "denoiser")}
+    known = {name: learned(provenance(name)) for name in parts}
+    return Entrant(
+        name="sora",
+        parts=parts | {"samplers": SAMPLERS},
+        trained_on=sorted({films for part in known.values() for films in part["trained_on"]}),
+        hashes=frozenset().union(*(part["hashes"] for part in known.values())),
+        checkpoint=known["codec"]["checkpoint"],
+        checkpoints={name: part["checkpoint"] for name, part in known.items()},
+        minutes=sum(part["minutes"] for part in known.values()),
+        untrained={"denoiser": untrained_twin(parts["denoiser"])},
+        questions=["text", "sampling", "codec"],
+        bars=BARS,
+        films="bodies",
+    )
+
+
+ENTRANTS = {"sora": _sora}
