@@ -34,7 +34,7 @@
 # > **The slide.** "Step1：使用 DALLE 3 (CLIP) 把文本和图像对 <text , image> 联系起来". In English: step 1 of Sora's training uses DALL-E 3 (CLIP) to tie pairs of text and image together.
 
 # %% [markdown] tags=["lecture"]
-# A system that turns text into films needs to know what the words look like. CLIP (Radford et al. 2021) is a way to learn that, and the best known one. Whether Sora uses it is another question, and the last section answers it.
+# A system that turns text into films needs to know what the words look like. CLIP (Radford et al. 2021) is the best known way to learn that. Whether Sora uses it is another question; the last section comes back to it.
 
 # %% tags=["lecture"]
 import math
@@ -79,7 +79,7 @@ my_guess_red_triangle = 0
 #
 # ### Six numbers
 #
-# Suppose that films and captions are directions in a plane. Then one angle says all of a film, and one angle all of a caption. Three films, three captions: six numbers. Caption 1 belongs to film 1, and so on. The similarity of a film and a caption is the **cosine** (余弦) of the angle between them: 1 for the same direction, 0 for a right angle, -1 for opposite ones.
+# Suppose that a film is described by one direction in a plane, and a caption as well. Then one angle is all we need for each. Three films and three captions are six numbers. Caption 1 belongs to film 1, and so on. The similarity of a film and a caption is the **cosine** (余弦) of the angle between them: 1 for the same direction, 0 for a right angle, -1 for opposite ones.
 
 # %% tags=["lecture", "nbval-check-output"]
 films = torch.deg2rad(torch.tensor([20.0, 100.0, 150.0]))
@@ -88,7 +88,7 @@ similarity = torch.cos(films[:, None] - captions[None, :])  # (3,), (3,) -> (3, 
 print(similarity.numpy().round(2))
 
 # %% [markdown] tags=["lecture"]
-# Rows are films, columns are captions. The right pairs stand on the diagonal: 0.97, 0.87, -0.17. Film 3 is in trouble: caption 2 (0.94) is much nearer to it than its own.
+# Rows are films, columns are captions. The right pairs stand on the diagonal: 0.97, 0.87, -0.17. Film 3 is in trouble: caption 2 (0.94) is much nearer to it than its own caption.
 
 # %% [markdown] tags=["lecture"]
 # Now let every film choose. A **softmax** turns a row into probabilities: $p_{ij} = e^{s\, c_{ij}} / \sum_k e^{s\, c_{ik}}$, with $c_{ij}$ the cosine of film $i$ and caption $j$, and $s$ a number called the **scale**; here it is 5. Captions choose among films in the same way, down the columns.
@@ -100,7 +100,7 @@ print("each row adds up to 1\n", by_film.numpy().round(2))
 print("each column adds up to 1\n", by_caption.numpy().round(2))
 
 # %% [markdown] tags=["lecture"]
-# The two tables do not say the same. Film 3 gives its own caption nothing, since caption 2 is so much nearer. Caption 3 gives film 3 most, 0.89, although it is far from it: the two other films are farther still. So we ask both: the films for their captions, and the captions for their films. The loss is minus the logarithm of what the right answers got, averaged over both directions:
+# The two tables differ. In the rows, film 3 gives its own caption almost no probability, because caption 2 is much nearer. In the columns, caption 3 gives film 3 the most, 0.89, although it is far away: the two other films are even farther. So we ask both questions: each film looks for its caption, and each caption looks for its film. The loss is minus the logarithm of the probability that the right answer got, averaged over both directions:
 #
 # $$\mathcal{L} = -\frac{1}{2N} \sum_{i=1}^{N} \Big( \underbrace{\log \frac{e^{s c_{ii}}}{\sum_j e^{s c_{ij}}}}_{\text{film } i \text{ among captions}} + \underbrace{\log \frac{e^{s c_{ii}}}{\sum_j e^{s c_{ji}}}}_{\text{caption } i \text{ among films}} \Big)$$
 #
@@ -113,7 +113,7 @@ print("captions", [round(v, 2) for v in columns.tolist()])
 print(f"loss {float((rows.mean() + columns.mean()) / 2):.2f}; guessing has log 3 = {math.log(3):.2f}")
 
 # %% [markdown] tags=["lecture"]
-# Film 3 alone carries most of the loss, and makes the six numbers worse than guessing. That is what a logarithm does: a confident mistake is dear.
+# Film 3 alone causes most of the loss and makes the six numbers worse than guessing. That is the effect of the logarithm: a confident mistake is expensive.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Let the six numbers learn
@@ -141,7 +141,7 @@ plt.show()
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Temperature
 #
-# A cosine never leaves the range from -1 to 1, so without a scale a softmax cannot be sure of anything. Take the best vectors there are: own pairs at cosine 1, the three pairs 120 degrees apart (cosine -0.5). What probability do the right answers get, at different scales? One over the scale is called the **temperature** (温度).
+# A cosine lies between -1 and 1, so without a scale a softmax can never be sure. Take the best vectors possible in a plane: each film on its own caption (cosine 1), the three pairs 120 degrees apart (cosine -0.5). What probability do the right answers get at different scales? One over the scale is called the **temperature** (温度).
 
 # %% tags=["lecture", "nbval-check-output"]
 for scale in (1.0, 5.0, 1 / 0.07, 100.0):
@@ -149,7 +149,7 @@ for scale in (1.0, 5.0, 1 / 0.07, 100.0):
     print(f"scale {scale:5.1f}, temperature {1 / scale:.2f}: right answer {right:.3f}, loss {abs(math.log(right)):.3f}")
 
 # %% [markdown] tags=["lecture"]
-# At scale 1 perfect vectors still pay 0.37. CLIP starts at $1/0.07 = 14.3$ and lets the network learn the scale. It also forbids it to pass 100, because a network that becomes ever surer of itself becomes unstable (section 2.5).
+# At scale 1 even perfect vectors have a loss of 0.37. CLIP starts at $1/0.07 = 14.3$ and learns the scale together with the weights. It clips the scale at 100, because training became unstable with larger ones (section 2.5).
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Build
@@ -213,7 +213,7 @@ pieces = patchify(2 * x - 1, 4, 5)  # -> (8, 1, 64, 240)
 print(tuple(x.shape), "->", tuple(pieces.shape))
 
 # %% [markdown] tags=["lecture"]
-# At the end 64 vectors must become one. The usual way is their mean. But our films are mostly empty room: one ball covers perhaps six of the 64 tubelets, and in a mean it counts for a tenth. We take the **largest value** of each channel instead: whichever tubelet says "red" loudest is heard. *Break it* shows what the mean would have done.
+# At the end, 64 vectors must become one. The usual way is their mean. But our films are mostly empty room: one ball covers perhaps six of the 64 tubelets, so it has a tenth of the weight in a mean. We take the **largest value** of each channel instead (max pooling): one tubelet with something red in it is enough to switch on a channel for red. *Break it* shows what the mean would have done.
 
 # %% tags=["lecture"]
 class FilmEncoder(nn.Module):
@@ -234,7 +234,7 @@ class FilmEncoder(nn.Module):
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### One space for both
 #
-# One more linear layer for each encoder brings both into the same space of 128 numbers, and there they are compared by their cosine, as our six angles were.
+# One more linear layer for each encoder (a *projection*) brings both into the same space of 128 numbers. There they are compared by their cosine, as the six angles were.
 
 # %% [markdown] tags=["lecture"]
 # **Exercise 2. A table of similarities.** The cosine of two vectors is their product after both were divided by their lengths. (Difficulty 2, 5 minutes.)
@@ -261,7 +261,7 @@ print(f"the six numbers again: {float(my_two_way_loss(similarity, 5.0)):.2f}")
 print(f"64 films, all alike: {float(my_two_way_loss(torch.ones(64, 64), 5.0)):.2f}, and log 64 is {math.log(64):.2f}")
 
 # %% [markdown] tags=["lecture"]
-# The first line is the loss we had by hand. The second is worth remembering: whoever finds everything equally similar pays $\log N$. A loss that stands still there has learned nothing yet.
+# The first line is the loss that we had by hand. The second is worth remembering: a network that finds everything equally similar has a loss of $\log N$. While the loss stays there, nothing has been learned yet.
 
 # %% [markdown] tags=["lecture"]
 # ### All of it as one class
@@ -309,12 +309,12 @@ count = sum(p.numel() for p in paper.parameters())
 print(f"{count:,}, which is {151_277_313 - count:,} fewer; words alone are {paper.text.words.weight.numel():,}")
 
 # %% [markdown]
-# The gap of 0.07 % is what the course leaves out: a class token, one norm, learned places of patches, and the biases in attention.
+# The gap of 0.07 % is what our class leaves out: a class token, one norm, learned positions of the patches, and the biases in attention.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Train live
 #
-# Each step takes 96 films with their captions, all short or all descriptive, by the toss of a coin. The picture on the right is a table of similarities: 16 held-out films in the columns and their captions in the rows, dark where they are similar. A dark diagonal should appear.
+# Each step takes 96 films with their captions; a coin decides whether all of them are short or all descriptive. The picture on the right is a table of similarities: 16 held-out films in the columns and their captions in the rows, dark where they are similar. A dark diagonal should appear.
 
 # %% tags=["lecture"]
 from course_lib.training import get_recipe, train
@@ -349,7 +349,7 @@ history = train("clip", live_config, on_step=update_curves, model=live)
 watch.close()
 
 # %% [markdown] tags=["lecture"]
-# The loss begins near $\log 96 = 4.56$, as it must, and the diagonal comes out of the grey. The checkpoint of the course is the same recipe on more films for more steps. How good are the two? Ask 300 validation films, each in ten galleries of 64 films with 64 different captions. (The question gets its controls in *Measure*.)
+# The loss begins near $\log 96 = 4.56$, as it must, and a diagonal appears. The checkpoint that comes with the course is the same recipe with more films and more steps. How good are the two? Ask 300 validation films, each in ten galleries of 64 films with 64 different captions. (The question gets its controls in *Measure*.)
 
 # %% tags=["lecture"]
 from course_lib.exam.measures.retrieval import caption_ids, top1_by_query
@@ -370,7 +370,7 @@ assert 0.2 < found["live"] < found["shipped"]
 #
 # ### Who is similar to whom?
 #
-# Eight test films and their captions, asked of the shipped network. The number in each field is a cosine.
+# Eight test films and their captions in the shipped network. The number in each field is a cosine.
 
 # %% tags=["lecture"]
 vectors = view.vectors_of_films(shipped, test_films.frames)  # (600, 128)
@@ -444,10 +444,10 @@ for style, captions_of in (("short", train_films.short_captions), ("descriptive"
     print(f"{style}: {np.mean(copies > 1):.0%} have a twin; a perfect model pays {np.log(copies).mean():.2f}")
 
 # %% [markdown] tags=["lecture"]
-# A perfect network cannot tell twins apart, so it must share its probability among them, and pays for it: 0.20 on average with short captions, 0.04 with descriptive ones.
+# A perfect network cannot tell twins apart, so it has to share its probability among them. That costs it 0.20 on average with short captions and 0.04 with descriptive ones.
 
 # %% [markdown] tags=["lecture"]
-# These are **false negatives** (假负例): right answers that the loss counts as mistakes. With 400 million web pages the paper need not care much. Must a course with a small grammar?
+# These are **false negatives** (假负例): right answers that the loss counts as mistakes. With 400 million pairs from the web they are rare. Do they harm us, with our small grammar?
 
 # %% [markdown] tags=["lecture"]
 # **Exercise 4. Captions that occur twice.** A cure suggests itself: let every film give equal shares to all copies of its caption. Write the shares. Then predict: will the loss of a network be higher with them, lower, or the same? (Difficulty 3, 10 minutes.)
@@ -469,12 +469,12 @@ for name, answers in (("own caption alone", own), ("shared among copies", shares
     print(f"{name}: {float(F.cross_entropy(logits, answers) + F.cross_entropy(logits.T, answers)) / 2:.6f}")
 
 # %% [markdown] tags=["lecture"]
-# The same, to the last digit. Equal captions get equal vectors from the text encoder, so their columns of logits are equal, and it makes no difference among which of them the right answer is shared out. The trap of the loss is none. All that the copies do is to raise the floor: a perfect model pays the number printed above and no less, so nobody should wait for a loss of 0. Where copies do harm is the *question*: in a gallery with two equal captions a perfect model loses every second time. We come back to that in *Measure*.
+# The same, to the last digit. Equal captions get equal vectors from the text encoder, so their columns of logits are equal, and it makes no difference how the right answer is shared among them. The cure cures nothing, because the loss was not ill. All that copies do is raise the floor: a perfect model has the loss printed above, not 0. The harm is in the *question*: in a gallery with two equal captions a perfect model is right only half of the time. We come back to that in *Measure*.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Three ways to spoil it
 #
-# A smaller network (patches of 8 pixels, width 64, two blocks) learns in seconds, so we can afford to break it three times: without a scale (it stays at 1); with the loss of the films' side alone; with the mean of the tokens in the place of the largest value. Which one do you expect to be worst?
+# A smaller network (patches of 8 pixels, width 64, two blocks) learns in seconds, so we can afford to break it three times: without a scale (it stays at 1); with the films' half of the loss alone; with the mean of the tokens instead of the largest value. Which do you expect to be worst?
 
 # %% tags=["lecture"]
 class OneSided(library.CLIP):
@@ -504,13 +504,13 @@ for way, change in WAYS.items():
 show.table(rows)
 
 # %% [markdown] tags=["lecture"]
-# **The mean of the tokens** is the worst by far. All films have nearly the same mean, that of an empty room. So all vectors begin nearly equal, the loss stays near $\log 64 = 4.16$, and it takes long to get away from there.
+# **The mean of the tokens** is the worst by far. All films have nearly the same mean, that of an empty room. So all vectors begin nearly equal, the loss stays near $\log 64 = 4.16$, and it takes a long time to get away from there.
 
 # %% [markdown] tags=["lecture"]
-# **Without a scale** the loss hardly falls, and yet the network finds nearly as much: the loss is a poor witness here. With cosines between -1 and 1 and 64 captions nobody can get below $\log(1 + 63\, e^{-64/63}) = 3.17$. What that costs shows in longer trainings, when the easy cases are done and the softmax cannot turn to the hard ones.
+# **Without a scale** the loss hardly falls, and yet the network finds nearly as much, so the loss alone would mislead us. With cosines between -1 and 1 and 64 captions it cannot get below $\log(1 + 63\, e^{-64/63}) = 3.17$, however good the vectors are.
 
 # %% [markdown] tags=["lecture"]
-# **With the films' side alone** films still find their captions. Captions find their films less often, because nobody asked them. (Each row is one training and 300 films: differences below 0.05 mean nothing.)
+# **With the films' half alone** films still find their captions. Captions find their films less often, because that was never trained. (Each row is one training and 300 films: differences below 0.05 mean nothing.)
 
 # %% tags=["lecture"]
 whole, unscaled, one_sided, averaged = rows
@@ -523,7 +523,7 @@ assert one_sided["caption finds film"] < one_sided["film finds caption"]
 #
 # ### A fair question
 #
-# The bar of this course: among 64 films with 64 different captions, the film of a given descriptive caption comes first in at least 90 % of cases, and the whole interval must be above that. We have drawn such galleries twice already. How does one draw them fairly?
+# What we ask of the shipped network: among 64 films with 64 different captions, the film of a given descriptive caption comes first in at least 90 % of cases, and the whole 95 % interval lies above that. We have drawn such galleries twice already. How are they drawn fairly?
 
 # %% [markdown] tags=["lecture"]
 # **Exercise 5. A fair gallery.** The query's own item stands first; then come others in a given random order, but no caption twice. (Difficulty 3, 10 minutes.)
@@ -572,10 +572,10 @@ print(f"{ours['value']:.3f} ({ours['low']:.3f} to {ours['high']:.3f}); chance is
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Short against descriptive
 #
-# The captions that people write on web pages are short and say little. The authors of DALL-E 3 (Betker et al. 2023) trained a captioner to describe pictures in detail, trained image models on such **descriptive** captions, on short ones and on those that were found, and measured how well the models follow a prompt. Descriptive won; 95 % of the captions in their final mix are descriptive.
+# Captions on web pages are short and say little. The authors of DALL-E 3 (Betker et al. 2023) trained a captioner to describe pictures in detail. Then they trained image models on the original captions, on short synthetic ones and on **descriptive** synthetic ones, and measured how well prompts were followed. The descriptive ones won, and 95 % of the captions in their final mix are of that kind.
 
 # %% [markdown] tags=["lecture"]
-# Our question is smaller. Three small networks of one size learn from the same films for equally many steps: with short captions, with descriptive ones, with both in turn. Each is then asked with both. Which one will be best when it is asked with descriptive captions? And can a network that has read "a small red ball falling" also read "a red ball"?
+# Our question is smaller. Three networks of the small size learn from the same films for the same number of steps: with short captions, with descriptive ones, with both. Each is then asked with both styles. Which one will be best when it is asked with descriptive captions? And can a network that has only read "a small red ball falling" also read "a red ball"?
 
 # %% tags=["lecture"]
 rows = []
@@ -593,7 +593,7 @@ show.table(rows)
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Pairs that it has never seen
 #
-# Now the second prediction. Films of one body, and for each the 18 sentences that give it its true size and motion and one of the 18 pairs of colour and shape. Which is nearest? Once for pairs that training films did show, and once for the three that they did not.
+# Now the second prediction. Take a film of one body, and 18 sentences with its true size and motion and each of the 18 pairs of colour and shape. Which sentence is nearest? We ask once for films whose pair occurs in training films, and once for films with one of the three reserved pairs.
 
 # %% tags=["lecture"]
 from course_lib.exam.measures.intervals import wilson_interval
@@ -625,7 +625,7 @@ for pair in np.unique(truth):
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Reading without having been taught
 #
-# CLIP's most famous use is **zero-shot** classification (零样本分类): to sort pictures into classes, compare them with sentences about the classes. One sentence is a poor description of a class, so take many: all captions of one body that hold the word "red", for example, and the mean of their vectors. Here is a first version. It has a bug.
+# CLIP's most famous use is **zero-shot** classification (零样本分类): to sort pictures into classes, compare them with sentences about the classes. One sentence is a poor description of a class, so many are used: for "red", all captions of one body with the word "red", and the mean of their vectors. Here is a first version. It has a bug.
 
 # %% tags=["lecture", "nbval-check-output"]
 from course_lib.exam.questions.text import CLASSES, prompts
@@ -658,7 +658,7 @@ for name, six in (("with the bug", sums), ("mended", mended)):
 # BUG_TEXT
 
 # %% [markdown] tags=["lecture"]
-# Now all four attributes, as the course's exam asks them. "Balanced" means: the mean over the classes of the share that was right in each. That matters for motion, since always answering "falling" is right for most bodies. The reader of notebook 05 was taught all of this with exact labels; it stands beside as what can be reached.
+# Now all four attributes, as the course's exam asks them (`python -m course_lib exam clip`). The accuracies are *balanced*: the share of right answers in each class, averaged over the classes. That matters for motion, since "falling" is right for most bodies. The reader of notebook 05 was taught all of this with exact labels; its column says what can be reached.
 
 # %% tags=["lecture"]
 from course_lib.exam.measures.retrieval import balanced_accuracy
@@ -695,7 +695,7 @@ show.table(rows)
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Does it bind?
 #
-# A last question of the exam. For a film of two bodies, take its caption and the same with the two colours exchanged. Both hold the same words. Large CLIP models are known to fail here; they behave like a bag of words (Yuksekgonul et al. 2023).
+# A last question of the exam. For a film of two bodies, take its caption and the same caption with the two colours exchanged. Both contain the same words. Large CLIP models are known to fail at such questions; they often behave like a bag of words (Yuksekgonul et al. 2023).
 
 # %%
 row = report["clip", "clip_binding_of_2"]
@@ -707,7 +707,7 @@ print(f"own caption preferred: {row.value:.2f} ({row.low:.2f} to {row.high:.2f})
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercises
 #
-# Six stand above, in the places of the cells they replace: tokens, similarities, the loss, shared answers, the gallery and the planted bug. Here is an experiment for the seventh: no blank, but a prediction.
+# Six stand above, in the places of the cells they replace: tokens, similarities, the loss, shared answers, the gallery and the planted bug. The seventh is an experiment: nothing to fill in, but something to predict.
 
 # %% [markdown]
 # **7. How much does the size of the batch matter?** A batch of $N$ asks each film to choose among $N$ captions, so a larger batch asks harder questions, and CLIP used 32,768. Before you run the cell: the small network sees the same number of films, 12,800, in batches of 16 or of 64. Which one finds more, and by how much? (Difficulty 3, 10 minutes. Set `run_it = True`; it takes about 20 seconds.)
@@ -733,7 +733,7 @@ progress()
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Which claim survives?
 #
-# **"Step 1: DALL-E 3 (CLIP) ties text to pictures."** An erratum. The Sora report (OpenAI, *Video generation models as world simulators*, 2024) says that it applies the **re-captioning** of DALL-E 3 to videos: a captioner is trained to be highly descriptive, and writes a caption for every film of the training set. It discloses no text encoder. That the encoder is CLIP is the lecture's reading; it may be right, and nobody outside can tell.
+# **"Step 1: DALL-E 3 (CLIP) ties text to pictures."** An erratum. The Sora report (OpenAI, *Video generation models as world simulators*, 2024) says that it applies the **re-captioning** of DALL-E 3 to videos: a captioner is trained to be highly descriptive, and writes a caption for every film of the training set. It discloses no text encoder. That the encoder is CLIP is the lecture's reading. It may be right; the report does not say.
 
 # %% [markdown] tags=["lecture"]
 # **What descriptive captions are good for.** CLAIM_TEXT
@@ -742,7 +742,7 @@ progress()
 # **What this toy shows.** TOY_TEXT
 
 # %% [markdown] tags=["lecture"]
-# **What it cannot show.** Our captions are never wrong, never vague, and written by the simulator itself. The paper's come from web pages, and its strength is just that: 400 million noisy pairs, 49,408 pieces of words, tasks nobody had in mind. And no caption of ours mentions weight, friction or what happens after frame 4, so no vector here has a reason to hold them.
+# **What it cannot show.** Our captions are written by the simulator, so they are never wrong and never vague. The paper's captions come from web pages, and learning from 400 million such noisy pairs, for tasks that nobody had in mind, is its point. And our captions never mention mass, friction or what happens after frame 4, so nothing in the loss asks the vectors to hold them. That answers the first question *to discuss*: a model steered by captions can only be asked for what captions say.
 
 # %% [markdown]
 # **Larger.** `python -m course_lib train clip --size gpu` trains a ViT-S on `rich` at 64 by 64 pixels, 1,024 pairs a batch; `python -m course_lib exam clip` asks all the questions of this notebook, and `python -m course_lib params clip --size paper` counts.

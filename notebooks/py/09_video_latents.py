@@ -15,7 +15,7 @@
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # # 09 Video latents
 #
-# **The question.** A film of 17 frames is 52,224 numbers. How many of them does a model need that is to make films from sentences, and what is a "spacetime patch" of such a film?
+# **The question.** A film of 17 frames is 52,224 numbers. How few numbers are enough for a model that makes films from sentences? And what is a "spacetime patch" of such a film?
 #
 # **After this notebook you can** build and train a video codec (视频编解码器) that is causal in time, treat an image as a film of one frame, say how far a patch of latents sees and why the film is compressed *before* it is cut, and compare a codec fairly with the best linear code.
 #
@@ -28,10 +28,10 @@
 #
 # **Lecture plan (45 minutes).** 4 question and prediction; 8 six pixels, the best linear code; 11 groups, the past, the class; 4 training; 8 look and play; 4 break it; 6 the measurement, the discussion.
 #
-# **To discuss.** 1. A codec is judged by pixels, and a ball that loses its edge costs few of them. What should a codec for films be judged by? 2. A model that acts needs an answer after every frame. What does a codec that works in groups of four frames mean for it?
+# **To discuss.** 1. A ball that loses its sharp edge changes few pixels. By what should a codec for films be judged, if not by pixels? 2. A model that acts needs a prediction after every frame. What does a codec that works in groups of four frames mean for it?
 
 # %% [markdown] tags=["lecture"]
-# Sora's report of February 2024 describes the way from a sentence to a film in a few lines. The slide turns them into four steps, and this notebook is about the second and the fourth:
+# Sora's report of February 2024 describes the way from a sentence to a film in a few lines. The slide makes four steps of them. This notebook is about the second and the fourth:
 #
 # > **Step2：** 视频数据切分为 Patches 通过 VAE 编码器压缩成低维空间表示 \
 # > *Step 2: the video is cut into patches and compressed by a VAE's encoder into a space of few dimensions*
@@ -40,7 +40,7 @@
 # > *Step 4: the VAE's decoder turns what the DiT has made in that space into pixels again*
 
 # %% [markdown] tags=["lecture"]
-# A diffusion model could be taught pixels directly. But it is called dozens of times for one film, and attention among all pixels of a film is out of reach. So a **codec** first learns to write films with few numbers, the **latents** (隐变量), and the diffusion model works on those alone (notebook 10). What the codec loses is lost for ever: no later step can draw what the decoder cannot.
+# A diffusion model could learn on pixels. But it is called dozens of times for one film, and attention among all pixels of a film is too expensive. So a **codec** first learns to write films with few numbers, the **latents** (隐变量), and the diffusion model works on those alone (notebook 10). What the codec loses stays lost: no later step can draw what the decoder cannot draw.
 
 # %% tags=["lecture"]
 import matplotlib.pyplot as plt
@@ -85,7 +85,7 @@ my_guess_in_db = 0.0
 #
 # ### Six pixels, three numbers
 #
-# The smallest film there is: one row of six pixels, in which a bar of two bright pixels stands at one of five places. It is to be written with three numbers. Cut it into three patches of two pixels, and keep the mean of each patch.
+# Take a very small picture: one row of six pixels, in which a bar of two bright pixels stands at one of five places. We want to write it with three numbers. Cut it into three patches of two pixels, and keep the mean of each patch.
 
 # %% tags=["lecture", "nbval-check-output"]
 bars = torch.stack([F.pad(torch.ones(2), (place, 4 - place)) for place in range(5)])  # (5, 6)
@@ -94,7 +94,7 @@ for bar, numbers in zip(bars.int().tolist(), code.tolist(), strict=True):
     print(bar, "->", numbers)
 
 # %% [markdown] tags=["lecture"]
-# Now draw the bars again. In the first way every patch is drawn **by itself**, from its own number: a mean of 0.5 may be "left" or "right", and the best drawing is grey. In the second way the decoder sees **all three** numbers before it draws a patch. The best drawing is in both cases the mean of all bars that fit the numbers it was given.
+# Now draw the bars again. In the first way every patch is drawn **by itself**, from its own number: a mean of 0.5 may be "left" or "right", and the best drawing is grey. In the second way the decoder sees **all three** numbers before it draws a patch. In both cases the best drawing is the mean of all bars that fit the numbers that the decoder sees.
 
 # %% tags=["lecture", "nbval-check-output"]
 alone = torch.stack([torch.stack([bars[code[:, p] == code[n, p], 2 * p : 2 * p + 2].mean(dim=0) for p in range(3)])
@@ -104,10 +104,10 @@ print("each patch alone ", [round(e, 2) for e in (alone - bars).square().sum(dim
 print("all three seen   ", [round(e, 2) for e in (together - bars).square().sum(dim=1).tolist()])
 
 # %% [markdown] tags=["lecture"]
-# The squared errors of the five bars. The numbers are the same in both ways, and where the bar falls on a cut (second and fourth) the first way has to leave it grey, with an error of 1. The second way is exact: (0.5, 0.5, 0) can only be the bar in pixels 2 and 3.
+# These are the squared errors of the five bars. The three numbers are the same in both ways. Where the bar lies across a cut (second and fourth) the first way has to leave it grey, with an error of 1. The second way is exact: (0.5, 0.5, 0) can only be the bar in pixels 2 and 3.
 
 # %% [markdown] tags=["lecture"]
-# That is the whole difference between *cut, then compress* and *compress, then cut*. Who cuts first lets every patch speak and be drawn alone, and everything that lies across a cut is lost twice. Who compresses first lets numbers of neighbouring places share the work; cutting the *latents* afterwards costs nothing, since they are only handed on.
+# That is the difference between *cut, then compress* and *compress, then cut*. If the film is cut first, every patch is coded and drawn alone, and whatever lies across a cut suffers. If it is compressed first, the numbers of neighbouring places share the work. Cutting the *latents* afterwards costs nothing, because no information is lost by it.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### The best linear code of a block
@@ -139,12 +139,12 @@ for numbers in (48, 16, 4):
 show.strips(drawings, every=3)
 
 # %% [markdown] tags=["lecture"]
-# With few numbers a moving body becomes a smear over its way: a linear code of four frames can say "something red, here, about then", and not where its edge stood in each frame. Position and angle are simple to name and anything but linear in pixels. That is what a network is for.
+# With few numbers a moving body becomes a smear along its path: a linear code of four frames can say that something red was here at about this time, but not where its edge was in each frame. Position and angle are two numbers, but pixels do not depend on them linearly. That is why we want a network.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Build
 #
-# The codec works in four stages. Each frame **by itself** becomes features on a grid of 8 by 8 places, the same weights for all frames; the features of a **group** of frames become its latents; and the same way back. The sizes are those of the shipped checkpoint.
+# The codec works in four stages. Each frame **by itself** becomes features on a grid of 8 by 8 places, with the same weights for all frames; the features of a **group** of frames become its latents; and then the same way back. The sizes are those of the shipped checkpoint.
 
 # %% tags=["lecture", "nbval-check-output"]
 from course_lib.training import load_config
@@ -156,7 +156,7 @@ print("channels of a frame", fine, "then", coarse, "- of a group", width, "- lat
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### The first frame alone, then groups
 #
-# Time is compressed too: four frames become one grid. But a film has a beginning, an image should be a film, and a film may be any number of groups long. The habit since MAGVIT-v2 (Yu et al. 2024): the first frame is a group by itself, all others come in groups of four. So films have $T = 1 + 4k$ frames and $G = 1 + k$ groups. To let one network read all groups, the first frame stands four times in its own, a film that does not move.
+# Time is compressed too: four frames become one grid. But an image should count as a film, and a film may have any number of groups. The solution since MAGVIT-v2 (Yu et al. 2024): the first frame is a group by itself, and all others come in groups of four. So films have $T = 1 + 4k$ frames and $G = 1 + k$ groups. One network reads all groups, so the first frame is repeated four times in its own group: four frames without motion.
 
 # %% [markdown]
 # **Exercise 2. Groups.** Frames, or features of frames, $(B, 1 + kg, C, H, W)$ become groups $(B, 1 + k, gC, H, W)$: what belongs to a group is stacked as channels, the earliest first. (Difficulty 2, 10 minutes.)
@@ -176,7 +176,7 @@ x = to_model(film[None])  # (1, 17, 3, 32, 32)
 print(tuple(x.shape), "->", tuple(my_groups(x, 4).shape), "and an image:", tuple(my_groups(x[:, :1], 4).shape))
 
 # %% [markdown] tags=["lecture"]
-# A film of 6 frames is neither; the library's codec says so and names the way out.
+# A film of 6 frames does not fit; the library's codec says so and names the way out.
 
 # %% tags=["lecture", "nbval-check-output"]
 from course_lib.models import codec as library
@@ -189,7 +189,7 @@ except ValueError as error:
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### The past, and nothing else
 #
-# Groups have to know of each other: a body at rest needs to be described only once. So one block in each half sees, beside each group, the one **before** it. This is a convolution in time with a kernel of 2 and all of its padding in front, a **causal** convolution (因果卷积). An image never waits for a film, and a long film can be coded while it comes in.
+# Groups should share information: a body at rest needs to be described only once. So one block in the encoder and one in the decoder see, beside each group, the one **before** it. This is a convolution in time with a kernel of 2 and all of its padding in front, a **causal** convolution (因果卷积). So an image needs no film after it, and a long film can be coded while it comes in.
 
 # %% [markdown]
 # **Exercise 3. The past alone.** Put beside each group the one before it, zeros beside the first. (Difficulty 2, 8 minutes.)
@@ -313,17 +313,17 @@ layers = [(2, 2), (3, 1), *block * sizes.layers, (4, 2), *block * sizes.layers, 
 print("a place stands for", 2 * 2, "pixels on a side and sees", my_receptive_field(layers))
 
 # %% [markdown] tags=["lecture"]
-# More than the frame is wide, though the edge of such a window hardly counts. *Look* measures how much.
+# That is more than the width of a frame, but pixels near the edge of such a window have little influence. *Look* measures how much.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### The loss
 #
 # $$\mathcal L = \frac{1}{2 \sigma_x^2} \sum_{\text{pixels}} w\, (x - \hat x)^2 \;+\; \beta\, \mathrm{KL}\big(q(z \mid x) \,\|\, \mathcal N(0, 1)\big)$$
 #
-# in nats per frame: $x$ a pixel, $\hat x$ its drawing from a *draw* $z$, $\sigma_x$ = 0.05 how far off a pixel may be, $\beta = 1$. The KL is that of notebook 02. It keeps latents close to unit scale and makes near neighbours in latent space mean near the same, both of which a diffusion model needs.
+# in nats per frame: $x$ a pixel, $\hat x$ its drawing from a *draw* $z$, $\sigma_x$ = 0.05 how far off a pixel may be, $\beta = 1$. The KL is that of notebook 02. It keeps latents close to unit scale, and makes latents that are close together decode to similar films. A diffusion model needs both.
 
 # %% [markdown] tags=["lecture"]
-# The weight $w$ is 5 where something stands in front of the empty room (a pixel that differs from the median frame) and 1 elsewhere. Nine tenths of our pixels are room, and without the weight the network would spend its first minutes on walls. Strictly the loss is then no longer a bound on $\log p(x)$: it is the loss of somebody who cares about bodies.
+# The weight $w$ is 5 where something stands in front of the empty room (a pixel that differs from the median frame) and 1 elsewhere. Nine tenths of our pixels are room, and without the weight the network would spend its first minutes on walls. With the weight the loss is, strictly, no longer a bound on $\log p(x)$; it is a loss that counts bodies more than walls.
 
 # %% tags=["lecture"]
 def codec_loss(x, drawn, mu, logvar, front, weight=5.0, sigma=0.05, beta=1.0):
@@ -334,7 +334,7 @@ def codec_loss(x, drawn, mu, logvar, front, weight=5.0, sigma=0.05, beta=1.0):
 
 
 # %% [markdown] tags=["lecture"]
-# The library's class is the same idea; it takes its sizes from a configuration. With the same weights both must agree, in what they draw and in their loss. Fresh blocks begin as the identity, so all weights are shaken first, or half of the class would not be compared.
+# The library's class is the same idea; it takes its sizes from a configuration. With the same weights both must agree, in what they draw and in their loss. New blocks begin as the identity, so a little noise is added to all weights first; otherwise half of the class would not be compared.
 
 # %% tags=["lecture", "nbval-check-output"]
 mine, theirs = Codec(), library.VideoCodec(sizes).eval()
@@ -361,7 +361,7 @@ print("so does the loss")
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Train live
 #
-# Under half a minute with the recipe of the shipped checkpoint: pieces of five frames, so a first frame and one group. Above the last frames of four test films, below what the codec makes of them.
+# Under half a minute with the recipe of the shipped checkpoint, on pieces of five frames: a first frame and one group. The picture shows the last frames of four test films, and below them what the codec makes of them.
 
 # %% tags=["lecture"]
 from course_lib.training import train
@@ -390,7 +390,7 @@ history = train("codec", live_config, on_step=update_curves, data=train_films, m
 watch.close()
 
 # %% [markdown] tags=["lecture"]
-# Walls first, then coloured blobs at the right places, and last what tells a box from a triangle. The checkpoint that comes with the course ran the same recipe for longer.
+# Walls come first, then coloured blobs at the right places; what distinguishes a box from a triangle comes last. The checkpoint that comes with the course ran the same recipe for longer.
 
 # %% tags=["lecture"]
 from course_lib.training import load_checkpoint, provenance
@@ -424,7 +424,7 @@ show.strips(pictures, every=2)
 show.side_by_side({k: pictures[k] for k in ("the film", "PCA", "shipped")}, scale=6)
 
 # %% [markdown] tags=["lecture"]
-# PCA keeps colours and places and smears whatever moves. The live codec draws bodies that hold together and have lost their corners. In the shipped one you have to look for the difference.
+# PCA keeps colours and places and smears whatever moves. The live codec draws bodies without corners. With the shipped codec it is hard to see a difference.
 
 # %% [markdown] tags=["lecture"]
 # ### An image is a film of one frame
@@ -439,7 +439,7 @@ print(whole.shape, image.shape)
 assert np.allclose(image[0], whole[0], atol=1e-4)
 
 # %% [markdown] tags=["lecture"]
-# They are, to the rounding. That is what causal padding buys: images and films can be training data of one and the same diffusion model, and a film can be continued from a picture.
+# They are, up to rounding. That is the benefit of causal padding: one diffusion model can learn from images and films, and a film can be continued from a picture.
 
 # %% [markdown] tags=["lecture"]
 # ### What latents look like
@@ -459,7 +459,7 @@ fig.colorbar(drawn_map, ax=axes, label="latent, in deviations", shrink=0.7)
 plt.show()
 
 # %% [markdown] tags=["lecture"]
-# The bodies are to be seen: where nothing is, latents stand still, and they move where the bodies do. A diffusion model on such latents can move a body by moving numbers on the grid. V of notebook 02 had one list of 32 numbers for a frame, in which no number belongs to any place.
+# You can see the bodies: the latents of the empty room stay as they are, and the pattern moves with the bodies. A diffusion model on such latents can move a body by moving numbers on the grid. V of notebook 02 had one list of 32 numbers for a frame, in which no number belongs to a place.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### What a spacetime patch sees
@@ -492,17 +492,17 @@ fig.colorbar(drawn_map, ax=axes, label="log10 of the share of\nthe largest gradi
 plt.show()
 
 # %% [markdown] tags=["lecture"]
-# So the third answer is: many more. The patch sees its own group and the one before it, nearly the whole frame wide, and nothing of frame 9, which comes later. Most of its attention stays near home: PLACEHOLDER_INSIDE of the gradient lies in the square that it stands for (white).
+# So the third answer is: many more. The patch sees its own group and the one before it, nearly the whole frame wide, and nothing of frame 9, which comes later. But near pixels matter most: PLACEHOLDER_INSIDE of the gradient lies in the square that the patch stands for (white).
 
 # %% [markdown] tags=["lecture"]
-# Had the film been cut first, that number would be 100 % and the window 256 pixels: a patch that knows of nothing across its edge. *Measure* shows what that costs.
+# If the film had been cut first, that share would be 100 % and the window 256 pixels: a patch would know nothing of what lies across its edge. *Measure* shows what that costs.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Play
 #
 # ### How much can be left out?
 #
-# Move through compression: PCA with 1 to 96 numbers a block of 192, and at the right end of the slider the shipped codec. Above the film, below its drawing; the numbers say how many times fewer numbers there are and the PSNR.
+# Choose a code: PCA with 1 to 96 numbers for a block of 192, or the shipped codec. The film is above, what comes back is below; the title gives the compression and the PSNR.
 
 # %% tags=["lecture", "nbval-ignore-output"]
 from course_lib.exam.measures.codecs import codec_coder
@@ -544,14 +544,14 @@ def patch_sees(group: int = 1, row: int = 1, column: int = 1) -> np.ndarray:
 show.explore(patch_sees, group=(0, 4), row=(0, 3), column=(0, 3))
 
 # %% [markdown] tags=["lecture"]
-# In a corner of the frame the window ends on the other side; in group 0 there is one frame only. Later frames never appear.
+# For a patch in a corner the far side of the frame lies outside of the window. Group 0 has one frame only. Later frames never appear.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Break it
 #
 # ### Time that runs backwards
 #
-# A planted bug. Somebody has written the causal block with the group *after* in place of the group before. All shapes fit and training would go well, even a little better than before. Which test finds it?
+# A planted bug. Somebody has written the causal block with the group *after* instead of the group before. All shapes fit, and training would run without any error. Which test finds it?
 
 # %% tags=["lecture"]
 def backwards(x: torch.Tensor) -> torch.Tensor:
@@ -578,7 +578,7 @@ def my_earliest(encode, frames: torch.Tensor, which: int) -> int:
 
 
 # %% [markdown] tags=["lecture"]
-# Put to the codec as it is, and to the codec with the bug, with the shipped weights in both:
+# We run it on the codec as it is and on the codec with the bug, with the shipped weights in both:
 
 # %% tags=["lecture", "nbval-check-output"]
 for frame in (0, 3, 6, 12):
@@ -586,12 +586,12 @@ for frame in (0, 3, 6, 12):
     print(f"frame {frame:2d} stands in group {(frame + 3) // 4}; it changes first: as built {right}, with the bug {wrong}")
 
 # %% [markdown] tags=["lecture"]
-# With the bug a frame changes the group *before* its own: latents of the past know the future. For drawing films back that is harmless. But the first frame's latents now depend on whether a film follows, so an image is no film any more; and a film that is continued from its past would be given its future in the past's latents.
+# With the bug a frame changes the group *before* its own: latents of the past know the future. For reconstruction that is harmless. But the first frame's latents now depend on what follows, so an image is no longer a film of one frame. And if a film is continued from its past, the latents of the past already contain some of the future.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### No price, and too high a price
 #
-# The weight $\beta$ of the KL: 0, our 1, and 300. A small network learns for a few seconds under each. It has `kernel: 1`, which means that no convolution sees a neighbour: such a network learns fast, and *Measure* says what it misses. Two numbers tell the two failures apart: the PSNR of what is drawn, and the PSNR when noise of 0.3 deviations is added to the latents first. A diffusion model's latents are never exact, so this is what its films would lose.
+# The weight $\beta$ of the KL: 0, our 1, and 300. A small network learns for a few seconds under each. It has `kernel: 1`, which means that no convolution sees a neighbour: such a network learns fast. Two numbers show the two failures: the PSNR of the reconstruction, and the PSNR when noise of 0.3 standard deviations is added to the latents first. A diffusion model's latents are never exact, so this is what its films would lose.
 
 # %% tags=["lecture"]
 from course_lib.exam.measures.codecs import coded, film_psnr, kl_by_film_frame
@@ -612,7 +612,7 @@ def with_noise(model: nn.Module, size: float):
 
 
 # %% [markdown] tags=["lecture"]
-# `small` trains one, `with_noise` decodes latents that are a little wrong. Before you look: which of the three will lose most to the noise?
+# `small` trains one network, `with_noise` decodes latents that are a little wrong. Before you look: which of the three loses most when noise is added?
 
 # %% tags=["lecture"]
 rows, priced = [], {}
@@ -638,7 +638,7 @@ assert dear["PSNR (dB)"] < ours["PSNR (dB)"] - 3.0, "too high a price: the laten
 #
 # ### Cut first, or compress first?
 #
-# The slide's order and the report's, at equal numbers of latents, weights, films and steps. The checkpoint `cpu-cut` has kernels of 1 everywhere: each block of 4 by 4 pixels and four frames is compressed and drawn by itself, without a look at its neighbours. It is wider instead, so that it has as many weights and as much arithmetic as the codec that sees its neighbours, and it was trained for as many steps. PCA of the same blocks stands beside it, fitted to training films.
+# Now the slide's order against the report's, with the same number of latents, films and steps and about the same number of weights. The checkpoint `cpu-cut` has kernels of 1 everywhere: each block of 4 by 4 pixels and four frames is compressed and drawn by itself, without a look at its neighbours. It is wider instead, so that its weights and arithmetic match those of the codec that sees its neighbours. PCA of the same blocks, fitted to training films, is the linear control.
 
 # %% tags=["lecture"]
 cut_first = load_checkpoint("codec", size="cpu-cut")
@@ -652,7 +652,7 @@ for name, coder, model in (("compress, then cut", codec_coder(shipped), shipped)
 show.table(rows, {"model": "order", "weights": "weights", "value": "PSNR", "low": "from", "high": "to", "unit": "unit"})
 
 # %% [markdown] tags=["lecture"]
-# Film by film, since the same films went through both:
+# The same films went through both, so we can compare film by film:
 
 # %% tags=["lecture"]
 gain = interval_row("gain", scores["compress, then cut"] - scores["cut, then compress"], "dB")
@@ -679,7 +679,7 @@ curves = {"PCA, blocks of 4": [(192 / k, pca.coder(k)) for k in (1, 2, 4, 8, 16,
           "shipped, frame by frame": [(by_frame.config.compression, codec_coder(by_frame))]}  # fmt: skip
 
 # %% [markdown] tags=["lecture"]
-# To the right fewer numbers, upwards more decibels.
+# Fewer numbers are to the right, better reconstructions are up.
 
 # %% tags=["lecture"]
 fig, axis = plt.subplots(figsize=(7.5, 3.6))
@@ -698,7 +698,7 @@ plt.show()
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### What the reader finds
 #
-# The claim to test is the bar to notebook 10: the reader names the **shape** of at least 95 % of the bodies rightly in films that went through the codec, with the whole interval above the bar. Bodies and readings are paired by place, frame by frame; who is not found is wrong. Three controls get the same films: the films as they are (nobody is read better), PCA with as many numbers, and the answers for *another* film.
+# A diffusion model cannot draw better than its codec, so the codec has to pass a test before notebook 10 uses it: in films that went through the codec, the reader names the **shape** of at least 95 % of the bodies correctly, with the whole interval above 95 %. Bodies and readings are matched by place, frame by frame; a body that is not found counts as wrong. The controls: the films as they are, PCA with as many numbers, the codec that cuts first, and the reconstructions compared with *another* film's bodies.
 
 # %% tags=["lecture"]
 from course_lib.exam.measures.codecs import always_falling, read_bodies, share_and_interval
@@ -735,7 +735,7 @@ assert shape["shipped"]["low"] > max(read[f"PCA, blocks of {b}"]["shape"].mean()
 assert ours.min() > 0, "in every film"
 
 # %% [markdown] tags=["lecture"]
-# The exam asks the same, and more, of 100 films: `python -m course_lib exam codec codec-frames`.
+# The exam asks the same, and more, on 100 films: `python -m course_lib exam codec codec-frames`.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercises
@@ -761,10 +761,10 @@ for frames in (1, 5, 17, 29, 1001):
 print(f"full groups: {sizes.compression:.0f} times")
 
 # %% [markdown]
-# An image is compressed four times less than a film: all that a group can say is spent on one frame. Ratios in papers are those of full groups.
+# An image is compressed four times less than a film, because one frame gets the numbers of a whole group. Ratios in papers are those of full groups.
 
 # %% [markdown]
-# **7. An experiment: is a second to learn enough?** The small network of *Break it* has kernels of 1. Give it kernels of 3, at its own widths and at 32 and 48, and the same 250 steps. Predict whether seeing the neighbours helps, then run it. (Difficulty 2, 10 minutes.)
+# **7. An experiment: do neighbours help from the start?** The small network of *Break it* has kernels of 1. Give it kernels of 3, at its own widths and at widths of 32 and 48, and the same 250 steps. Predict whether seeing the neighbours helps, then copy the comment into the braces and run the cell. (Difficulty 2, 10 minutes.)
 
 # %%
 experiment = {}  # {"kernel 1": {}, "kernel 3": {"kernel": 3}, "narrow": {"kernel": 3, "widths": [32], "group_width": 48}}
@@ -788,10 +788,10 @@ progress()
 # **"The video is cut into patches and then compressed by a VAE's encoder"** (视频数据切分为 Patches 通过 VAE 编码器压缩). Corrected: the order is the reverse. In Sora's report (section "Turning visual data into patches") videos are first compressed into a space of fewer dimensions, and that representation is then decomposed into spacetime patches; the sections "Video compression network" and "Spacetime latent patches" say it once more.
 
 # %% [markdown] tags=["lecture"]
-# It is more than a matter of words. PLACEHOLDER_CLAIM
+# PLACEHOLDER_CLAIM
 
 # %% [markdown] tags=["lecture"]
-# **What the report does not say.** Whether its network is a VAE, how large it is, how much it compresses, whether it is causal. That an image is a video of one frame it does say; causal padding with the first frame alone is how others (MAGVIT-v2; later Open-Sora and CogVideoX) made that so, and how we did.
+# **What the report does not say.** Whether its network is a VAE, how large it is, how much it compresses, whether it is causal. It does say that an image is a video of one frame. Coding the first frame alone with causal padding is how MAGVIT-v2, and later Open-Sora and CogVideoX, did that, and so do we.
 
 # %% [markdown] tags=["lecture"]
 # **What this toy cannot show.** Our films have six colours and an empty room, so a network of a million weights and a squared error do. Codecs for real films need losses that punish a lack of texture (a perceptual and an adversarial term, Rombach et al. 2022, section 3.1), because the mean of all textures that fit is grey. And that a patch sees most of a frame is due to our frame being 32 pixels wide.
