@@ -113,6 +113,19 @@ def _frames_and_states(config, generator: torch.Generator) -> dict[str, Tensor]:
     return _frames(config, generator) | {"states": states[rows]}
 
 
+def _films_and_captions(config, generator: torch.Generator) -> dict[str, Tensor]:  # noqa: ANN001
+    side, model = config.model.frame_size, config.model
+    films = torch.rand(config.data.batch, model.frames, 3, side, side, generator=generator)
+    words = (config.data.batch, model.context)
+    return {"frames": films, "tokens": torch.randint(1, model.vocabulary, words, generator=generator)}
+
+
+def _films_with_foreground(config, generator: torch.Generator) -> dict[str, Tensor]:  # noqa: ANN001
+    side, shape = config.model.frame_size, (config.data.batch, config.data.length)
+    front = torch.rand(*shape, side, side, generator=generator) < 0.1
+    return {"frames": torch.rand(*shape, 3, side, side, generator=generator), "foreground": front}
+
+
 BLOCKS: Mapping[str, Block] = {
     "linear": Block("4,096 rows, 512 to 512", _linear),
     "convolution": Block("64 pictures of 16 x 16, 64 to 64 channels, 3 x 3", _convolution),
@@ -124,6 +137,12 @@ BLOCKS: Mapping[str, Block] = {
     ),
     "VAE": Block("training step of size cpu, 64 frames of 32 x 32", _training_step("vae", _frames)),
     "reader": Block("training step of size cpu, 64 frames of 32 x 32", _training_step("reader", _frames_and_states)),
+    "CLIP": Block(
+        "training step of size cpu, 96 films of 5 frames with captions", _training_step("clip", _films_and_captions)
+    ),
+    "video codec": Block(
+        "training step of size cpu, 4 films of 5 frames", _training_step("codec", _films_with_foreground)
+    ),
 }
 """What is measured. A chapter that adds a block to ``nets`` adds a line here."""
 
