@@ -144,7 +144,8 @@ def denoiser_weights() -> str:
 class Sampled:
     """What ``run`` kept.
 
-    tests: by mixture, then as ``sampler_tests`` gives them. distances: as ``sample_distances``. weights: the denoiser's.
+    tests: by mixture, then as ``sampler_tests`` gives them. distances: as ``sample_distances``.
+    weights: of the denoiser.
     """
 
     tests: Mapping[str, Found]
