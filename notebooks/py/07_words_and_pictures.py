@@ -65,7 +65,7 @@ view.captioned(test_films.frames[[3, 8]], [test_films.short_captions[i] for i in
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Predict first
 #
-# 1. We will train for half a minute, on a few thousand films, and then show 64 films with 64 different captions. Guessing finds 1.6 % of them. What share will our network find?
+# 1. We will train a small network for half a minute, on a few thousand films, and then show 64 films with 64 different captions. Guessing finds 1.6 % of them. What share will our network find?
 # 2. Three pairs of colour and shape occur in no training film: red triangles, green boxes, purple balls. The network will have seen hundreds of red things and hundreds of triangles. Show it a red triangle, and let it choose among the 18 pairs of six colours and three shapes. How often will it be right?
 #
 # Put both answers, in percent, into the next cell. They come back in *Measure*.
@@ -314,14 +314,15 @@ print(f"{count:,}, which is {151_277_313 - count:,} fewer; words alone are {pape
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Train live
 #
-# Each step takes 96 films with their captions; a coin decides whether all of them are short or all descriptive. The picture on the right is a table of similarities: 16 held-out films in the columns and their captions in the rows, dark where they are similar. A dark diagonal should appear.
+# The network that comes with the course takes about a second a step on one core. Live we train a smaller one of the same class, ten times cheaper: patches of 8 pixels, so 16 tokens a film, half the width and half the blocks. Each step takes 64 films with their captions; a coin decides whether all of them are short or all descriptive. The picture on the right is a table of similarities: 16 held-out films in the columns and their captions in the rows, dark where they are similar. A dark diagonal should appear.
 
 # %% tags=["lecture"]
 from course_lib.training import get_recipe, train
 from course_lib.training.recipe import build
 
-changes = {"train.steps": 75, "train.warmup": 20, "train.learning_rate": 2e-3, "data.films": {"bodies": 5000}}
-live_config = load_config("clip", "cpu", changes)
+SMALL = {"model.patch": 8, "model.width": 64, "model.depth": 2, "model.text_width": 64, "model.text_depth": 1,
+         "data.batch": 64, "train.warmup": 20, "train.learning_rate": 2e-3}  # fmt: skip
+live_config = load_config("clip", "cpu", SMALL | {"train.steps": 300, "data.films": {"bodies": 5000}})
 live = build(get_recipe("clip"), live_config.model, seed=0)
 held_out = load_films("bodies", split="validation", count=16)
 
@@ -333,12 +334,12 @@ def table_picture(model: library.CLIP) -> np.ndarray:
 
 
 # %% tags=["lecture"]
-watch = show.live("CLIP, live", every=5)
+watch = show.live("CLIP, live", every=20)
 
 
 def update_curves(step: int, parts: dict[str, float]) -> None:
     picture = None
-    if step % 5 == 0:
+    if step % 20 == 0:
         live.eval()
         picture = table_picture(live)
         live.train()
@@ -349,7 +350,7 @@ history = train("clip", live_config, on_step=update_curves, model=live)
 watch.close()
 
 # %% [markdown] tags=["lecture"]
-# The loss begins near $\log 96 = 4.56$, as it must, and a diagonal appears. The checkpoint that comes with the course is the same recipe with more films and more steps. How good are the two? Ask 300 validation films, each in ten galleries of 64 films with 64 different captions. (The question gets its controls in *Measure*.)
+# The loss begins near $\log 64 = 4.16$, as it must, and a diagonal appears. The checkpoint that comes with the course is the same recipe with the larger network, more films and more steps. How good are the two? Ask 300 validation films, each in ten galleries of 64 films with 64 different captions. (The question gets its controls in *Measure*.)
 
 # %% tags=["lecture"]
 from course_lib.exam.measures.retrieval import caption_ids, top1_by_query
@@ -363,7 +364,7 @@ for name, model in (("live", live), ("shipped", shipped)):
     found[name] = top1_by_query(table, ids_of_validation, generator=np.random.default_rng(0)).mean()
 print(f"live: {len(history.rows)} steps, {found['live']:.2f} of the films found; your guess was {my_guess_found} %")
 print(f"shipped: {about['steps']} steps in {about['minutes']:.0f} minutes, {found['shipped']:.2f} found")
-assert 0.2 < found["live"] < found["shipped"]
+assert 0.5 < found["live"] < found["shipped"]
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Look
@@ -474,7 +475,7 @@ for name, answers in (("own caption alone", own), ("shared among copies", shares
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Three ways to spoil it
 #
-# A smaller network (patches of 8 pixels, width 64, two blocks) learns in seconds, so we can afford to break it three times: without a scale (it stays at 1); with the films' half of the loss alone; with the mean of the tokens instead of the largest value. Which do you expect to be worst?
+# The small network learns in seconds, so we can afford to break it three times, with 150 steps each: without a scale (it stays at 1); with the films' half of the loss alone; with the mean of the tokens instead of the largest value. Which do you expect to be worst?
 
 # %% tags=["lecture"]
 class OneSided(library.CLIP):
@@ -483,15 +484,13 @@ class OneSided(library.CLIP):
         return {"loss": F.cross_entropy(logits, torch.arange(len(logits)))}  # rows, no columns
 
 
-SMALL = {"model.patch": 8, "model.width": 64, "model.depth": 2, "model.text_width": 64, "model.text_depth": 1,
-         "data.batch": 64, "train.steps": 180, "train.warmup": 20, "train.learning_rate": 2e-3}  # fmt: skip
 WAYS = {"as it is": {}, "scale 1": {"model.temperature": 1.0, "model.largest_scale": 1.0}, "films' side alone": {},
         "mean of the tokens": {"model.pooling": "mean"}}  # fmt: skip
 
 # %% tags=["lecture"]
 rows = []
 for way, change in WAYS.items():
-    small_config = load_config("clip", "cpu", SMALL | change)
+    small_config = load_config("clip", "cpu", SMALL | {"train.steps": 150} | change)
     torch.manual_seed(0)
     start = (OneSided if way == "films' side alone" else library.CLIP)(small_config.model)
     run = train("clip", small_config, data=train_films, model=start, progress="none")
@@ -680,7 +679,7 @@ from course_lib.exam.registry import get_entrant
 from course_lib.exam.run import examine
 from course_lib.exam.sitting import Sitting
 
-report = examine([get_entrant("clip")], Sitting(count=40), questions=["text"], failures="raise")
+report = examine([get_entrant("clip")], Sitting(count=25), questions=["text"], failures="raise")
 rows = []
 for attribute in CLASSES:
     answer, row = reads(shipped, attribute), report["clip", f"clip_zero_shot_{attribute}"]
@@ -715,7 +714,7 @@ print(f"own caption preferred: {row.value:.2f} ({row.low:.2f} to {row.high:.2f})
 # %% tags=["optional"]
 run_it = False
 for batch in (16, 64) if run_it else ():
-    change = SMALL | {"data.batch": batch, "train.steps": 12_800 // batch, "train.warmup": 20}
+    change = SMALL | {"data.batch": batch, "train.steps": 12_800 // batch}
     model = train("clip", load_config("clip", "cpu", change), data=train_films, progress="none").model
     table = view.vectors_of_captions(model, validation.captions) @ view.vectors_of_films(model, validation.frames).T
     score = top1_by_query(table, ids_of_validation, generator=np.random.default_rng(0)).mean()
