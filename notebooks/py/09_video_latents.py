@@ -367,7 +367,7 @@ print("so does the loss")
 from course_lib.training import train
 from course_lib.views.codec import through_codec
 
-LIVE = 220  # steps
+LIVE = 120  # steps
 live_config = load_config("codec", "cpu", {"train.steps": LIVE, "train.warmup": 20})
 torch.manual_seed(0)
 live = library.VideoCodec(live_config.model)
