@@ -10,7 +10,7 @@ Minimising E alone has a perfect answer that is worthless: an encoder that maps 
 says what is done about it:
 
 - none: both encoders learn from the error;
-- stop_gradient: the target s_y is taken as it is, and only the guess learns (Chen & He 2021, SimSiam, arXiv 2011.10566);
+- stop_gradient: the target s_y is taken as it is, only the guess learns (Chen & He 2021, SimSiam, arXiv 2011.10566);
 - ema: the target comes from an exponential moving average of the encoder (Grill et al. 2020, BYOL, arXiv 2006.07733;
   I-JEPA, arXiv 2301.08243);
 - contrastive: each guess is to find its own target among those of the batch (InfoNCE; van den Oord et al. 2018, arXiv
@@ -183,7 +183,7 @@ class JEPA(nn.Module):
 
     @torch.no_grad()
     def after_step(self, step: int, of: int) -> None:
-        """Move the target encoder a little towards the encoder; less and less, as in I-JEPA: the momentum rises to 1."""
+        """Move the target encoder a little towards the encoder, less and less: the momentum rises to 1 as in I-JEPA."""
         if self.config.cure == "ema":
             momentum = self.config.momentum + (1.0 - self.config.momentum) * (step + 1) / of
             for slow, fast in zip(self.target_encoder.parameters(), self.encoder.parameters(), strict=True):

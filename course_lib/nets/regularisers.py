@@ -2,8 +2,8 @@
 
 Both look at a batch of embeddings z (B, D) as a sample of a distribution and say how far it is from what it should be.
 
-- VICReg (Bardes, Ponce & LeCun 2022, arXiv 2105.04906, section 4.1): each of the D numbers keeps a standard deviation of
-  at least 1 over the batch (equation 1), and no two of them go together (equations 3 and 4).
+- VICReg (Bardes, Ponce & LeCun 2022, arXiv 2105.04906, section 4.1): each of the D numbers keeps a standard deviation
+  of at least 1 over the batch (equation 1), and no two of them go together (equations 3 and 4).
 - SIGReg (Balestriero & LeCun, LeJEPA, 2025, arXiv 2511.08544, section 4): along random directions the embeddings look
   like draws from a standard normal distribution, which is tested with the statistic of Epps & Pulley (1983).
 """
@@ -37,7 +37,7 @@ def covariance_term(z: Tensor) -> Tensor:
 
 
 def epps_pulley(x: Tensor) -> Tensor:
-    """How far samples are from a standard normal distribution, for each column: Epps & Pulley's statistic. (B, S) -> (S,)
+    """How far samples are from a standard normal distribution, for each column: Epps & Pulley. (B, S) -> (S,).
 
     B times the integral of |phi(t) - exp(-t^2 / 2)|^2 exp(-t^2 / 2), where phi(t) = mean exp(i t x) is the samples' own
     characteristic function. The integral is taken by trapezoids between -5 and 5.
@@ -57,7 +57,7 @@ def random_directions(size: int, count: int, generator: torch.Generator) -> Tens
 def sigreg(z: Tensor, directions: Tensor) -> Tensor:
     """The mean statistic of Epps & Pulley along some directions. z: (B, D), directions: (D, S) -> scalar.
 
-    A cloud looks standard normal along every direction only where it is standard normal (Cramer & Wold 1936); directions
-    drawn anew in every step cover them in the course of training.
+    A cloud looks standard normal along every direction only where it is standard normal (Cramer & Wold 1936);
+    directions drawn anew in every step cover them in the course of training.
     """
     return epps_pulley(z @ directions).mean()

@@ -1,8 +1,8 @@
 """Has a representation collapsed? Two numbers that answer different questions, and are fooled in different ways.
 
 The standard deviation says how large the cloud of embeddings is: it falls to 0 when all embeddings become one point.
-The effective rank says how many directions the cloud fills, whatever its size: dividing all embeddings by a million does
-not change it. A cloud may be tiny and round (small deviation, high rank) or large and flat (the other way round).
+The effective rank says how many directions the cloud fills, whatever its size: dividing all embeddings by a million
+does not change it. A cloud may be tiny and round (small deviation, high rank) or large and flat (the other way round).
 """
 
 from __future__ import annotations
