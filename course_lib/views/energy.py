@@ -37,7 +37,7 @@ def downhill(places: np.ndarray, *, side: int = 11, steps: int = 40, width: floa
         way.append(y)
     lines = torch.stack(way, dim=1).numpy()  # (side^2, steps + 1, 2)
     lowest = lines[int(np.argmin(energy_of_points(places, lines[:, -1], width))), -1]
-    arm = np.linspace(-0.15, 0.15, steps + 1)
+    arm = np.linspace(-0.35, 0.35, steps + 1)
     cross = np.stack([np.stack([arm, 0 * arm], axis=1), np.stack([0 * arm, arm], axis=1)]) + lowest  # (2, steps + 1, 2)
     return np.concatenate([lines, cross])
 

@@ -15,7 +15,7 @@ from course_lib.show.style import COLOURS
 from course_lib.views.denoiser import points_picture
 from course_lib.worlds.frames import to_model
 
-SPAN = 6.0  # clouds are drawn from -SPAN to SPAN
+SPAN = 8.0  # clouds are drawn from -SPAN to SPAN
 LINES = ("-", "--", ":", "-.")
 
 
@@ -64,7 +64,7 @@ def spectra_figure(latents: Mapping[str, np.ndarray]) -> CourseFigure:
         right.semilogy(np.arange(1, len(values) + 1), values / values.sum(), style)
     left.set(title="with their size", xlabel="direction, widest first", ylabel="standard deviation along it")
     right.set(title="as shares", xlabel="direction, widest first", ylabel="share of the sum")
-    left.legend(fontsize=9, loc="upper right")
+    left.legend(fontsize=9, loc="lower left")
     return figure
 
 

@@ -40,8 +40,8 @@ def collapse_intervals(latents: ArrayLike, *, seed: int = 0, resamples: int = 30
     """Both numbers with their 95 % intervals over films: ``{"deviation": {value, low, high, n}, "rank": {...}}``.
 
     latents: (F, T, D), T embeddings from each of F films. Films are drawn with replacement, whole, because embeddings
-    of one film are alike; the interval is read off the percentiles. A rank of resampled films is a little too low (some
-    films are missing in each), so take many more embeddings than they have numbers.
+    of one film are alike. In each resample some films are missing, which makes its rank a little too low; so the
+    percentiles are taken around the mean of the resamples and laid around the value.
     Raises ValueError for fewer than 5 films, or values that are not finite.
     """
     z = np.asarray(latents, float)
@@ -58,11 +58,11 @@ def collapse_intervals(latents: ArrayLike, *, seed: int = 0, resamples: int = 30
         covariance = np.tensordot(drawn, squares, axes=1) - np.outer(mean, mean)  # (D, D)
         spread = np.sqrt(np.clip(np.linalg.eigvalsh(covariance), 0.0, None))  # singular values over sqrt(N)
         found.append((np.sqrt(np.clip(np.diag(covariance), 0.0, None)).mean(), _rank(spread)))
-    low, high = np.quantile(np.array(found), [0.025, 0.975], axis=0)
     whole = z.reshape(films * moments, -1)  # (F, T, D) -> (F * T, D)
-    values = standard_deviation(whole), effective_rank(whole)
-    return {name: {"value": value, "low": float(low[i]), "high": float(high[i]), "n": films}
-            for i, (name, value) in enumerate(zip(("deviation", "rank"), values, strict=True))}  # fmt: skip
+    values = np.array([standard_deviation(whole), effective_rank(whole)])
+    low, high = values + np.quantile(np.array(found) - np.mean(found, axis=0), [0.025, 0.975], axis=0)
+    return {name: {"value": float(values[i]), "low": float(low[i]), "high": float(high[i]), "n": films}
+            for i, name in enumerate(("deviation", "rank"))}  # fmt: skip
 
 
 def _rank(spread: NDArray[np.float64]) -> float:
