@@ -57,7 +57,7 @@ class JEPAConfig(ModelConfig):
     variance: Annotated[float, Field(ge=0.0, le=1e4, description="weight of the variance (vicreg)")] = 1.0
     covariance: Annotated[float, Field(ge=0.0, le=1e4, description="weight of the covariance (vicreg)")] = 0.04
     normality: Annotated[float, Field(ge=0.0, le=1e4, description="weight of the statistic (sigreg)")] = 0.05
-    slices: Annotated[int, Field(ge=1, le=65_536, description="directions of a step (sigreg)")] = 64
+    slices: Annotated[int, Field(ge=1, le=4096, description="directions of a step (sigreg)")] = 64
 
 
 class ConvolutionalFrameEncoder(nn.Module):
