@@ -95,10 +95,11 @@ def reshaped_figure(latents: np.ndarray, scale: float = 1.0, flat: int = 0) -> C
     _, _, directions = np.linalg.svd(centred, full_matrices=False)
     along = centred @ directions.T  # (N, D), the widest first
     along[:, along.shape[1] - flat :] *= 1e-3
-    cloud = scale * along
+    along *= scale
+    cloud = along @ directions  # turned back: the numbers of an embedding are what the deviation is about
     figure = CourseFigure(4.6, 4.4, f"a cloud times {scale:g}, {flat} directions flat")
     axes = figure.subplots()
-    axes.scatter(*cloud[:, :2].T, s=3, color=COLOURS["blue"], alpha=0.4, linewidths=0)
+    axes.scatter(*along[:, :2].T, s=3, color=COLOURS["blue"], alpha=0.4, linewidths=0)
     axes.set(title=f"deviation {standard_deviation(cloud):.3f}, rank {effective_rank(cloud):.1f}", xlim=(-SPAN, SPAN),
              ylim=(-SPAN, SPAN), aspect="equal", xlabel="widest direction", ylabel="second widest")  # fmt: skip
     return figure
