@@ -21,7 +21,7 @@
 #
 # | | |
 # |---|---|
-# | It costs | one to two minutes of computing on one core, an hour of reading and exercises; about 1 GiB of memory |
+# | It costs | about a minute and a half of computing on one core, an hour of reading and exercises; about 1 GiB of memory |
 # | It needs | scores from notebook 08; entropy (熵) is explained here |
 # | It builds | the ground of notebooks 18 to 22: a joint-embedding predictive architecture (JEPA, 联合嵌入预测架构), trained six times before your eyes |
 # | It examines | four sentences of the slides (of the lecture that this course follows; `claims.md` lists them all) about JEPA and energy-based models |
