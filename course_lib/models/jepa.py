@@ -46,7 +46,9 @@ class JEPAConfig(ModelConfig):
     frame_size: Literal[32, 64] = 32
     channels: Sizes = (16, 32, 64)
     hidden: PositiveInt = 256  # of the encoder's head, and of the predictor
-    latent: PositiveInt = 64  # numbers of an embedding, D
+    latent: Annotated[  # VICReg's covariance matrix is (D, D)
+        int, Field(ge=1, le=4096, description="numbers of an embedding, D")
+    ] = 64
     actions: Annotated[int, Field(ge=1, le=256, description="keys that there are")] = 4
     context: Annotated[int, Field(ge=1, le=8, description="frames that the predictor is given")] = 2
     cure: Annotated[Cure, Field(description="what is done against collapse")] = "vicreg"
