@@ -645,6 +645,6 @@ progress()
 
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["navigation"]
 # - **Before this notebook:** [15 Dynamics and play](15_dynamics_and_play.ipynb)
-# - **After it:** 17 Energy and collapse (planned)
+# - **After it:** [17 Energy and collapse](17_energy_and_collapse.ipynb)
 # - **All notebooks:** [contents](contents.md)
 # - **In the claims ledger:** [C48](claims.md#c48), [C49](claims.md#c49), [C50](claims.md#c50), [C51](claims.md#c51), [C52](claims.md#c52), [C53](claims.md#c53), [C54](claims.md#c54)

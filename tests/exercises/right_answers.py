@@ -592,6 +592,64 @@ def earliest_by_noise(encode, frames, which):
     return before.shape[1]
 
 
+# --- 17
+
+
+def force_by_autograd(y, points, width):
+    y = y.detach().clone().requires_grad_()
+    energy = -torch.logsumexp(-torch.cdist(y, points).square() / (2 * width**2), dim=1)
+    return -torch.autograd.grad(energy.sum(), y)[0]
+
+
+def force_of_the_mixture(y, points, width):
+    normal = torch.distributions.MultivariateNormal(points, width**2 * torch.eye(2))
+    shares = normal.log_prob(y[:, None]).softmax(dim=1)  # (B, N)
+    return (torch.einsum("bn,nd->bd", shares, points) - y) / width**2
+
+
+def latent_by_min(guesses, s_y):
+    best = (guesses - s_y.unsqueeze(1)).pow(2).mean(dim=-1).min(dim=1)
+    return best.values, best.indices
+
+
+def latent_pair_by_pair(guesses, s_y):
+    least, which = [], []
+    for row, s in zip(guesses, s_y, strict=True):
+        energies = [F.mse_loss(guess, s).item() for guess in row]
+        least.append(min(energies))
+        which.append(energies.index(min(energies)))
+    return torch.tensor(least), torch.tensor(which)
+
+
+def variance_by_hand(z):
+    variance = ((z - z.mean(dim=0)) ** 2).sum(dim=0) / (z.shape[0] - 1)
+    return torch.clamp(1 - torch.sqrt(variance + 0.0001), min=0).sum() / z.shape[1]
+
+
+def covariance_of_torch(z):
+    c = torch.cov(z.T)
+    return (c[~torch.eye(len(c), dtype=torch.bool)] ** 2).sum() / len(c)
+
+
+def rank_of_scipy(values):
+    return float(np.exp(stats.entropy(values.double().numpy())))
+
+
+def rank_by_product(values):
+    share = (values / values.sum()).tolist()
+    return 1.0 / math.prod(s**s for s in share)
+
+
+def verdict_by_where(low, high, untrained):
+    bar = 0.5 * untrained
+    return torch.where(high < bar, 1, torch.where(low >= bar, -1, 0))
+
+
+def verdict_by_sign(low, high, untrained):
+    rows = zip(low.tolist(), high.tolist(), strict=True)
+    return torch.tensor([1 if 2 * b < untrained else -1 if 2 * a >= untrained else 0 for a, b in rows])
+
+
 RIGHT = {
     "clip.tokens": [tokens_with_pad_sequence],
     "clip.similarities": [similarities_of_torch],
@@ -668,4 +726,10 @@ RIGHT = {
     "clone.key_shares": [shares_by_loop],
     "clone.key_chances": [chances_in_logarithms],
     "clone.block_weights": [weights_by_matrices],
+    "energy.force": [force_by_autograd, force_of_the_mixture],
+    "energy.best_latent": [latent_by_min, latent_pair_by_pair],
+    "collapse.variance": [variance_by_hand],
+    "collapse.covariance": [covariance_of_torch],
+    "collapse.effective_rank": [rank_of_scipy, rank_by_product],
+    "collapse.verdict": [verdict_by_where, verdict_by_sign],
 }

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.exam.measures.codecs import principal_blocks
+from course_lib.exam.measures.collapse import effective_rank
 from course_lib.exam.measures.counterfactuals import choice_accuracy
 from course_lib.exam.measures.information import accuracy_by_film, nmi_of_counts
 from course_lib.exam.measures.intervals import paired_ratio_interval, ratio_interval
@@ -43,6 +44,7 @@ from course_lib.nets.attention import Attention, attend
 from course_lib.nets.diffusion import Diffusion
 from course_lib.nets.patches import patchify
 from course_lib.nets.quantise import FSQ, VectorQuantiser, nearest, straight_through, usage
+from course_lib.nets.regularisers import covariance_term, variance_term
 from course_lib.nets.samplers import ddim_step
 from course_lib.nets.space_time import (
     AttentionAlongTime,
@@ -244,6 +246,18 @@ def from_level_to_level(x: Tensor, x_t: Tensor, alpha: float, sigma: float, alph
 def levels(seed: int) -> tuple[float, float]:
     alpha = float(rng(seed).uniform(0.3, 0.9))
     return alpha, (1.0 - alpha**2) ** 0.5
+
+
+# --- 17 -----------------------------------------------------------------------------------------------------------
+
+
+def rank_of_a_cloud(values: Tensor) -> float:
+    """The library's rank of a cloud around 0 with these singular values."""
+    count = len(values)
+    sides = torch.randn(count + 3, count, generator=seeded(1), dtype=torch.float64)
+    sides, _ = torch.linalg.qr(sides - sides.mean(dim=0))  # columns add up to 0, so the mean of the rows is 0
+    turned, _ = torch.linalg.qr(torch.randn(count, count, generator=seeded(2), dtype=torch.float64))
+    return effective_rank((sides * values @ turned).numpy() + 3.0)
 
 
 # --- 06 and 12 ----------------------------------------------------------------------------------------------------
@@ -712,6 +726,16 @@ TABLE: dict[str, Same | str] = {
     "clone.block_weights": Same(
         matrices, lambda seed: ((3, 8, 12, 1.0, 2), (2, 16, 24, 0.5, 1), (4, 12, 6, 4.0, 1), (1, 10, 10, 2.0, 2))[seed]
     ),
+    "energy.force": Same(
+        lambda y, points, width: GaussianMixture.of_points(points).score(y, 1.0, width),
+        lambda seed: (*normals((5, 2), (4, 2))(seed), 0.5 + 0.2 * seed),
+        atol=1e-5,
+    ),
+    "energy.best_latent": "JEPA.energies encodes the frames first; tests/test_jepa.py asks it action by action",
+    "collapse.variance": Same(variance_term, normals((7, 5))),
+    "collapse.covariance": Same(covariance_term, normals((7, 5))),
+    "collapse.effective_rank": Same(rank_of_a_cloud, lambda seed: (torch.rand(6, generator=seeded(seed)),)),
+    "collapse.verdict": "a rule for reading an experiment; no part of the library decides",
 }
 
 
