@@ -354,15 +354,13 @@ class DiT(nn.Module):
                 nn.init.normal_(part.weight, std=0.02)
         for index in (0, 2):
             nn.init.normal_(self.t_embedder.mlp[index].weight, std=0.02)
-        last = [self.final_layer.linear]
+        last = [self.final_layer.linear if self.stem is None else self.stem.out[-1]]
         for part in [*self.blocks, self.final_layer]:
             if self.config.adaptive:
                 last.append(part.adaLN_modulation[-1])
         last += [block.mlp.near for block in self.blocks if block.mlp.near is not None]
         if self.config.word_attention:
             last += [block.words.out for block in self.blocks]
-        if self.stem is not None:
-            last.append(self.stem.out[-1])
         for part in last:
             nn.init.zeros_(part.weight)
             nn.init.zeros_(part.bias)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from course_lib.models.base import Sizes, Strict
 from course_lib.models.clip import PAD, tokenise
 from course_lib.models.codec import VideoCodec
 from course_lib.models.dit import AveragedDiT, DiTConfig
-from course_lib.training.checkpoints import load_checkpoint
+from course_lib.training.checkpoints import CheckpointError, load_checkpoint
 from course_lib.training.config import ConfigError
 from course_lib.training.recipe import Data, Phase, Recipe, RunConfig, TrainConfig, decay_groups
 from course_lib.worlds import captions as grammar
@@ -31,7 +31,7 @@ BODIES = slice(1, 1 + spec.MAX_BODIES)  # slots of the free bodies
 class LatentsData(Strict):
     """Captioned films of one set of the Playground, as latents of a codec."""
 
-    codec: Annotated[str, Field(description="the size of the course's codec")] = "cpu"
+    codec: Annotated[Literal["cpu", "cpu-frames", "gpu"], Field(description="the size of the codec")] = "cpu"
     films: Annotated[str, Field(description="a film set of the Playground")] = "bodies"
     count: Annotated[
         int, Field(ge=0, le=1_000_000, description="films, coded once; 0: every step makes and codes new ones")
@@ -50,12 +50,15 @@ class LatentsData(Strict):
 
 
 def codec_of(config: RunConfig) -> VideoCodec:
-    """The codec that a configuration names, frozen. Raises CheckpointError where it is missing."""
-    return load_checkpoint("codec", size=config.data.codec).requires_grad_(False)
+    """The codec that a configuration names, frozen. Raises ConfigError where its checkpoint cannot be used."""
+    try:
+        return load_checkpoint("codec", size=config.data.codec).requires_grad_(False)
+    except CheckpointError as error:
+        raise ConfigError(f"data.codec is {config.data.codec!r}: {error}") from None
 
 
 def check(config: RunConfig) -> None:
-    """Raises ConfigError where DiT, codec and films do not fit together, CheckpointError where there is no codec."""
+    """Raises ConfigError where DiT, codec and films do not fit together, or there is no such codec."""
     model, codec = config.model, codec_of(config).config
     if model.classes:
         raise ConfigError(f"model.classes is {model.classes}: films come with captions, set it to 0")
