@@ -15,12 +15,12 @@ from course_lib.models.dit import (
     AveragedDiT,
     DiT,
     DiTConfig,
-    Known,
+    KnownGroups,
     modulate,
     spacetime_positions,
     timestep_embedding,
 )
-from course_lib.nets.ema import ema_decay, follow
+from course_lib.nets.ema import ema_decay, update_average
 from course_lib.training import ConfigError, get_recipe, load_config, train
 from course_lib.training.recipe import Data
 from course_lib.training.recipes import dit as recipe_file
@@ -203,7 +203,7 @@ def test_known_groups_stay_as_they_are_to_the_bit_and_the_others_depend_on_them(
     model, clean = dit(), latents()
     there = torch.tensor(groups)
     made = [model.generate(tokens(), (3, 4, 6), generator=seeded(), steps=3, w=2.0, sampler=sampler,
-                           known=Known(there, shown)) for shown in (clean, clean + 1.0)]  # fmt: skip
+                           known=KnownGroups(there, shown)) for shown in (clean, clean + 1.0)]  # fmt: skip
     assert torch.equal(made[0][:, there], clean[:, there]) and torch.equal(made[1][:, there], clean[:, there] + 1.0)
     assert not torch.allclose(made[0][:, ~there], made[1][:, ~there], atol=1e-3)
 
@@ -211,7 +211,7 @@ def test_known_groups_stay_as_they_are_to_the_bit_and_the_others_depend_on_them(
 def test_what_stands_where_nothing_is_known_is_not_used() -> None:
     model, clean, there = dit(), latents(), torch.tensor([[True, False, False], [False, True, True], [False] * 3])
     other = torch.where(there[:, :, None, None, None], clean, torch.full_like(clean, 7.0))
-    made = [model.generate(tokens(), (3, 4, 6), generator=seeded(), steps=2, known=Known(there, shown))
+    made = [model.generate(tokens(), (3, 4, 6), generator=seeded(), steps=2, known=KnownGroups(there, shown))
             for shown in (clean, other)]  # fmt: skip
     assert torch.equal(*made)
     alone = model.generate(tokens(), (3, 4, 6), generator=seeded(), steps=2)
@@ -312,7 +312,7 @@ def test_the_average_is_the_weighted_sum_of_all_weights_so_far() -> None:
             network.weight.add_(1.0)
         decay = ema_decay(step, 0.25)
         expected = decay * expected + (1.0 - decay) * network.weight.detach()
-        follow(average, network, decay)
+        update_average(average, network, decay)
     torch.testing.assert_close(average.weight.detach(), expected)
     assert [ema_decay(step, 0.25) for step in (0, 1, 100)] == [0.1, 2 / 11, 0.25]
 

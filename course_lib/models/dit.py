@@ -40,7 +40,7 @@ from course_lib.models.clip import END, PAD, START, VOCABULARY
 from course_lib.nets.attention import MLP, Attention, Block, CrossAttention
 from course_lib.nets.chance import normal, uniform
 from course_lib.nets.diffusion import Diffusion, Predict, Target, Times, draw_times, guided
-from course_lib.nets.ema import ema_decay, follow
+from course_lib.nets.ema import ema_decay, update_average
 from course_lib.nets.patches import patchify, sincos, sincos_2d, unpatchify
 from course_lib.nets.samplers import Step, sample
 from course_lib.nets.schedules import ScheduleName
@@ -134,7 +134,7 @@ class Given(NamedTuple):
     mask: Tensor  # bool (B, L), False where a caption has ended
 
 
-class Known(NamedTuple):
+class KnownGroups(NamedTuple):
     """What is known of films that are to be generated: which groups, bool (G,) or (B, G), and the latents that they
     show, (B, G, C, h, w) or (G, C, h, w); what stands there for other groups is not used."""
 
@@ -308,18 +308,16 @@ class FinalLayer(nn.Module):
 
 
 class Stem(nn.Module):
-    """Convolutions at the resolution of the latents: in before they are cut, out after the patches are put together.
+    """Convolutions at the resolution of the latents: ``into`` before they are cut, ``out`` after the patches are put
+    together again.
 
     What ``into`` found is added again in ``out``, so places need not pass through a token to be drawn sharply.
     """
 
     def __init__(self, config: DiTConfig, outputs: int) -> None:
         super().__init__()
-        width = config.stem
-        self.into = nn.Sequential(nn.Conv2d(config.channels, width, 3, padding=1), nn.SiLU(),
-                                  nn.Conv2d(width, width, 3, padding=1))  # fmt: skip
-        self.out = nn.Sequential(nn.SiLU(), nn.Conv2d(width, width, 3, padding=1), nn.SiLU(),
-                                 nn.Conv2d(width, outputs, 3, padding=1))  # fmt: skip
+        self.into = nn.Conv2d(config.channels, config.stem, 3, padding=1)
+        self.out = nn.Conv2d(config.stem, outputs, 3, padding=1)
 
 
 class DiT(nn.Module):
@@ -354,7 +352,7 @@ class DiT(nn.Module):
                 nn.init.normal_(part.weight, std=0.02)
         for index in (0, 2):
             nn.init.normal_(self.t_embedder.mlp[index].weight, std=0.02)
-        last = [self.final_layer.linear if self.stem is None else self.stem.out[-1]]
+        last = [self.final_layer.linear if self.stem is None else self.stem.out]
         for part in [*self.blocks, self.final_layer]:
             if self.config.adaptive:
                 last.append(part.adaLN_modulation[-1])
@@ -451,7 +449,7 @@ class DiT(nn.Module):
         """The condition that says that none is given, for so many films."""
         return self.y_embedder.empty(count)
 
-    def predict(self, condition: Tensor | None = None, w: float = 1.0, known: Known | None = None) -> Predict:
+    def predict(self, condition: Tensor | None = None, w: float = 1.0, known: KnownGroups | None = None) -> Predict:
         """What samplers call: x_t (B, G, C, h, w), t (B,) -> the target, guided with weight w (see ``guided``).
 
         condition: None for none. w = 0 is the model without condition, w = 1 with it. known: the model sees these
@@ -473,7 +471,7 @@ class DiT(nn.Module):
     @torch.no_grad()
     def generate(
         self, condition: Tensor, shape: tuple[int, int, int], *, generator: torch.Generator, steps: int = 16,
-        w: float = 1.0, sampler: str | Step = "ddim", known: Known | None = None,
+        w: float = 1.0, sampler: str | Step = "ddim", known: KnownGroups | None = None,
     ) -> Tensor:  # fmt: skip
         """Latents of films, (B, G, C, h, w); known groups are exactly as they were given.
 
@@ -507,4 +505,4 @@ class AveragedDiT(nn.Module):
 
     def after_step(self, step: int, of: int) -> None:
         """The average follows."""
-        follow(self.average, self.network, ema_decay(step, self.config.ema))
+        update_average(self.average, self.network, ema_decay(step, self.config.ema))

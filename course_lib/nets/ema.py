@@ -19,7 +19,7 @@ def ema_decay(step: int, decay: float) -> float:
 
 
 @torch.no_grad()
-def follow(average: nn.Module, network: nn.Module, decay: float) -> None:
+def update_average(average: nn.Module, network: nn.Module, decay: float) -> None:
     """average = decay * average + (1 - decay) * network, for every parameter; buffers are copied. In place."""
     for mine, theirs in zip(average.parameters(), network.parameters(), strict=True):
         mine.lerp_(theirs.detach().to(mine), 1.0 - decay)
