@@ -11,6 +11,7 @@ from torch import Tensor
 
 from course_lib.models.base import untrained_twin
 from course_lib.models.clip import PAD, tokenise
+from course_lib.models.conditions import timestep_embedding
 from course_lib.models.dit import (
     AveragedDiT,
     DiT,
@@ -18,7 +19,6 @@ from course_lib.models.dit import (
     KnownGroups,
     modulate,
     spacetime_positions,
-    timestep_embedding,
 )
 from course_lib.nets.ema import ema_decay, update_average
 from course_lib.training import ConfigError, get_recipe, load_config, train
@@ -260,9 +260,10 @@ def test_bad_inputs_are_named() -> None:
 
 
 @pytest.mark.parametrize(("changes", "words"), [
-    ({"heads": 3}, "heads"), ({"width": 6, "heads": 1}, "width"), ({"mlp_ratio": 0.01}, "mlp_ratio"),
-    ({"conditioning": "in-context", "word_attention": True}, "word_attention"), ({"classes": 9}, "captions"),
-    ({"conditioning": "in-context", "word_attention": False, "depthwise": True}, "depthwise"),
+    ({"heads": 3}, "heads is 3"), ({"width": 6, "heads": 1}, "width is 6"), ({"mlp_ratio": 0.01}, "mlp_ratio is 0.01"),
+    ({"conditioning": "in-context", "word_attention": True}, "in-context has the words already"),
+    ({"classes": 9}, "set classes to 0"),
+    ({"conditioning": "in-context", "word_attention": False, "depthwise": True}, "depthwise needs tokens on a grid"),
 ])  # fmt: skip
 def test_sizes_that_do_not_fit_are_refused_by_name(changes: dict, words: str) -> None:
     with pytest.raises(ValueError, match=words):

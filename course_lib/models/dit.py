@@ -27,7 +27,6 @@ block and after the last. The last two give a small model the locality that the 
 from __future__ import annotations
 
 import copy
-import math
 from typing import Annotated, Literal, NamedTuple
 
 import torch
@@ -35,9 +34,9 @@ import torch.nn.functional as F
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from course_lib.models.base import Layers, ModelConfig, PositiveInt, check_heads, check_hidden
-from course_lib.models.clip import END, PAD, START, VOCABULARY
-from course_lib.nets.attention import MLP, Attention, Block, CrossAttention
+from course_lib.models.base import Layers, ModelConfig, PositiveInt, check_heads
+from course_lib.models.conditions import CaptionEmbedder, Given, LabelEmbedder, TimestepEmbedder
+from course_lib.nets.attention import MLP, Attention, CrossAttention
 from course_lib.nets.chance import normal, uniform
 from course_lib.nets.diffusion import Diffusion, Predict, Target, Times, draw_times, guided
 from course_lib.nets.ema import ema_decay, update_average
@@ -45,8 +44,6 @@ from course_lib.nets.patches import patchify, sincos, sincos_2d, unpatchify
 from course_lib.nets.samplers import Step, sample
 from course_lib.nets.schedules import ScheduleName
 
-FREQUENCIES = 256  # numbers that say the noise level
-TIMESTEPS = 1000.0  # the level 1 is called this, as in programs that count steps
 Conditioning = Literal["in-context", "cross-attention", "adaLN", "adaLN-Zero"]
 
 
@@ -82,7 +79,8 @@ class DiTConfig(ModelConfig):
     @model_validator(mode="after")
     def _fits(self) -> DiTConfig:
         check_heads("heads", self.heads, "width", self.width, waves=True)
-        check_hidden(self.mlp_ratio, self.width)
+        if round(self.mlp_ratio * self.width) < 1:
+            raise ValueError(f"mlp_ratio is {self.mlp_ratio:g}: of {self.width} channels none is left in between")
         if self.word_attention and not self.adaptive:
             raise ValueError(f"word_attention is for adaLN and adaLN-Zero; {self.conditioning} has the words already")
         if self.classes and (self.word_attention or self.text_depth):
@@ -90,9 +88,6 @@ class DiTConfig(ModelConfig):
         if self.depthwise and self.conditioning == "in-context":
             raise ValueError("depthwise needs tokens on a grid, and in-context puts others among them")
         return self
-
-
-# ------------------------------------------------------------------------------------------- what the model is given
 
 
 def spacetime_positions(groups: int, rows: int, columns: int, width: int) -> Tensor:
@@ -104,34 +99,6 @@ def spacetime_positions(groups: int, rows: int, columns: int, width: int) -> Ten
     place = sincos_2d((columns, rows), width).unflatten(0, (columns, rows)).transpose(0, 1).flatten(0, 1)  # (N, D)
     time = sincos(groups, width) - sincos(1, width)  # (G, D), 0 at the first
     return place + time[:, None]
-
-
-def timestep_embedding(t: Tensor, width: int = FREQUENCIES) -> Tensor:
-    """The noise level as waves, cosines first. (...) in [0, 1] -> (..., width)."""
-    half = width // 2
-    speed = torch.exp(-math.log(10_000.0) * torch.arange(half, device=t.device) / half)
-    angle = TIMESTEPS * t[..., None].float() * speed
-    return torch.cat([angle.cos(), angle.sin()], dim=-1)
-
-
-class TimestepEmbedder(nn.Module):
-    """Noise levels to vectors, (...) -> (..., D)."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.mlp = nn.Sequential(nn.Linear(FREQUENCIES, width), nn.SiLU(), nn.Linear(width, width))
-
-    def forward(self, t: Tensor) -> Tensor:
-        """See the class."""
-        return self.mlp(timestep_embedding(t))
-
-
-class Given(NamedTuple):
-    """A condition as the blocks see it."""
-
-    pooled: Tensor  # (B, D), the whole of it
-    words: Tensor  # (B, L, D), its parts
-    mask: Tensor  # bool (B, L), False where a caption has ended
 
 
 class KnownGroups(NamedTuple):
@@ -148,69 +115,6 @@ class KnownGroups(NamedTuple):
     def put_into(self, x: Tensor) -> Tensor:
         """x (B, G, C, h, w) with what is known in its place."""
         return torch.where(self.groups_of(x)[:, :, None, None, None], self.latents, x)
-
-
-class LabelEmbedder(nn.Module):
-    """Classes, int64 (B,). The last one, number ``classes``, says that none is given."""
-
-    def __init__(self, config: DiTConfig) -> None:
-        super().__init__()
-        self.nothing = config.classes
-        self.embedding_table = nn.Embedding(config.classes + 1, config.width)
-
-    def forward(self, labels: Tensor) -> Given:
-        """See the class. Raises ValueError for what are no classes."""
-        if labels.ndim != 1 or labels.is_floating_point():
-            raise ValueError(f"classes are int64 (B,), these are {labels.dtype} {tuple(labels.shape)}")
-        y = self.embedding_table(labels)
-        return Given(y, y[:, None], torch.ones(len(y), 1, dtype=torch.bool, device=y.device))
-
-    def drop(self, labels: Tensor, dropped: Tensor) -> Tensor:
-        """The classes, with "none is given" where dropped, bool (B,), is True."""
-        return torch.where(dropped, torch.full_like(labels, self.nothing), labels)
-
-    def empty(self, count: int) -> Tensor:
-        """No class for so many rows, (count,)."""
-        return torch.full((count,), self.nothing, device=self.embedding_table.weight.device)
-
-
-class CaptionEmbedder(nn.Module):
-    """Captions as ``models.clip.tokenise`` makes them, int64 (B, L). The empty one, two marks, says that none is given.
-
-    Each word has its place as a learned vector. The blocks look both ways: in "a red ball and a blue box" that is how
-    "ball" comes to know that it is red.
-    """
-
-    def __init__(self, config: DiTConfig) -> None:
-        super().__init__()
-        self.context = config.context
-        self.words = nn.Embedding(len(VOCABULARY), config.width)
-        self.places = nn.Parameter(0.02 * torch.randn(config.context, config.width))
-        self.blocks = nn.ModuleList(Block(config.width, config.heads) for _ in range(config.text_depth))
-        self.norm = nn.LayerNorm(config.width)
-
-    def forward(self, tokens: Tensor) -> Given:
-        """See the class. Raises ValueError for what are no captions, or longer ones than the configured context."""
-        if tokens.ndim != 2 or tokens.is_floating_point() or tokens.shape[1] > self.context:
-            raise ValueError(
-                f"captions are int64 (B, at most {self.context}), got {tokens.dtype} {tuple(tokens.shape)}"
-            )
-        mask = tokens != PAD
-        x = self.words(tokens) + self.places[: tokens.shape[1]]  # (B, L, D)
-        for block in self.blocks:
-            x = block(x, mask)
-        x = self.norm(x)
-        there = mask[..., None].to(x)
-        return Given((x * there).sum(dim=1) / there.sum(dim=1), x, mask)
-
-    def drop(self, tokens: Tensor, dropped: Tensor) -> Tensor:
-        """The captions, with the empty one where dropped, bool (B,), is True."""
-        return torch.where(dropped[:, None], self.empty(1, tokens.shape[1]).to(tokens), tokens)
-
-    def empty(self, count: int, length: int = 2) -> Tensor:
-        """The empty caption, (count, length)."""
-        marks = [START, END] + [PAD] * (length - 2)
-        return torch.tensor(marks, device=self.places.device).expand(count, -1)
 
 
 # ----------------------------------------------------------------------------------------------------- the network
@@ -311,13 +215,23 @@ class Stem(nn.Module):
     """Convolutions at the resolution of the latents: ``into`` before they are cut, ``out`` after the patches are put
     together again.
 
-    What ``into`` found is added again in ``out``, so places need not pass through a token to be drawn sharply.
+    What ``into`` found is added again in ``out``, so places need not pass through a token to be drawn sharply. How much
+    of it is right depends on the noise level (of a clean picture, its negative; of noise, the noise itself): it is
+    modulated as the tokens are.
     """
 
     def __init__(self, config: DiTConfig, outputs: int) -> None:
         super().__init__()
         self.into = nn.Conv2d(config.channels, config.stem, 3, padding=1)
+        self.adaLN_modulation = nn.Sequential(nn.SiLU(), nn.Linear(config.width, 2 * config.stem))
         self.out = nn.Conv2d(config.stem, outputs, 3, padding=1)
+
+    def draw_out(self, x: Tensor, features: Tensor, c: Tensor) -> Tensor:
+        """x, features: (B, G, S, h, w); c: (B, G or 1, D) -> (B, G, outputs, h, w)."""
+        shift, scale = self.adaLN_modulation(c).chunk(2, dim=-1)
+        again = modulate(features.flatten(3).transpose(2, 3), shift, scale)  # (B, G, S, h, w) -> (B, G, h * w, S)
+        x = x + again.transpose(2, 3).reshape(x.shape)
+        return self.out(x.flatten(0, 1)).unflatten(0, x.shape[:2])
 
 
 class DiT(nn.Module):
@@ -336,7 +250,8 @@ class DiT(nn.Module):
         self.stem = Stem(config, self.outputs) if config.stem else None
         self.x_embedder = nn.Linear((config.stem or config.channels) * config.patch**2, config.width)
         self.t_embedder = TimestepEmbedder(config.width)
-        self.y_embedder = LabelEmbedder(config) if config.classes else CaptionEmbedder(config)
+        captions = config.context, config.width, config.text_depth, config.heads
+        self.y_embedder = LabelEmbedder(config.classes, config.width) if config.classes else CaptionEmbedder(*captions)
         self.blocks = nn.ModuleList(DiTBlock(config) for _ in range(config.depth))
         self.final_layer = FinalLayer(config, config.stem or self.outputs)
         self._initialise()
@@ -353,9 +268,8 @@ class DiT(nn.Module):
         for index in (0, 2):
             nn.init.normal_(self.t_embedder.mlp[index].weight, std=0.02)
         last = [self.final_layer.linear if self.stem is None else self.stem.out]
-        for part in [*self.blocks, self.final_layer]:
-            if self.config.adaptive:
-                last.append(part.adaLN_modulation[-1])
+        if self.config.adaptive:
+            last += [part.adaLN_modulation[-1] for part in [*self.blocks, self.final_layer]]
         last += [block.mlp.near for block in self.blocks if block.mlp.near is not None]
         if self.config.word_attention:
             last += [block.words.out for block in self.blocks]
@@ -381,7 +295,7 @@ class DiT(nn.Module):
         x = self._through_blocks(x, c, time, given, (rows, columns))
         x = unpatchify(self.final_layer(x, c), self.config.patch, tuple(x_t.shape[3:]))  # (B, G, 2 C or C, h, w)
         if self.stem is not None:
-            x = self.stem.out((x + features).flatten(0, 1)).unflatten(0, films)
+            x = self.stem.draw_out(x, features, c)
         return x.float()  # also where mixed precision computes in bfloat16
 
     def _through_blocks(self, x: Tensor, c: Tensor, time: Tensor, given: Given, grid: tuple[int, int]) -> Tensor:
@@ -420,6 +334,7 @@ class DiT(nn.Module):
         """The mean squared error of the prediction. batch: ``{"latents": (B, G, C, h, w), "tokens": int64 (B, L)}``, or
         ``labels`` int64 (B,) in place of tokens. step is not used.
 
+        With ``learned_variance`` only the first half of the output learns here: the paper's second term is left out.
         A share ``dropped`` of the rows is shown without condition, so that the model can be guided. In a share
         ``masked`` each group is known with probability 1/2: it is shown clean, at noise level 0, and does not count.
         """

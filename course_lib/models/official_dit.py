@@ -32,7 +32,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from course_lib.models.dit import TIMESTEPS, DiT, DiTConfig, spacetime_positions
+from course_lib.models.conditions import TIMESTEPS
+from course_lib.models.dit import DiT, DiTConfig, spacetime_positions
 from course_lib.nets.diffusion import Diffusion, Predict
 from course_lib.nets.patches import side_of
 from course_lib.nets.samplers import posterior_variance
