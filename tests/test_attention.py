@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from course_lib.nets.attention import MLP, Attention, Block, KeysValues, attend, causal_mask
+from course_lib.nets.attention import MLP, Attention, Block, CrossAttention, KeysValues, attend, causal_mask
 
 
 def draw(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -143,6 +143,47 @@ def test_normed_queries_and_keys_bound_the_logits_whatever_the_weights() -> None
             layer.qkv.weight.mul_(scale)
         q, k, _ = layer.split(x)
         assert (q @ k.transpose(-1, -2) / math.sqrt(8)).abs().max() <= math.sqrt(8) + 1e-4
+
+
+@pytest.mark.parametrize("make", [lambda: Attention(8, 2), lambda: Block(8, 2)])
+def test_tokens_that_are_missing_do_not_count(make) -> None:
+    torch.manual_seed(0)
+    layer, x, there = make(), draw(2, 6, 8), torch.ones(2, 6, dtype=torch.bool)
+    torch.testing.assert_close(layer(x, mask=there), layer(x))
+    there[0, 4:] = False
+    found = layer(x, mask=there)
+    torch.testing.assert_close(found[0, :4], layer(x[:1, :4])[0])
+    torch.testing.assert_close(found[1], layer(x)[1])
+    moved = x.clone()
+    moved[0, 4:] = 9.0
+    torch.testing.assert_close(layer(moved, mask=there)[0, :4], found[0, :4])
+
+
+def test_a_mask_of_missing_tokens_and_a_past_do_not_go_together() -> None:
+    x, there = draw(1, 3, 8), torch.ones(1, 3, dtype=torch.bool)
+    with pytest.raises(ValueError, match="looks both ways"):
+        Attention(8, 2, causal=True)(x, mask=there)
+    with pytest.raises(ValueError, match="has no past"):
+        Attention(8, 2)(x, KeysValues(draw(1, 2, 2, 4), draw(1, 2, 2, 4)), there)
+
+
+def test_cross_attention_is_the_formula_and_missing_tokens_do_not_count() -> None:
+    torch.manual_seed(0)
+    layer, x, others = CrossAttention(8, 2, bias=True), draw(2, 5, 8), draw(2, 7, 8, seed=1)
+    there = torch.ones(2, 7, dtype=torch.bool)
+    there[1, 3:] = False
+    q, (k, v) = layer.q(x), layer.kv(others).chunk(2, dim=-1)
+    heads = [attend(q[..., own], k[..., own], v[..., own], there[:, None])[0] for own in (slice(0, 4), slice(4, 8))]
+    found = layer(x, others, there)
+    torch.testing.assert_close(found, layer.out(torch.cat(heads, dim=-1)))
+    torch.testing.assert_close(found[1], layer(x[1:], others[1:, :3])[0])
+    weights = layer.weights(x, others, there)
+    assert weights.shape == (2, 2, 5, 7) and (weights[1, ..., 3:] == 0).all()
+    torch.testing.assert_close(weights.sum(-1), torch.ones(2, 2, 5))
+    order = torch.tensor([6, 2, 0, 1, 3, 5, 4])
+    torch.testing.assert_close(layer(x, others[:, order]), layer(x, others))  # the others have no order
+    with pytest.raises(ValueError, match="3 heads cannot share 8 channels"):
+        CrossAttention(8, 3)
 
 
 def test_the_mlp_keeps_tokens_apart() -> None:

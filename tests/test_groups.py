@@ -58,6 +58,8 @@ def test_all_that_learns_in_every_model_is_in_one_group_and_only_matrices_decay(
     decaying = {id(parameter) for group in groups if group.decays for parameter in group.parameters}
     for part in model.modules():
         for kind, parameter in part.named_parameters(recurse=False):
+            if not parameter.requires_grad:  # a moving average learns nothing, and stands in no group
+                continue
             multiplied = isinstance(part, nn.Linear | nn.modules.conv._ConvNd | nn.LSTM) and "bias" not in kind
             assert (id(parameter) in decaying) == multiplied, f"{kind} of {type(part).__name__}"
 

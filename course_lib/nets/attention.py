@@ -62,12 +62,14 @@ class Attention(nn.Module):
 
     heads: how many attentions run side by side, each on its own part of the channels. head_size: channels of a key;
     None for width / heads, as usual (Genie's dynamics model has 128 at another width). causal: tokens look back only.
-    qk_norm: see above. Raises ValueError for sizes that do not fit.
+    qk_norm: see above. bias: whether the projections add one, as in the programs of ViT and DiT; the paper's have none.
+    Raises ValueError for sizes that do not fit.
     """
 
     def __init__(
-        self, width: int, heads: int, *, head_size: int | None = None, causal: bool = False, qk_norm: bool = False
-    ) -> None:
+        self, width: int, heads: int, *, head_size: int | None = None, causal: bool = False, qk_norm: bool = False,
+        bias: bool = False,
+    ) -> None:  # fmt: skip
         super().__init__()
         if width < 1 or heads < 1 or (head_size is not None and head_size < 1):
             raise ValueError(f"width, heads and head_size are whole numbers above 0, not {width}, {heads}, {head_size}")
@@ -75,8 +77,8 @@ class Attention(nn.Module):
             raise ValueError(f"{heads} heads cannot share {width} channels evenly: choose a divisor, or a head_size")
         self.heads, self.causal = heads, causal
         self.head_size = head_size or width // heads
-        self.qkv = nn.Linear(width, 3 * heads * self.head_size, bias=False)
-        self.out = nn.Linear(heads * self.head_size, width, bias=False)
+        self.qkv = nn.Linear(width, 3 * heads * self.head_size, bias=bias)
+        self.out = nn.Linear(heads * self.head_size, width, bias=bias)
         self.norm_q = nn.LayerNorm(self.head_size, bias=False) if qk_norm else nn.Identity()
         self.norm_k = nn.LayerNorm(self.head_size, bias=False) if qk_norm else nn.Identity()
 
@@ -86,15 +88,23 @@ class Attention(nn.Module):
         q, k, v = (part.transpose(-2, -3) for part in (q, k, v))  # (..., heads, N, d)
         return self.norm_q(q), self.norm_k(k), v
 
-    def forward(self, x: Tensor, past: KeysValues | None = None) -> Tensor:
+    def forward(self, x: Tensor, past: KeysValues | None = None, mask: Tensor | None = None) -> Tensor:
         """See ``with_memory``; without its memory."""
-        return self.with_memory(x, past)[0]
+        return self.with_memory(x, past, mask)[0]
 
-    def with_memory(self, x: Tensor, past: KeysValues | None = None) -> tuple[Tensor, KeysValues]:
+    def with_memory(
+        self, x: Tensor, past: KeysValues | None = None, mask: Tensor | None = None
+    ) -> tuple[Tensor, KeysValues]:
         """The tokens after they looked around, and the keys and values of all so far.
 
-        past: of earlier tokens; x are then the ones that follow them, and may look at both.
+        past: of earlier tokens; x are then the ones that follow them, and may look at both. mask: boolean (B, M), True
+        where a token of x (B, N, D) is one, and not filled up to the longest of the batch; for attention that is not
+        causal. Raises ValueError for a mask where attention is causal, or has a past.
         """
+        if mask is not None:
+            if self.causal or past is not None:
+                raise ValueError("a mask of missing tokens is for attention that looks both ways and has no past")
+            return self._masked(x, mask)
         q, k, v = self.split(x)
         if past is not None:
             k, v = torch.cat([past.keys, k], dim=-2), torch.cat([past.values, v], dim=-2)
@@ -106,11 +116,48 @@ class Attention(nn.Module):
         mixed = F.scaled_dot_product_attention(*many, attn_mask=mask, is_causal=fresh).view(q.shape)
         return self.out(mixed.transpose(-2, -3).flatten(-2)), KeysValues(k, v)  # (..., N, heads * d) -> (..., N, D)
 
+    def _masked(self, x: Tensor, mask: Tensor) -> tuple[Tensor, KeysValues]:
+        q, k, v = self.split(x)  # (B, heads, N, d)
+        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask[:, None, None])
+        return self.out(mixed.transpose(-2, -3).flatten(-2)), KeysValues(k, v)
+
     def weights(self, x: Tensor) -> Tensor:
         """How much each token looks at each other, (..., heads, N, N); rows add up to 1. For pictures; it is slow."""
         q, k, v = self.split(x)
         mask = causal_mask(x.shape[-2]).to(x.device) if self.causal else None
         return attend(q, k, v, mask)[1]
+
+
+class CrossAttention(nn.Module):
+    """Tokens that ask others (section 3.2.3): queries from x (B, N, D), keys and values from ``others`` (B, M, D).
+
+    -> (B, N, D). mask: boolean (B, M), True where there is a token among the others. Raises ValueError for heads that
+    cannot share the channels evenly.
+    """
+
+    def __init__(self, width: int, heads: int, *, bias: bool = False) -> None:
+        super().__init__()
+        if width % heads:
+            raise ValueError(f"{heads} heads cannot share {width} channels evenly: choose a divisor")
+        self.heads = heads
+        self.q, self.kv = nn.Linear(width, width, bias=bias), nn.Linear(width, 2 * width, bias=bias)
+        self.out = nn.Linear(width, width, bias=bias)
+
+    def forward(self, x: Tensor, others: Tensor, mask: Tensor | None = None) -> Tensor:
+        """See the class."""
+        q, k, v = self._split(x, others)
+        mask = None if mask is None else mask[:, None, None]  # (B, M) -> (B, 1, 1, M), for all heads and queries
+        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        return self.out(mixed.transpose(1, 2).flatten(2))  # (B, N, heads * d) -> (B, N, D)
+
+    def weights(self, x: Tensor, others: Tensor, mask: Tensor | None = None) -> Tensor:
+        """How much each token looks at each of the others, (B, heads, N, M); rows add up to 1. For pictures."""
+        return attend(*self._split(x, others), None if mask is None else mask[:, None, None])[1]
+
+    def _split(self, x: Tensor, others: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        q = self.q(x).unflatten(2, (self.heads, -1)).transpose(1, 2)  # (B, N, D) -> (B, heads, N, d)
+        k, v = self.kv(others).unflatten(2, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)  # each (B, heads, M, d)
+        return q, k, v
 
 
 class MLP(nn.Module):
@@ -141,7 +188,7 @@ class Block(nn.Module):
         self.attention = Attention(width, heads, causal=causal, qk_norm=qk_norm)
         self.mlp = MLP(width, hidden)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(..., N, D) -> (..., N, D)."""
-        x = x + self.attention(self.norm_attention(x))
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """(..., N, D) -> (..., N, D). mask: see ``Attention``."""
+        x = x + self.attention(self.norm_attention(x), mask=mask)
         return x + self.mlp(self.norm_mlp(x))

@@ -78,3 +78,22 @@ def caption(states: np.ndarray, *, descriptive: bool = True) -> str:
         many = f"{NUMBERS[count]} {colour} {PLURALS[shape]}"
         parts.append(_article(name) if count == 1 else many)
     return " and ".join(parts)
+
+
+def parse_caption(text: str) -> list[dict[str, str]]:
+    """The way back from a descriptive caption: each body's words, from left to right, as ``describe`` gives them.
+
+    Raises ValueError for what is no descriptive caption of the grammar.
+    """
+    if text == EMPTY:
+        return []
+    bodies = []
+    for phrase in text.split(" and "):
+        article, size, colour, shape, *moves = [*phrase.split(), *[""] * 4][: max(4, len(phrase.split()))]
+        body = {"size": size, "colour": colour, "shape": shape, "motion": " ".join(moves)}
+        allowed = {"size": SIZES, "colour": spec.COLOURS, "shape": spec.SHAPES, "motion": MOTIONS}
+        wrong = [name for name, words in allowed.items() if body[name] not in words]
+        if article not in ("a", "an") or wrong:
+            raise ValueError(f"{phrase!r} is no body of a descriptive caption, such as 'a small red ball moving left'")
+        bodies.append(body)
+    return bodies
