@@ -1099,6 +1099,6 @@ progress()
 
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["navigation"]
 # - **Before this notebook:** [05 Asking a model](05_asking_a_model.ipynb)
-# - **After it:** 07 Words and pictures (planned); until it is there, [08 Diffusion](08_diffusion.ipynb)
+# - **After it:** [07 Words and pictures](07_words_and_pictures.ipynb)
 # - **All notebooks:** [contents](contents.md)
 # - **In the claims ledger:** [C32](claims.md#c32), [C33](claims.md#c33)

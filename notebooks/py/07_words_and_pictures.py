@@ -764,6 +764,6 @@ progress()
 
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["navigation"]
 # - **Before this notebook:** [06 Attention and patches](06_attention_and_patches.ipynb)
-# - **After it:** 08 Diffusion (planned); until it is there, [12 The space-time transformer](12_space_time_transformer.ipynb)
+# - **After it:** [08 Diffusion](08_diffusion.ipynb)
 # - **All notebooks:** [contents](contents.md)
 # - **In the claims ledger:** [C21](claims.md#c21)

@@ -635,7 +635,7 @@ show.table(table)
 # After 200 steps the test finds no difference, for any of the three. After three steps the p-value is 0.005, the least that 199 partings can give. So the second answer of *Predict first* is no: an exact direction is exact only where it was asked, and a long step walks past the place where it changes. Among the three at three steps Euler is the nearest on this path, with a distance of 0.06 against 0.14 and 0.17.
 
 # %% [markdown] tags=["lecture"]
-# One test can be lucky. The exam repeats each of them 30 times at a level of 1 % (`python -m course_lib exam closed-form`, a minute): with 200 steps it finds a difference in 0 or 1 of 30 tests for every sampler on the line and on the plane, with three steps in 10 of 10.
+# One test can be lucky. A study repeats each of them 30 times at a level of 1 % (`python -m course_lib study sampling`, some minutes; `python -m course_lib exam closed-form` reads what it found): with 200 steps it finds a difference in 0 or 1 of 30 tests for every sampler on the line and on the plane, with three steps in 10 of 10.
 
 # %% tags=["lecture"]
 assert all(row["p-value"] > 0.005 for row in table if row["steps"] == 200), "many steps: no difference is found"
@@ -756,14 +756,14 @@ progress()
 # **What this toy cannot show.** In two dimensions 50,000 points fill the plane, and a network can hardly memorise. With pictures the data are thin and everything depends on how a network smooths between them: that cannot be seen here. Nor can the price of a step be: here it costs microseconds, in notebook 11 a tenth of a second.
 
 # %% [markdown]
-# **Larger.** `python -m course_lib exam closed-form denoiser` asks the exam's rows, with each test repeated 30 times. `python -m course_lib train denoiser --size gpu` trains a wider network on a million points.
+# **Larger.** `python -m course_lib exam closed-form denoiser` gives the exam's rows. `python -m course_lib train denoiser --size gpu` trains a wider network on a million points.
 #
 # **References.** Ho, Jain & Abbeel, *Denoising Diffusion Probabilistic Models*, 2020, arXiv 2006.11239, equations 6 and 7 (the posterior). Song, Meng & Ermon, *Denoising Diffusion Implicit Models*, 2021, arXiv 2010.02502, equations 12 and 16. Song et al., *Score-Based Generative Modeling through Stochastic Differential Equations*, 2021, arXiv 2011.13456, equation 13. Salimans & Ho, *Progressive Distillation for Fast Sampling of Diffusion Models*, 2022, arXiv 2202.00512. Liu, Gong & Liu, *Flow Straight and Fast*, 2022, arXiv 2209.03003. Ho & Salimans, *Classifier-Free Diffusion Guidance*, 2022, arXiv 2207.12598; in our form it is equation 2 of Saharia et al. (Imagen), 2022, arXiv 2205.11487. Gretton et al., *A Kernel Two-Sample Test*, 2012. Rahimi & Recht, *Random Features for Large-Scale Kernel Machines*, 2007. Efron, *Tweedie's Formula and Selection Bias*, 2011.
 #
 # Claims examined here: C23, C26, C57, C66
 
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["navigation"]
-# - **Before this notebook:** 07 Words and pictures (planned); until it is there, [06 Attention and patches](06_attention_and_patches.ipynb)
-# - **After it:** 09 Video latents (planned); until it is there, [12 The space-time transformer](12_space_time_transformer.ipynb)
+# - **Before this notebook:** [07 Words and pictures](07_words_and_pictures.ipynb)
+# - **After it:** [09 Video latents](09_video_latents.ipynb)
 # - **All notebooks:** [contents](contents.md)
 # - **In the claims ledger:** [C23](claims.md#c23), [C26](claims.md#c26), [C57](claims.md#c57), [C66](claims.md#c66)
