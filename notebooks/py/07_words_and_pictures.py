@@ -695,7 +695,7 @@ for attribute in CLASSES:
 show.table(rows)
 
 # %% [markdown] tags=["lecture"]
-# Colour is read without an error, although nobody ever said to the network what a colour is. Number is right in 55 % and shape in 75 %, far above the controls and far below the reader. **Motion is at 20 %, which is chance.** So the table of errors was right: this network does not know how things move. It did not have to. Among 64 captions, colours, shapes and number settle nearly every question, and most bodies fall anyway. A contrastive loss teaches what tells the items of a batch apart, and nothing more.
+# Colour is read without an error, although nobody ever said to the network what a colour is. Number is right in 55 % and shape in 75 %, far above the controls and far below the reader. **Motion is at 20 %, which is chance.** So the table of errors was right: neither way finds any knowledge of how things move. The network can do without it. Among 64 captions, colours, shapes and number settle nearly every question, and most bodies fall anyway. A contrastive loss asks for what tells the items of a batch apart, and for nothing more.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Does it bind?
@@ -711,7 +711,7 @@ for name, model in (("shipped", shipped), ("untrained", untrained)):
     print(f"{name}: own caption preferred in {right.mean():.2f} ({low:.2f} to {high:.2f}) of {len(right)} films")
 
 # %% [markdown]
-# Ours binds, in nearly every film. It has to: with six colours and three shapes many captions of a batch contain the same words, so the loss asks for binding. Yuksekgonul et al. explain the failure of large models in the same way: the batches of web pages contain few captions that differ in binding alone, so a bag of words is enough. They mend it with such captions in the batch.
+# Ours binds, in all 48 films. The likely reason, which we have not tested: with six colours and three shapes many captions of a batch contain nearly the same words, so the loss asks for binding. Yuksekgonul et al. explain the failure of large models from the same side: captions that differ in binding alone are rare in their batches, so a bag of words is enough. They mend it by putting such captions into the batch.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercises
@@ -745,7 +745,7 @@ progress()
 # **"Step 1: DALL-E 3 (CLIP) ties text to pictures."** An erratum. The Sora report (OpenAI, *Video generation models as world simulators*, 2024) says that it applies the **re-captioning** of DALL-E 3 to videos: a captioner is trained to be highly descriptive, and writes a caption for every film of the training set. It discloses no text encoder. That the encoder is CLIP is the lecture's reading. It may be right; the report does not say.
 
 # %% [markdown] tags=["lecture"]
-# **What descriptive captions are good for.** In our table each network is best at the style that it was taught, 0.90 in both cases, and poor at the other: 0.53 and 0.50. The network that read both has 0.86 and 0.85. So descriptive captions are not better in themselves; what is asked later has to look like what was read in training. DALL-E 3 has the same problem from the other side: users type short prompts, so the prompts are rewritten by a language model into descriptive ones before the image model sees them (Betker et al., section 3.5; Sora's report, "Language understanding").
+# **What descriptive captions are good for.** In our table each network is best at the style that it was taught, 0.90 in both cases, and poor at the other: 0.53 and 0.50. The network that read both has 0.86 and 0.85. So here descriptive captions are not better in themselves: what is asked later has to look like what was read in training. DALL-E 3 has the same problem from the other side: users type short prompts, so the prompts are rewritten by a language model into descriptive ones before the image model sees them (Betker et al., section 3.5; Sora's report, "Language understanding").
 
 # %% [markdown] tags=["lecture"]
 # **What this toy shows.** Captions alone are enough to tie words to films: 0.93 (0.91 to 0.94) of 600 films are found among 64, where an untrained network has 0.01. Parts of a sentence can be put together in a new way (reserved pairs: 0.71 of 18 answers, chance 0.06). And a model that picks the right film among 64 may still not know what "falling" means: that is the answer to the second question *to discuss*. Ask for one word at a time.
