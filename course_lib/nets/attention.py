@@ -190,5 +190,6 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """(..., N, D) -> (..., N, D). mask: see ``Attention``."""
-        x = x + self.attention(self.norm_attention(x), mask=mask)
+        y = self.norm_attention(x)
+        x = x + (self.attention(y) if mask is None else self.attention(y, mask=mask))
         return x + self.mlp(self.norm_mlp(x))

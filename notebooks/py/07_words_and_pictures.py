@@ -126,6 +126,12 @@ for _ in range(300):
     table = 5.0 * torch.cos(angles[0][:, None] - angles[1][None, :])
     loss = -(table.log_softmax(dim=1).diagonal() + table.log_softmax(dim=0).diagonal()).mean() / 2
     angles = (angles - 0.3 * torch.autograd.grad(loss, angles)[0]).detach().requires_grad_()
+print("the loss is now", f"{loss.item():.3f}")
+
+# %% [markdown] tags=["lecture"]
+# The six directions before and after:
+
+# %% tags=["lecture"]
 fig, axes = plt.subplots(1, 2, figsize=(8, 3.6), subplot_kw={"projection": "polar"})
 for axis, both, title in ((axes[0], torch.stack([films, captions]), "before"), (axes[1], angles.detach(), "after")):
     for k, colour in enumerate(("C0", "C3", "C2")):
@@ -494,9 +500,8 @@ for way, change in WAYS.items():
     torch.manual_seed(0)
     start = (OneSided if way == "films' side alone" else library.CLIP)(small_config.model)
     run = train("clip", small_config, data=train_films, model=start, progress="none")
-    row = {"way": way, "loss": np.mean(run.column("loss")[-20:])}
-    texts = view.vectors_of_captions(run.model, validation.captions)
-    table = texts @ view.vectors_of_films(run.model, validation.frames).T
+    model, row = run.model, {"way": way, "loss": np.mean(run.column("loss")[-20:])}
+    table = view.vectors_of_captions(model, validation.captions) @ view.vectors_of_films(model, validation.frames).T
     for direction, each in (("caption finds film", table), ("film finds caption", table.T)):
         row[direction] = top1_by_query(each, ids_of_validation, generator=np.random.default_rng(0), galleries=4).mean()
     rows.append(row)

@@ -42,9 +42,9 @@ def ask(entrant: Entrant, sitting: Sitting) -> Iterator[Row]:
     """Rows codec_psnr_db, codec_image_psnr_db, codec_number, codec_colour, codec_shape, codec_motion, codec_kl_nats and
     codec_leak of the part "codec"."""
     codec = entrant.part("codec")
+    films = sitting.films_for(entrant, FILMS)
     if codec.config.frame_size != sitting.size:
         raise NotCapable(f"its codec reads frames of {codec.config.frame_size} pixels, these have {sitting.size}")
-    films = sitting.films_for(entrant, FILMS)
     frames, states = films.frames[:, :FRAMES], films.states[:, :FRAMES]
     train = load_films(FILMS, split="train", count=TRAINING, size=sitting.size).frames[:, :FRAMES]
     coders = {"codec": codec_coder(codec), "mean": mean_film_coder(train),

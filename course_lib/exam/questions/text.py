@@ -137,11 +137,10 @@ def _phrase(body: tuple[str, tuple[str, str], str]) -> str:
 
 def ask(entrant: Entrant, sitting: Sitting) -> Iterator[Row]:
     """Rows clip_top1_of_64 and its variants, clip_pair_of_18_reserved, clip_zero_shot_number and so on, of "clip"."""
-    clip = entrant.part("clip")
-    twin = untrained_twin(clip, sitting.seed) if hasattr(clip, "config") else entrant.untrained["clip"]
-    count = max(TIMES_AS_MANY * sitting.count, LEAST_FILMS)
+    clip, count = entrant.part("clip"), max(TIMES_AS_MANY * sitting.count, LEAST_FILMS)
     films = sitting.films_for(entrant, SET, count=count)
     new = sitting.films_for(entrant, RESERVED_SET, count=count)
+    twin = untrained_twin(clip, sitting.seed) if hasattr(clip, "config") else entrant.untrained["clip"]
     seen = {name: film_vectors(part, films.frames) for name, part in (("own", clip), ("untrained", twin))}
     yield from _galleries(entrant, sitting, films, (clip, twin), seen)
     unseen = {name: film_vectors(part, new.frames) for name, part in (("own", clip), ("untrained", twin))}
