@@ -34,7 +34,7 @@ def films() -> Films:
 
 def test_vectors_are_the_models_own_whatever_the_size_of_a_chunk(clip, films, monkeypatch) -> None:
     whole = vectors_of_films(clip, films.frames)
-    monkeypatch.setattr("course_lib.views.clip.CHUNK", 3)
+    monkeypatch.setattr("course_lib.models.clip.CHUNK", 3)
     np.testing.assert_allclose(vectors_of_films(clip, films.frames), whole, atol=1e-6)
     np.testing.assert_allclose(np.linalg.norm(whole, axis=1), 1.0, atol=1e-5)
     assert vectors_of_captions(clip, films.captions).shape == whole.shape

@@ -153,6 +153,19 @@ def learned(facts: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def learned_together(known: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The same of an entrant that is made of several checkpoints. known: by part, what ``learned`` says of it.
+
+    trained_on, hashes, checkpoints (by part) and minutes; which of them is the entrant's checkpoint is for it to say.
+    """
+    return {
+        "trained_on": sorted({films for part in known.values() for films in part["trained_on"]}),
+        "hashes": frozenset().union(*(part["hashes"] for part in known.values())),
+        "checkpoints": {name: part["checkpoint"] for name, part in known.items()},
+        "minutes": sum(part["minutes"] for part in known.values()),
+    }
+
+
 def check_address(address: str) -> tuple[str, str]:
     """``"my_package.my_module:MyModel"`` as module and name. Raises EntrantError for anything else."""
     module, colon, attribute = address.partition(":")

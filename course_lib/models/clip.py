@@ -28,8 +28,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Protocol
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from pydantic import Field, model_validator
@@ -41,12 +42,14 @@ from course_lib.nets.attention import Block
 from course_lib.nets.gather import gather_batch
 from course_lib.nets.patches import patchify, sincos, sincos_2d
 from course_lib.worlds import captions as grammar
+from course_lib.worlds.frames import to_model
 
 SPECIAL = ("<pad>", "<start>", "<end>")
 VOCABULARY = (*SPECIAL, *grammar.WORDS)
 """Every token's text, by its number: three marks, then the words of the captions' grammar in its order."""
 _NUMBER = {word: number for number, word in enumerate(VOCABULARY)}
 PAD, START, END = range(3)
+CHUNK = 128  # films or captions that are encoded at once
 
 
 class CLIPConfig(ViTConfig):
@@ -242,3 +245,29 @@ class CLIP(nn.Module):
     def after_step(self, step: int, of: int) -> None:
         """Keep the scale at or below its largest value (section 2.5)."""
         self.logit_scale.clamp_(max=math.log(self.config.largest_scale))
+
+
+class TextAndFilms(Protocol):
+    """The part "clip": two encoders into one space, vectors of length 1."""
+
+    def encode_film(self, films: Tensor) -> Tensor:
+        """Floats (B, T, 3, H, W) in [0, 1] -> (B, E)."""
+        ...
+
+    def encode_captions(self, captions: Sequence[str]) -> Tensor:
+        """(B, E)."""
+        ...
+
+
+@torch.no_grad()
+def film_vectors(clip: TextAndFilms, frames: np.ndarray, reads: int = grammar.FRAMES) -> np.ndarray:
+    """Films as vectors of length 1: uint8 (N, T, H, W, 3) -> float32 (N, E). reads: how many frames are shown."""
+    starts = range(0, len(frames), CHUNK)
+    return np.concatenate([clip.encode_film(to_model(frames[k : k + CHUNK, :reads])).numpy() for k in starts])
+
+
+@torch.no_grad()
+def caption_vectors(clip: TextAndFilms, captions: Sequence[str]) -> np.ndarray:
+    """Captions as vectors of length 1, float32 (N, E)."""
+    starts = range(0, len(captions), CHUNK)
+    return np.concatenate([clip.encode_captions(captions[k : k + CHUNK]).numpy() for k in starts])

@@ -33,6 +33,7 @@ from torch.nn import functional as F
 
 from course_lib.models.base import ModelConfig, PositiveInt, Sizes
 from course_lib.models.clip import symmetric_loss
+from course_lib.nets.ema import update_average
 from course_lib.nets.gather import gather_batch
 from course_lib.nets.regularisers import covariance_term, random_directions, sigreg, variance_term
 
@@ -188,5 +189,4 @@ class JEPA(nn.Module):
         """Move the target encoder a little towards the encoder, less and less: the momentum rises to 1 as in I-JEPA."""
         if self.config.cure == "ema":
             momentum = self.config.momentum + (1.0 - self.config.momentum) * (step + 1) / of
-            for slow, fast in zip(self.target_encoder.parameters(), self.encoder.parameters(), strict=True):
-                slow.lerp_(fast, 1.0 - momentum)
+            update_average(self.target_encoder, self.encoder, momentum)

@@ -33,6 +33,13 @@ def check_recorded(key: str, films: str | Mapping[str, int], size_key: str, size
             raise ConfigError(f"{key} is {name}, which was recorded at {RECORDED} pixels, and {size_key} is {size}")
 
 
+def check_films(films: Films, frames: int, size: int) -> None:
+    """Raises ValueError for films of fewer frames, or of another size, than a recipe learns from."""
+    if films.frames.shape[1] < frames or films.size != size:
+        raise ValueError(f"films of at least {frames} frames of {size} pixels are learned from here, these have "
+                         f"{films.frames.shape[1]} of {films.size}")  # fmt: skip
+
+
 class FilmData(Strict):
     """Films to learn from, always their training split: a set of the Playground, or the recording of CarRacing."""
 

@@ -10,32 +10,24 @@ from collections.abc import Sequence
 from textwrap import wrap
 
 import numpy as np
-import torch
 from matplotlib import rc_context
 
-from course_lib.models.clip import CLIP
+from course_lib.models.clip import CLIP, caption_vectors, film_vectors
 from course_lib.show.figure import CourseFigure
 from course_lib.show.style import STYLE
-from course_lib.worlds.frames import to_model
 
-CHUNK = 128  # films that are encoded at once
 NOBODY = "nobody"
 LINE = 110  # letters across a figure
 
 
-@torch.no_grad()
 def vectors_of_films(clip: CLIP, films: np.ndarray) -> np.ndarray:
     """Films as vectors of length 1. uint8 (N, T, H, W, 3) -> float32 (N, E)."""
-    reads = clip.config.frames
-    return np.concatenate(
-        [clip.encode_film(to_model(films[k : k + CHUNK, :reads])).numpy() for k in range(0, len(films), CHUNK)]
-    )
+    return film_vectors(clip, films, clip.config.frames)
 
 
-@torch.no_grad()
 def vectors_of_captions(clip: CLIP, captions: Sequence[str]) -> np.ndarray:
     """Captions as vectors of length 1, float32 (N, E)."""
-    return clip.encode_captions(captions).numpy()
+    return caption_vectors(clip, captions)
 
 
 def captioned(films: np.ndarray, short: Sequence[str], descriptive: Sequence[str], frames: int = 5) -> CourseFigure:

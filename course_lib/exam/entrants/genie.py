@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from course_lib.exam.entrant import Entrant, learned
+from course_lib.exam.entrant import Entrant, learned, learned_together
 from course_lib.exam.entrants import lam, tokenizer
 
 QUESTIONS = ["prediction", "control", "probing", "surprise", "tokens", "latent_actions", "playing", "long_play", "cost",
@@ -50,11 +50,8 @@ def _by_table(name: str = "genie-table") -> Entrant:
         name=name,
         parts={"model": model, "latent_model": model, "tokenizer": model.tokenizer, "lam": model.lam,
                "block": lambda width: SpaceTimeBlock(width, 2)},
-        trained_on=sorted({films for part in known.values() for films in part["trained_on"]}),
-        hashes=frozenset().union(*(part["hashes"] for part in known.values())),
+        **learned_together(known),
         checkpoint=known["dynamics"]["checkpoint"],
-        checkpoints={name: part["checkpoint"] for name, part in known.items()},
-        minutes=sum(part["minutes"] for part in known.values()),
         untrained={"model": bare, "latent_model": bare},
         fresh="dynamics with fresh weights; tokenizer, latent actions and table are kept",
         questions=["prediction", "control"],

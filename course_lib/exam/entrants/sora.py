@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from course_lib.exam.entrant import Entrant, learned
+from course_lib.exam.entrant import Entrant, learned, learned_together
 from course_lib.exam.entrants import clip, codec, denoiser
 
 BARS = {**clip.BARS, **codec.BARS, **denoiser.BARS}
@@ -18,11 +18,8 @@ def _sora() -> Entrant:
     return Entrant(
         name="sora",
         parts=parts | {"samplers": SAMPLERS},
-        trained_on=sorted({films for part in known.values() for films in part["trained_on"]}),
-        hashes=frozenset().union(*(part["hashes"] for part in known.values())),
+        **learned_together(known),
         checkpoint=known["codec"]["checkpoint"],
-        checkpoints={name: part["checkpoint"] for name, part in known.items()},
-        minutes=sum(part["minutes"] for part in known.values()),
         untrained={"denoiser": untrained_twin(parts["denoiser"])},
         questions=["text", "sampling", "codec"],
         bars=BARS,

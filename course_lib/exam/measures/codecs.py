@@ -18,13 +18,12 @@ from course_lib.models.reader import Reader, match
 from course_lib.models.vae import kl_to_prior
 from course_lib.nets.patches import patchify, unpatchify
 from course_lib.worlds import spec
-from course_lib.worlds.captions import motion
+from course_lib.worlds.captions import FRAMES, motion
 from course_lib.worlds.frames import psnr, to_model, to_uint8
 
 FilmCoder = Callable[[Tensor], Tensor]
 CHUNK = 10  # films that go through a coder together
 REACH = 3.0  # units: a reading farther from a body than this is not a reading of it; the smallest radius is 2.2
-WINDOW = 5  # frames over which the captions judge a motion: the first and the four after it
 BODIES = slice(1, 1 + spec.MAX_BODIES)  # slots of the free bodies
 GROUPS = 2000  # of training films that PCA is fitted to, at most: each has 16 blocks or more
 _F = spec.FIELD
@@ -133,16 +132,16 @@ def kl_by_film_frame(codec: VideoCodec, films: np.ndarray) -> np.ndarray:
 def read_bodies(reader: Reader, frames: np.ndarray | Tensor, states: np.ndarray) -> dict[str, np.ndarray]:
     """What the reader finds in films, held against the truth: four numbers from 0 to 1 for each film, (N,).
 
-    frames: uint8 (N, T, H, W, 3) or floats (N, T, 3, H, W), T at least WINDOW. states: the truth, (N, T, SLOTS,
+    frames: uint8 (N, T, H, W, 3) or floats (N, T, 3, H, W), T at least FRAMES. states: the truth, (N, T, SLOTS,
     FIELDS), films of free bodies that nothing hides (the set ``bodies``), each with at least one.
 
     Bodies and readings of a frame are paired so that the sum of their distances is least; pairs farther apart than
     REACH are none.
 
-    - number: 1 where the first WINDOW frames show, by majority, as many things as there are bodies;
+    - number: 1 where the first FRAMES frames show, by majority, as many things as there are bodies;
     - colour, shape: the share of (body, frame) that is paired with a reading of the right colour or shape; a body that
       is not found has neither;
-    - motion: the share of bodies whose motion word, from the places read in the first frame and the last of the WINDOW,
+    - motion: the share of bodies whose motion word, from the places read in the first frame and the last of the FRAMES,
       is that of the truth; a body that is not found in both is wrong.
     """
     read = reader.read(to_uint8(frames) if isinstance(frames, Tensor) else frames)  # (N, T, 8, FIELDS)
@@ -150,15 +149,15 @@ def read_bodies(reader: Reader, frames: np.ndarray | Tensor, states: np.ndarray)
     out = {name: np.zeros(films) for name in ("number", "colour", "shape", "motion")}
     for n in range(films):
         slots = np.flatnonzero(states[n, 0, BODIES, 0]) + BODIES.start
-        counts = (read[n, :WINDOW, :, 0] > 0).sum(axis=1)
+        counts = (read[n, :FRAMES, :, 0] > 0).sum(axis=1)
         out["number"][n] = np.bincount(counts).argmax() == len(slots)
         right = {name: np.zeros((length, spec.SLOTS)) for name in ("colour", "kind")}
-        places = np.full((WINDOW, spec.SLOTS, 2), np.nan)
+        places = np.full((FRAMES, spec.SLOTS, 2), np.nan)
         for t in range(length):
             for body, thing in match(states[n, t], read[n, t], reach=REACH):
                 for name, table in right.items():
                     table[t, body] = read[n, t, thing, _F[name]] == states[n, t, body, _F[name]]
-                if t < WINDOW:
+                if t < FRAMES:
                     places[t, body] = read[n, t, thing, _F["x"] : _F["y"] + 1]
         out["colour"][n], out["shape"][n] = (right[name][:, slots].mean() for name in ("colour", "kind"))
         found = [np.isfinite(places[[0, -1], slot]).all() for slot in slots]

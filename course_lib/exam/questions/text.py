@@ -22,11 +22,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
-from typing import Protocol
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from course_lib.exam.entrant import Entrant
 from course_lib.exam.measures.intervals import mean_and_interval, wilson_interval
@@ -42,49 +39,21 @@ from course_lib.exam.measures.words import read_states
 from course_lib.exam.rows import Row
 from course_lib.exam.sitting import Sitting
 from course_lib.models.base import untrained_twin
+from course_lib.models.clip import TextAndFilms, caption_vectors, film_vectors
 from course_lib.worlds import spec
 from course_lib.worlds.captions import FRAMES, MOTIONS, SIZES, describe
 from course_lib.worlds.films import Films
-from course_lib.worlds.frames import to_model
 
 SET, RESERVED_SET = "bodies", "bodies-new"
 TIMES_AS_MANY = 10  # films as other questions have: some words are rare
 LEAST_FILMS = 250  # galleries of 64 need them
 READ = 200  # films whose bodies the reader counts
 FEW = 2  # galleries for each film of a control
-CHUNK = 128
 
 PAIRS = tuple(product(spec.COLOURS, spec.SHAPES))
 NUMBERS = tuple(str(n) for n in range(1, spec.MAX_BODIES + 1))
 CLASSES = {"number": NUMBERS, "colour": spec.COLOURS, "shape": spec.SHAPES, "motion": MOTIONS}
 PROMPTS = 200  # for each number of bodies
-
-
-class TextAndFilms(Protocol):
-    """The part "clip": two encoders into one space, vectors of length 1."""
-
-    def encode_film(self, films: Tensor) -> Tensor:
-        """Floats (B, T, 3, H, W) in [0, 1] -> (B, E)."""
-        ...
-
-    def encode_captions(self, captions: Sequence[str]) -> Tensor:
-        """(B, E)."""
-        ...
-
-
-@torch.no_grad()
-def film_vectors(clip: TextAndFilms, frames: np.ndarray) -> np.ndarray:
-    """uint8 (N, T, H, W, 3) -> (N, E); the first ``FRAMES`` frames are shown, of which captions speak."""
-    starts = range(0, len(frames), CHUNK)
-    parts = [clip.encode_film(to_model(frames[k : k + CHUNK, :FRAMES])) for k in starts]
-    return torch.cat(parts).numpy()
-
-
-@torch.no_grad()
-def caption_vectors(clip: TextAndFilms, captions: Sequence[str]) -> np.ndarray:
-    """(N, E)."""
-    parts = [clip.encode_captions(captions[k : k + CHUNK]) for k in range(0, len(captions), CHUNK)]
-    return torch.cat(parts).numpy()
 
 
 def one_body(films: Films) -> list[tuple[int, Mapping[str, str]]]:

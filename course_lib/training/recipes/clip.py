@@ -13,7 +13,7 @@ from torch import Tensor
 
 from course_lib.models.clip import CLIP, PAD, VOCABULARY, CLIPConfig, tokenise
 from course_lib.training.config import ConfigError
-from course_lib.training.data import FilmSets
+from course_lib.training.data import FilmSets, check_films
 from course_lib.training.recipe import Data, Phase, Recipe, RunConfig, TrainConfig, decay_groups
 from course_lib.worlds import captions as grammar
 from course_lib.worlds.films import Films, load_films
@@ -57,11 +57,7 @@ def load(config: RunConfig, given: Any) -> Data:
         sets = [load_films(name, split="train", count=count, size=size, length=length)
                 for name, count in config.data.films.items()]  # fmt: skip
     for films in sets:
-        if films.frames.shape[1] < reads or films.size != size:
-            raise ValueError(
-                f"films of at least {reads} frames of {size} pixels are learned from here, these have "
-                f"{films.frames.shape[1]} of {films.size}"
-            )
+        check_films(films, reads, size)
     arrays = {
         "frames": np.concatenate([films.frames[:, :reads] for films in sets]),
         "short": tokenise([text for films in sets for text in films.short_captions], context).numpy(),

@@ -17,6 +17,7 @@ from course_lib.models.codec import VideoCodec
 from course_lib.models.dit import AveragedDiT, DiTConfig
 from course_lib.training.checkpoints import CheckpointError, load_checkpoint
 from course_lib.training.config import ConfigError
+from course_lib.training.data import check_films
 from course_lib.training.recipe import Data, Phase, Recipe, RunConfig, TrainConfig, decay_groups
 from course_lib.worlds import captions as grammar
 from course_lib.worlds import spec
@@ -104,9 +105,7 @@ def load(config: RunConfig, given: Any) -> Data:
         films = load_films(data.films, split="train", count=data.count, size=size, length=length)
     else:
         films = given.for_training()
-    if films.frames.shape[1] < longest or films.size != size:
-        raise ValueError(f"films of at least {longest} frames of {size} pixels are learned from here, these have "
-                         f"{films.frames.shape[1]} of {films.size}")  # fmt: skip
+    check_films(films, longest, size)
     few = np.flatnonzero((films.states[:, 0, BODIES, 0] > 0).sum(axis=1) <= data.most_bodies)
     if not len(few):
         raise ValueError(f"none of these films has at most {data.most_bodies} bodies")

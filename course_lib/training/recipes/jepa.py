@@ -12,7 +12,7 @@ from torch import Tensor
 
 from course_lib.models.jepa import JEPA, JEPAConfig
 from course_lib.training.config import ConfigError
-from course_lib.training.data import FilmData
+from course_lib.training.data import FilmData, check_films
 from course_lib.training.recipe import Data, Phase, Recipe, RunConfig, TrainConfig, decay_groups
 from course_lib.worlds import spec
 from course_lib.worlds.films import Films, load_films
@@ -47,9 +47,7 @@ def load(config: RunConfig, given: Any) -> Data:
     if not isinstance(given, Films):
         raise TypeError(f"a JEPA learns from films with their actions (Films), not from {type(given).__name__}")
     films = given.for_training()
-    if films.size != size or films.frames.shape[1] < length:
-        raise ValueError(f"films of at least {length} frames of {size} pixels are learned from here, these have "
-                         f"{films.frames.shape[1]} of {films.size}")  # fmt: skip
+    check_films(films, length, size)
     text = f"{len(films)} films of the Playground set {films.name!r}, {films.split}, {films.size} pixels"
     return Data({"frames": films.frames, "actions": films.actions.astype(np.int64)}, text, films.hash)
 
