@@ -142,7 +142,7 @@ axes[1].legend(loc="center left", bbox_to_anchor=(1.15, 0.5))
 plt.show()
 
 # %% [markdown] tags=["lecture"]
-# Each caption (dashed) has met its film (solid), and the three pairs stand 120 degrees apart, as far from each other as a plane allows. The loss does two things at once: it pulls together what belongs together, and it spreads everything else.
+# Each caption (dashed) has nearly met its film (solid), and the three pairs stand about 120 degrees apart, which is as far from each other as a plane allows. The loss does two things at once: it pulls together what belongs together, and it spreads everything else.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Temperature
