@@ -16,6 +16,7 @@ from course_lib.models.dit import (
     AveragedDiT,
     DiT,
     DiTConfig,
+    FeedForward,
     KnownGroups,
     modulate,
     spacetime_positions,
@@ -335,6 +336,23 @@ def test_films_are_coded_as_the_codec_does_it_and_have_their_captions() -> None:
         recipe_file.load(config, films.frames)
     with pytest.raises(ValueError, match="train"):
         recipe_file.load(config, make_films("bodies", split="test", count=2, length=5))
+
+
+def test_a_convolution_along_time_ties_a_place_to_itself_in_the_groups_beside_it_and_begins_at_nothing() -> None:
+    layer = FeedForward(DiTConfig(**{**SMALL, "depthwise": True, "depthwise_time": True}))
+    x = torch.randn(1, 4, 4, 16, generator=seeded(), requires_grad=True)
+
+    def reaches() -> list[list[int]]:
+        """Groups and places of x that group 1, place 2 depends on."""
+        (gradient,) = torch.autograd.grad(layer(x, (2, 2))[0, 1, 2].sum(), x)
+        return (gradient[0].abs().sum(dim=-1) > 0).nonzero().tolist()
+
+    torch.nn.init.zeros_(layer.near.weight)
+    assert reaches() == [[1, 2]]
+    torch.nn.init.ones_(layer.before_and_after)
+    assert reaches() == [[0, 2], [1, 2], [2, 2]]
+    with pytest.raises(ValueError, match="set depthwise to true"):
+        DiTConfig(**{**SMALL, "depthwise_time": True})
 
 
 def test_even_motions_are_drawn_equally_often_among_films_of_one_body() -> None:
