@@ -131,8 +131,8 @@ def modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
 
 class FeedForward(MLP):
     """The feed-forward layer with the program's approximate GELU. With ``depthwise`` each channel inside also sees the
-    neighbouring places of its group: h + Conv(h), 3 x 3, whose weights begin at 0; with ``depthwise_time`` its own place
-    in the groups before and after as well, each with a weight that begins at 0."""
+    neighbouring places of its group: h + Conv(h), 3 x 3, whose weights begin at 0; with ``depthwise_time`` also its own
+    place in the groups before and after, each with a weight that begins at 0."""
 
     def __init__(self, config: DiTConfig) -> None:
         hidden = round(config.mlp_ratio * config.width)
