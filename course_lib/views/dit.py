@@ -1,4 +1,4 @@
-"""What there is to look at in the two studies of the diffusion transformer: size and compute, conditioning and locality.
+"""What there is to see in the two studies of the diffusion transformer: size and compute, conditioning and locality.
 
 Both read what the studies kept; nothing is trained here.
 """

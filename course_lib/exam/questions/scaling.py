@@ -18,12 +18,7 @@ from course_lib.contract import NotCapable
 from course_lib.exam.entrant import Entrant
 from course_lib.exam.rows import Row
 from course_lib.exam.sitting import Sitting
-from course_lib.studies.dit_scaling import (
-    SCORES,
-    correlation_and_interval,
-    measured_scaling,
-    rank_correlation,
-)
+from course_lib.studies.dit_scaling import SCORES, correlation_and_interval, measured_scaling, rank_correlation
 from course_lib.studies.store import check_weights
 
 BARS = {"scaling_loss_rank_correlation": 0.0}
@@ -35,6 +30,7 @@ def ask(entrant: Entrant, sitting: Sitting) -> Iterator[Row]:
     entrant.part("dit")
     if "codec" not in entrant.checkpoints:
         raise NotCapable("the study trained on the latents of the course's codec, and this DiT has another one")
+    sitting.admit_episodes(entrant, "bodies")
     kept = measured_scaling()
     check_weights(kept.codec, entrant.checkpoints["codec"], "dit_scaling")
     gflops, parameters = kept.grid(lambda run: run.gflops), kept.grid(lambda run: run.parameters)
