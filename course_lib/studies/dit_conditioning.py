@@ -41,7 +41,7 @@ from course_lib.studies.store import DATA, kept_piece, read_study
 
 KEPT = DATA / "playground" / "dit_conditioning.json"
 SIZE = {**size_changes(64, 4, 2), "model.word_attention": False}
-STEPS = 600  # of the course's DiT; the others take as many as its operations allow
+STEPS = 450  # of the course's DiT; the others take as many as its operations allow
 
 
 @dataclass(frozen=True)

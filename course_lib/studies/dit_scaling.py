@@ -56,7 +56,7 @@ QUARTERS = 4  # times that the held-out loss is taken during a training
 COMMON = {
     "model.text_depth": 1, "model.depthwise": False, "model.masked": 0.0, "model.ema": 0.99,
     "data.count": 8000, "data.most_bodies": 2, "data.batch": 16,
-    "train.steps": 600, "train.learning_rate": 2e-3, "train.warmup": 50, "train.final": 0.01,
+    "train.steps": 500, "train.learning_rate": 2e-3, "train.warmup": 50, "train.final": 0.01,
 }  # fmt: skip
 """What all runs share, beside what the size ``cpu`` says: no convolutions, whole films made from the caption alone."""
 
