@@ -27,6 +27,7 @@ block and after the last. The last two give a small model the locality that the 
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Annotated, Literal, NamedTuple
 
 import torch
@@ -408,10 +409,11 @@ class AveragedDiT(nn.Module):
     load_checkpoint("dit").average            # a DiT; of the network that learned nothing is kept
     """
 
-    def __init__(self, config: DiTConfig) -> None:
+    def __init__(self, config: DiTConfig, make: Callable[[DiTConfig], DiT] = DiT) -> None:
+        """make: builds the network, where it is another one that is trained alike."""
         super().__init__()
         self.config = config
-        self.network = DiT(config)
+        self.network = make(config)
         self.average = copy.deepcopy(self.network).requires_grad_(False)
 
     def loss(self, batch: dict[str, Tensor], step: int, generator: torch.Generator) -> dict[str, Tensor]:

@@ -6,9 +6,10 @@ where they are only printed). ``python -m course_lib study NAME`` runs it and wr
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
@@ -18,6 +19,7 @@ import torch
 from course_lib.files import atomic_file
 from course_lib.lookup import CourseError, ExamError, load, names
 from course_lib.training.checkpoints import code_version
+from course_lib.worlds.films import cache_folder
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 STUDIES = "course_lib.studies"
@@ -51,6 +53,40 @@ def run_study(name: str, report: Callable[[str], None] = print) -> dict[str, Any
         with atomic_file(study.KEPT) as file:
             file.write((json.dumps(facts, indent=1) + "\n").encode())
     return facts
+
+
+def kept_piece(
+    study: str, name: str, decided_by: Mapping[str, Any], make: Callable[[], dict[str, Any]]
+) -> dict[str, Any]:
+    """What ``make`` finds in one run of a long study, or what it found before: a study that was stopped goes on.
+
+    decided_by: all that the run follows from, its configuration and data, as JSON takes it; with another value it is
+    another run. It does not hold the program: who changes a network removes the study's folder in the cache. What was
+    found is written at once, with the commit that found it, to ``$COURSE_CACHE/studies/<study>/<name>-<hash>.json``.
+    Raises StudyError where that file is damaged; the message names it and the way out.
+    """
+    key = hashlib.sha256(json.dumps(decided_by, sort_keys=True).encode()).hexdigest()[:12]
+    path = cache_folder().parent / "studies" / study / f"{name}-{key}.json"
+    if path.exists():
+        try:
+            piece = json.loads(path.read_text(encoding="utf-8"))
+            if piece["sha256"] != _digest(piece["facts"]):
+                raise ValueError("its checksum does not match")
+            return {**piece["facts"], "commit": piece["commit"]}
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise StudyError(
+                f"{path} is damaged ({error!r}): remove it and run python -m course_lib study {study} again, which "
+                "makes this one run anew and keeps the others"
+            ) from None
+    facts = json.loads(json.dumps(make()))  # as it will be read, so that the first call and the next give the same
+    piece = {"decided_by": decided_by, **code_version(), "sha256": _digest(facts), "facts": facts}
+    with atomic_file(path) as file:
+        file.write((json.dumps(piece) + "\n").encode())
+    return {**facts, "commit": piece["commit"]}
+
+
+def _digest(facts: Any) -> str:
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 def read_study(path: Path, parse: Callable[[Any], T], study: str) -> T:
