@@ -39,8 +39,8 @@ def _check_modulate(candidate: Asked) -> None:
         _tokens_and_two_rows,
         [
             (lambda x, shift, scale: x * (1.0 + scale) + shift,
-             "Film 1's shift and scale reached token 1 of every film: (B, D) beside (B, N, D) is laid along the tokens. "
-             "Make it (B, 1, D)."),
+             "Film 1's shift and scale reached token 1 of every film: (B, D) beside (B, N, D) is laid along the "
+             "tokens. Make it (B, 1, D)."),
             (lambda x, shift, scale: right(x, shift, scale - 1.0),
              "A scale of 0 is to leave the tokens as they are: the factor is 1 + scale."),
             (lambda x, shift, scale: right(x, scale, shift), "Shift and scale are exchanged."),
@@ -77,7 +77,7 @@ register(
 
 # --- 2. the noise level as waves --------------------------------------------------------------------------------------
 def my_timestep_embedding(t: Tensor, width: int) -> Tensor:
-    """Noise levels as waves, cosines first: cos and sin of 1000 t w_k, w_k = 10000^(-2k / width). (...) -> (..., width)."""
+    """Noise levels as waves, cosines first: cos, sin of 1000 t w_k, w_k = 10000^(-2k/width). (...) -> (..., width)."""
     half = width // 2
     speed = 10_000.0 ** (-torch.arange(half) / half)  # (width / 2,)
     angle = 1000.0 * t[..., None] * speed  # (..., width / 2)
@@ -177,8 +177,8 @@ def _check_noised_groups(candidate: Asked) -> None:
             (mixed(z, epsilon, levels), levels),
             [
                 ((mixed(z, epsilon, everywhere(t, known)), levels),
-                 "The levels say 0 for the known groups, and their latents are noisy all the same: the network would be "
-                 "lied to."),
+                 "The levels say 0 for the known groups, and their latents are noisy all the same: the network would "
+                 "be misled."),
                 ((mixed(z, epsilon, levels), everywhere(t, known)),
                  "The known groups are clean, and their level says that they are not: it is 0 for them."),
                 ((mixed(z, epsilon, everywhere(t, known)), everywhere(t, known)), "The mask is not used: known groups "
@@ -216,7 +216,7 @@ register(
 
 # --- 4. a block's parameters ------------------------------------------------------------------------------------------
 def my_block_parameters(width: int) -> int:
-    """How many numbers a DiT block with adaLN-Zero learns: attention, feed-forward of 4 widths, modulation; biases too."""
+    """How many numbers a DiT block with adaLN-Zero learns: attention, feed-forward (4 widths), modulation, biases."""
     attention = 4 * (width * width + width)  # queries, keys, values, and the way out
     feed_forward = 8 * width * width + 5 * width
     modulation = 6 * (width * width + width)
@@ -383,8 +383,8 @@ def _check_mixes_films(candidate: Asked) -> None:
             raise Wrong("A small dependence is one as well: here the others change a film's answer by about a "
                         "thousandth. What is left by rounding is below a millionth.")  # fmt: skip
         if name == "a mean over the batch":
-            raise Wrong(f"This network adds the mean of the batch's {what} to every film, and your test did not notice. "
-                        "Change x and t of the other films; to shuffle them changes no mean.")  # fmt: skip
+            raise Wrong(f"This network adds the mean of the batch's {what} to every film, and your test did not "
+                        "notice. Change x and t of the other films; to shuffle them changes no mean.")  # fmt: skip
         raise Wrong(f"In this network {name} enters a film's answer, by its {what}, in a single number. Your test did "
                     "not notice: look at every film, first and last, and at every number.")  # fmt: skip
 

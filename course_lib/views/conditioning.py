@@ -1,4 +1,4 @@
-"""How a diffusion transformer is steered, to be looked at: the four ways as a drawing, positions, gates, errors by level.
+"""How a diffusion transformer is steered, to be looked at: four ways as a drawing, positions, gates, errors by level.
 
 The four ways are those of Peebles & Xie, 2022, arXiv 2212.09748, section 3.2 and figure 3, drawn anew.
 """
@@ -22,10 +22,10 @@ PLAIN, LINE = "#e8eef4", "#555555"
 STEP = 0.095  # from one part of a block to the next, as a share of the panel
 PARTS = {  # from the bottom up; what the condition does to each
     "in-context": (("norm", ""), ("self-attention", ""), ("+", ""), ("norm", ""), ("feed-forward", ""), ("+", "")),
-    "cross-attention": (("norm", ""), ("self-attention", ""), ("+", ""), ("norm", ""), ("cross-attention", "keys, values"),
-                        ("+", ""), ("norm", ""), ("feed-forward", ""), ("+", "")),
-    "adaLN": (("norm", "shift, scale"), ("self-attention", ""), ("+", ""), ("norm", "shift, scale"), ("feed-forward", ""),
-              ("+", "")),
+    "cross-attention": (("norm", ""), ("self-attention", ""), ("+", ""), ("norm", ""),
+                        ("cross-attention", "keys, values"), ("+", ""), ("norm", ""), ("feed-forward", ""), ("+", "")),
+    "adaLN": (("norm", "shift, scale"), ("self-attention", ""), ("+", ""), ("norm", "shift, scale"),
+              ("feed-forward", ""), ("+", "")),
     "adaLN-Zero": (("norm", "shift, scale"), ("self-attention", ""), ("× gate", "gate"), ("+", ""),
                    ("norm", "shift, scale"), ("feed-forward", ""), ("× gate", "gate"), ("+", "")),
 }  # fmt: skip
@@ -49,7 +49,8 @@ def _draw_block(axes: Axes, way: str, parts: Sequence[tuple[str, str]]) -> None:
     for k in range(2 if inside else 0):
         axes.add_patch(_square(0.46 + 0.08 * k, 0.03, GIVEN))
     axes.text(0.3, -0.005, "patches", ha="center", va="top", fontsize=9)
-    axes.text(0.62 if inside else 0.84, -0.005 if inside else 0.03, "t, words", ha="center", va="top", fontsize=9,
+    name = "c" if way.startswith("adaLN") else "t, words"
+    axes.text(0.62 if inside else 0.84, -0.005 if inside else 0.03, name, ha="center", va="top", fontsize=9,
               color=GIVEN)  # fmt: skip
     heights = [0.17 + STEP * k for k in range(len(parts))]
     axes.plot([0.3, 0.3], [0.1, heights[-1] + 0.1], color=LINE, linewidth=1.2, zorder=0)
@@ -61,8 +62,9 @@ def _draw_block(axes: Axes, way: str, parts: Sequence[tuple[str, str]]) -> None:
         colour = GIVEN if name == "cross-attention" or given == "gate" else PLAIN
         _box(axes, 0.3, y, name, colour)
         if given:
-            axes.annotate("", (0.3 + _half(name), y), (0.84, y), arrowprops={"arrowstyle": "->", "color": GIVEN, "lw": 1.4})
-            axes.text(0.9, y + 0.012, given, ha="right", va="bottom", fontsize=8.5, color=GIVEN)
+            arrow = {"arrowstyle": "->", "color": GIVEN, "lw": 1.4}
+            axes.annotate("", (0.3 + _half(name), y), (0.84, y), arrowprops=arrow)
+            axes.text(0.825, y + 0.012, given, ha="right", va="bottom", fontsize=8.5, color=GIVEN)
     if not inside:
         reached = [y for y, (_, given) in zip(heights, parts, strict=True) if given]
         axes.plot([0.84, 0.84], [0.05, reached[-1]], color=GIVEN, linewidth=1.4)
@@ -85,21 +87,17 @@ def _box(axes: Axes, x: float, y: float, name: str, colour: str) -> None:
 
 
 def positions_figure(groups: int, side: int, width: int, group: int, row: int, column: int) -> CourseFigure:
-    """The inner product of one token's position with all others', a panel for each group; brighter is more alike.
-
-    Products are divided by that of the token with itself.
-    """
+    """How far the position of one token is from those of all others, a panel for each group; brighter is nearer."""
     places = spacetime_positions(groups, side, side, width)  # (G, N, D)
-    own = places[group, row * side + column]
-    alike = ((places @ own) / (own @ own)).view(groups, side, side).numpy()  # (G, N) -> (G, side, side)
-    figure = CourseFigure(2.0 * groups + 1.0, 2.4, f"products of the position of group {group}, row {row}, column {column}")
+    apart = (places - places[group, row * side + column]).norm(dim=2).view(groups, side, side).numpy()
+    figure = CourseFigure(2.0 * groups + 1.0, 2.4, f"distances from the position of group {group}, ({row}, {column})")
     panels = figure.subplots(1, groups)
     for g, axes in enumerate(panels):
-        picture = axes.imshow(alike[g], vmin=float(alike.min()), vmax=1.0)
+        picture = axes.imshow(apart[g], vmin=0.0, vmax=float(apart.max()), cmap="viridis_r")
         axes.set(title=f"group {g}", xticks=[], yticks=[])
         axes.grid(False)
     panels[group].plot(column, row, "o", color=GIVEN, markersize=7)
-    figure.colorbar(picture, ax=list(panels), label="product", shrink=0.8)
+    figure.colorbar(picture, ax=list(panels), label="distance", shrink=0.8)
     return figure
 
 

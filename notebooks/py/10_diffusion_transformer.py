@@ -134,7 +134,7 @@ for gate in (1.0, 0.1, 0.0):
 # %%
 @exercise("dit.timestep_embedding")
 def my_timestep_embedding(t: torch.Tensor, width: int) -> torch.Tensor:
-    """Noise levels as waves, cosines first: cos and sin of 1000 t w_k, w_k = 10000^(-2k / width). (...) -> (..., width)."""
+    """Noise levels as waves, cosines first: cos, sin of 1000 t w_k, w_k = 10000^(-2k/width). (...) -> (..., width)."""
     ...
 
 
@@ -187,7 +187,7 @@ def positions(groups: int, rows: int, columns: int, width: int) -> torch.Tensor:
 
 
 # %% [markdown] tags=["lecture"]
-# The position of one token (dot), multiplied with those of all others in five groups:
+# How far is the position of one token (dot) from those of all others in five groups? Bright is near.
 
 # %% tags=["lecture"]
 from course_lib.views.conditioning import positions_figure
@@ -196,7 +196,7 @@ assert len({tuple(row) for row in positions(5, 8, 8, 96).flatten(0, 1).tolist()}
 positions_figure(groups=5, side=8, width=96, group=2, row=2, column=5)
 
 # %% [markdown] tags=["lecture"]
-# It is most alike to itself, then to its neighbours in space, and to the same place in the groups before and after. This is no mask: every token may attend to every other one, in all groups, earlier and later. A film is denoised as a whole.
+# Nearest are its neighbours in space, and the same place in the groups before and after. This is no mask: every token may attend to every other one, in all groups, earlier and later. A film is denoised as a whole.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### One vector that steers: level and caption
@@ -338,7 +338,7 @@ class MyDiT(Parts):
 from course_lib.models.clip import tokenise
 from course_lib.models.dit import AveragedDiT, DiT
 
-LIVE = {"model.width": 64, "model.depth": 4, "model.heads": 4}
+LIVE = {"model.width": 96, "model.depth": 2, "model.heads": 3}
 sizes = load_config("dit", "tiny", LIVE).model
 theirs, mine = DiT(sizes).eval(), MyDiT(sizes).eval()
 for parameter in theirs.parameters():
@@ -410,7 +410,7 @@ print("so does the loss")
 # %%
 @exercise("dit.block_parameters")
 def my_block_parameters(width: int) -> int:
-    """How many numbers a DiT block with adaLN-Zero learns: attention, feed-forward of 4 widths, modulation; biases too."""
+    """How many numbers a DiT block with adaLN-Zero learns: attention, feed-forward (4 widths), modulation, biases."""
     ...
 
 
@@ -444,20 +444,19 @@ for name, (depth, width, heads, millions) in PAPER.items():
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Counting operations
 #
-# The paper's *Gflops* count a multiplication with its addition once. Torch's counter counts both, so we halve it. Twelve forward passes on `meta`, for latents of 32 by 32 places:
+# The paper's *Gflops* count a multiplication with its addition once. Torch's counter counts both, so we halve it. All blocks of a DiT are alike, so a network of one block and one of two say what any depth costs. Again on `meta`, for latents of 32 by 32 places:
 
 # %% tags=["lecture"]
-from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils.flop_counter import FlopCounterMode
+from course_lib.studies.dit_scaling import forward_flops
 
 GFLOPS = {"S": (0.36, 1.41, 6.06), "B": (1.42, 5.56, 23.0), "L": (5.01, 19.7, 80.7), "XL": (7.39, 29.1, 118.6)}
 
 
 def counted_gflops(depth: int, width: int, heads: int, patch: int) -> float:
-    with torch.device("meta"), FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
-        model = DiT(DiTConfig(depth=depth, width=width, heads=heads, patch=patch))
-        model(torch.empty(1, 1, 4, 32, 32), torch.empty(1), torch.empty(1, dtype=torch.int64))
-    return counter.get_total_flops() / 2e9
+    with torch.device("meta"):
+        small = [DiT(DiTConfig(depth=d, width=width, heads=heads, patch=patch)) for d in (1, 2)]
+    one, two = (forward_flops(model, (1, 4, 32, 32)) / 2e9 for model in small)  # a picture is a film of one group
+    return one + (depth - 1) * (two - one)
 
 
 # %% tags=["lecture"]
@@ -555,16 +554,16 @@ print("block 0 agrees")
 # %% tags=["lecture"]
 from course_lib.training.recipes.dit import load as load_latents
 
-live_config = load_config("dit", "tiny", LIVE | {"train.steps": 500, "data.most_bodies": 2, "data.batch": 32, "model.ema": 0.98})
+live_config = load_config("dit", "tiny", LIVE | {"train.steps": 250, "data.batch": 32, "model.ema": 0.98})
 data = load_latents(live_config, train_films)  # all films through the codec, once
 print(data.description, {name: array.shape for name, array in data.arrays.items()})
 torch.manual_seed(0)
 live = AveragedDiT(live_config.model)
-PROMPTS = ["a large red ball falling", "a small blue box resting", "a large green triangle moving left",
-           "a large blue ball falling and a small red box resting"]  # fmt: skip
+BODIES = ["a large red ball falling", "a large blue ball falling", "a large green triangle moving left", "a small purple box falling"]
+PROMPTS = [" and ".join(BODIES[:n]) for n in (1, 2, 3, 4)]
 
 # %% [markdown] tags=["lecture"]
-# Every hundred steps the picture on the right shows the last frames of films for four prompts, always from the same noise: "a large red ball falling", "a small blue box resting", "a large green triangle moving left", and two bodies. They are drawn with the moving average of the weights (EMA, 指数滑动平均), as in the paper.
+# Every fifty steps the picture on the right shows the last frames of films for four prompts, of one, two, three and four bodies, always from the same noise. They are drawn with the moving average of the weights (EMA, 指数滑动平均), as in the paper.
 
 # %% tags=["lecture"]
 def films_of(dit, prompts, seed=0, w=2.0, steps=16, frames=5):
@@ -577,7 +576,7 @@ watch = show.live("DiT, live", every=25)
 
 
 def update(step: int, parts: dict[str, float]) -> None:
-    drawn = films_of(live.average, PROMPTS)[:, -1] if step % 100 == 0 else None
+    drawn = films_of(live.average, PROMPTS)[:, -1] if step % 50 == 0 else None
     watch.update(step, {"loss": parts["loss"]}, picture=drawn)
 
 
@@ -594,7 +593,7 @@ watch.close()
 
 # %% tags=["lecture"]
 dit = live.average.eval()
-show.strips({prompt: film for prompt, film in zip(PROMPTS, films_of(dit, PROMPTS), strict=True)})
+show.strips({f"{n + 1} asked": film for n, film in enumerate(films_of(dit, PROMPTS))})
 
 # %% [markdown] tags=["lecture"]
 # {{LOOK_FOUND}}
@@ -611,7 +610,7 @@ for t, x_t in walk(dit.diffusion, predict, noise, steps=16):
     with torch.no_grad():
         estimate = x_t - t * predict(x_t, torch.full((4,), t))
     estimates.append(to_uint8(codec.frames_of(estimate))[:, -1])  # last frames, (4, 32, 32, 3)
-show.strips({f"prompt {n + 1}": np.stack(estimates)[::2, n] for n in range(4)}, labels=[f"t = {1 - k / 16:.2f}" for k in range(0, 17, 2)])
+show.strips({f"{n + 1} asked": np.stack(estimates)[::2, n] for n in range(4)}, labels=[f"t = {1 - k / 16:.2f}" for k in range(0, 17, 2)])
 
 # %% [markdown] tags=["lecture"]
 # {{WALK_FOUND}}
@@ -639,7 +638,7 @@ gates_figure(gates, at_levels)
 # %% tags=["lecture"]
 from course_lib.models.dit import KnownGroups
 
-few = [n for n in range(100) if test_films.captions[n].count(" and ") < 2][:3]
+few = [4, 7, 9]
 true = test_films.frames[few, :5]
 known = KnownGroups(torch.tensor([True, False]), codec.latents(to_model(true)))
 made = dit.generate(tokenise([test_films.captions[n] for n in few], 32), (2, 8, 8), generator=torch.Generator().manual_seed(0), w=2.0, known=known)
@@ -679,8 +678,8 @@ show.explore(ask, colour=list(COLOURS), shape=list(SHAPES), motion=list(MOTIONS)
 # How does a network learn whose gates are 0? Follow the first steps of a fresh one, and look which parts receive a gradient at all.
 
 # %% tags=["lecture", "nbval-check-output"]
-WHERE = {"last matrix": "final_layer.linear", "gates, shifts, scales": "blocks.3.adaLN", "attention": "blocks.3.attn",
-         "feed-forward": "blocks.3.mlp", "first matrix": "x_embedder"}  # fmt: skip
+WHERE = {"last matrix": "final_layer.linear", "gates, shifts, scales": "blocks.1.adaLN", "attention": "blocks.1.attn",
+         "feed-forward": "blocks.1.mlp", "first matrix": "x_embedder"}  # fmt: skip
 torch.manual_seed(0)
 fresh = DiT(sizes)
 optimiser = torch.optim.AdamW(fresh.parameters(), 3e-3)
@@ -726,7 +725,7 @@ plt.show()
 # Does it matter for learning? Both learn images alone (films of one group) for {{N}} steps, {{D}} blocks deep, three times each with other first weights.
 
 # %% tags=["lecture"]
-images = {"data.lengths": [1], "model.masked": 0.0, "model.depth": 12, "train.steps": 100, "model.word_attention": False, "model.text_depth": 0}
+images = {"data.lengths": [1], "model.masked": 0.0, "model.depth": 8, "train.steps": 80, "model.word_attention": False, "model.text_depth": 0}
 curves = {}
 for way in ("adaLN-Zero", "adaLN"):
     for seed in range(3):
@@ -798,7 +797,7 @@ with torch.no_grad():
 # One call of an untrained network finds it. Would the loss have shown it? The same training twice:
 
 # %% tags=["lecture"]
-short = images | {"model.depth": 2, "train.steps": 150}
+short = images | {"model.depth": 2, "train.steps": 120}
 losses = {}
 for name, function in (("as built", None), ("careless", careless_images)):
     config = load_config("dit", "tiny", short)
@@ -807,7 +806,7 @@ for name, function in (("as built", None), ("careless", careless_images)):
     else:
         with replaced("course_lib.models.dit.modulate", function):
             losses[name] = train("dit", config, data=data, progress="none").rows
-show.table([{"modulation": name, **{f"loss, steps {a} to {a + 29}": np.mean([r["loss"] for r in rows[a : a + 30]]) for a in (0, 60, 120)}}
+show.table([{"modulation": name, **{f"loss, steps {a} to {a + 29}": np.mean([r["loss"] for r in rows[a : a + 30]]) for a in (0, 45, 90)}}
             for name, rows in losses.items()])  # fmt: skip
 
 # %% [markdown] tags=["lecture"]
@@ -818,15 +817,14 @@ show.table([{"modulation": name, **{f"loss, steps {a} to {a + 29}": np.mean([r["
 #
 # ### Against predictors that know nothing
 #
-# Held-out films of one or two bodies, at seven noise levels, the same noise for all. Two controls. *Zero* always answers 0. *Each number alone* is the best that can be said of a latent number from its own noisy value, its place, its channel and the noise level, if latents were Gaussian: with mean $m$ and variance $s^2$ over the training films the least squared error is
+# A hundred held-out films, at seven noise levels, the same noise for all. Two controls. *Zero* always answers 0. *Each number alone* is the best that can be said of a latent number from its own noisy value, its place, its channel and the noise level, if latents were Gaussian: with mean $m$ and variance $s^2$ over the training films the least squared error is
 #
 # $$\frac{s^2}{(1-t)^2 s^2 + t^2}.$$
 #
 # It knows no neighbour, no caption and no other group. What lies below that line was learned from the rest of the film.
 
 # %% tags=["lecture"]
-quiet = [n for n in range(100) if test_films.captions[n].count(" and ") < 2]
-held, held_words = codec.latents(to_model(test_films.frames[quiet, :5])), tokenise([test_films.captions[n] for n in quiet], 32)
+held, held_words = codec.latents(to_model(test_films.frames[:, :5])), tokenise(test_films.captions, 32)
 noise = torch.randn(held.shape, generator=torch.Generator().manual_seed(5))
 seen = torch.from_numpy(data.arrays["latents"])
 mean, variance = seen.mean(dim=0), seen.var(dim=0)  # (2, 12, 8, 8)
@@ -895,16 +893,19 @@ assert caption["low"] > 0 and nothing["low"] > 0, "the caption is used"
 assert first["high"] < 0, "a known first group helps"
 
 # %% [markdown] tags=["lecture"]
-# Small shares of an error are hard to picture. What does the course's reader find in 64 films made for prompts of one body, and what if it is asked for the words of another prompt?
+# Small shares of an error are hard to picture. So let the course's reader look at 64 films, made for prompts of one to four bodies drawn evenly. How many bodies does it find where one, two, three, four were asked for? And which share of the asked colours: of the film's own prompt, and of another film's?
 
 # %% tags=["lecture"]
-from course_lib.exam.measures.prompts import draw_prompts, follow_prompts
+from course_lib.exam.measures.prompts import draw_prompts, follow_prompts, found_bodies
 
-prompts = draw_prompts(64, np.random.default_rng(0), bodies=(1, 1))
+prompts = draw_prompts(64, np.random.default_rng(0))
 made, reader = films_of(dit, prompts, seed=1), load_checkpoint("reader")
-found = {"own prompt": follow_prompts(reader, made, prompts), "another prompt": follow_prompts(reader, made, prompts[7:] + prompts[:7])}
-show.table([{"read against": name, "number": each.number.mean(), **{word: share.mean() for word, share in each.matched.items()}}
-            for name, each in found.items()])  # fmt: skip
+asked = np.array([1 + prompt.count(" and ") for prompt in prompts])
+there = np.array([found_bodies(reader, film)[0] for film in made])
+colours = {name: follow_prompts(reader, made, words).matched["colour"]
+           for name, words in {"own prompt": prompts, "another's": prompts[9:] + prompts[:9]}.items()}  # fmt: skip
+show.table([{"asked for": n, "films": int((asked == n).sum()), "found, mean": there[asked == n].mean(),
+             **{f"colours of {name}": share[asked == n].mean() for name, share in colours.items()}} for n in (1, 2, 3, 4)])  # fmt: skip
 
 # %% [markdown] tags=["lecture"]
 # {{READER_FOUND}}
@@ -912,12 +913,68 @@ show.table([{"read against": name, "number": each.number.mean(), **{word: share.
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Does the loss fall with the operations?
 #
-# <<STUDY scaling>>
+# What took minutes here took three quarters of an hour there: a study trained eight DiTs, of four sizes (width 32 to 96, 2 to 4 blocks) with patches of 2 or 1, under three seeds each. All saw the same films of one or two bodies in the same order with the same noise, 500 steps of 16. Operations are those of one forward pass for one film (a multiplication and an addition are two here).
+
+# %% tags=["lecture"]
+from course_lib.studies.dit_scaling import correlation_and_interval, measured_scaling
+from course_lib.views.dit import scaling_figure, scaling_rows, training_figure
+
+scaling = measured_scaling()
+scaling_figure(scaling)
+
+# %% tags=["lecture"]
+show.table(scaling_rows(scaling), {"size": "width x blocks", "patch": "patch", "parameters": "parameters", "gflops": "Gflops",
+                                   "loss": "held-out loss", "lowest": "lowest", "highest": "highest", "number": "number",
+                                   "colour": "colour", "shape": "shape"})  # fmt: skip
+
+# %% [markdown] tags=["lecture"]
+# <<SCALING_FOUND: read figure and table: from which loss to which, patch 1 against patch 2 of the same size, what the reader's scores do>>
+
+# %% [markdown] tags=["lecture"]
+# One number for the curve: the rank correlation (秩相关) over all 24 runs, with an interval that draws configurations and seeds anew. As a control the same with *parameters* in the place of operations.
+
+# %% tags=["lecture"]
+loss, gflops = scaling.grid(lambda run: run.loss), scaling.grid(lambda run: run.gflops)
+rows = [{"pair": "loss and Gflops", **correlation_and_interval(gflops, loss)},
+        {"pair": "loss and parameters", **correlation_and_interval(scaling.grid(lambda run: run.parameters), loss)},
+        {"pair": "reader's mean score and Gflops", **correlation_and_interval(gflops, scaling.grid(lambda run: run.scores["mean"]))}]  # fmt: skip
+show.table(rows, {"pair": "pair", "value": "rank correlation", "low": "from", "high": "to", "n": "runs"})
+
+# %% tags=["lecture"]
+assert rows[0]["high"] < 0, "the held-out loss falls with the operations of a forward pass"
+
+# %% [markdown] tags=["lecture"]
+# <<CORRELATION_FOUND: the three rank correlations with their intervals, beside the paper's -0.93 for FID>>
+
+# %% [markdown] tags=["lecture"]
+# All runs took the same number of *steps*, so a larger network also had more computing. Is it still ahead when each has spent the same?
+
+# %% tags=["lecture"]
+training_figure(scaling)
+
+# %% [markdown] tags=["lecture"]
+# <<TRAINING_FOUND: at equal operations spent, which size and patch is ahead, and until where>>
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Four ways and locality, at equal computing
 #
-# <<STUDY conditioning>>
+# A second study gives eight networks the *same operations*, by more steps for the cheaper ones, under three seeds. The four ways of the paper; our own (adaLN-Zero with attention to words); ours with a depthwise convolution in the feed-forward or with convolutions around the blocks (`stem`); and a small U-Net on the same latents. adaLN and adaLN-Zero see a caption as one vector, as the paper's see a class.
+
+# %% tags=["lecture"]
+from course_lib.studies.dit_conditioning import measured_conditioning
+from course_lib.views.dit import conditioning_figure, conditioning_rows
+
+ways = measured_conditioning()
+conditioning_figure(ways)
+
+# %% tags=["lecture"]
+show.table(conditioning_rows(ways))
+
+# %% [markdown] tags=["lecture"]
+# <<CONDITIONING_FOUND: the order of the four ways with intervals; adaLN-Zero against adaLN; is it the paper's order? what attention to words adds>>
+
+# %% [markdown] tags=["lecture"]
+# <<LOCALITY_FOUND: depthwise, stem and U-Net against ours, with intervals; the second question to discuss: what a better small model says, and does not say, about a large one>>
 
 # %% [markdown]
 # ### What was tried before
@@ -949,7 +1006,7 @@ show.table([{"read against": name, "number": each.number.mean(), **{word: share.
 # Six stand above, each before its answer. One experiment more.
 
 # %% [markdown]
-# **7. An experiment: which zero matters?** adaLN-Zero has zeros in the modulation, and a zero matrix at the very end. Train the image network of *Break it* (12 blocks, 100 steps) with its gates at 0.1 or at 1 from the start instead of 0. Predict the order of the three losses, then copy the comment into the braces and run. (Difficulty 2, 10 minutes.)
+# **7. An experiment: which zero matters?** adaLN-Zero has zeros in the modulation, and a zero matrix at the very end. Train the image network of *Break it* (8 blocks, 80 steps) with its gates at 0.1 or at 1 from the start instead of 0. Predict the order of the three losses, then copy the comment into the braces and run. (Difficulty 2, 10 minutes.)
 
 # %%
 experiment = {}  # {"gates 0": 0.0, "gates 0.1": 0.1, "gates 1": 1.0}
@@ -978,7 +1035,7 @@ progress()
 # **"Sora: a transformer that generates autoregressively"** (以自回归方式). Half of it. A transformer, yes, in the report's own words a diffusion transformer on spacetime patches. Autoregressive, no: no mask in this network says that a token waits for an earlier one; all groups of a film are denoised together, and every token sees all others at every step. What *can* be done in order is a choice at sampling: known groups first, then the rest.
 
 # %% [markdown] tags=["lecture"]
-# **"By the scaling law: large models, data, computing"** (通过 Scaling Law 大规模/大数据/大算力). <<VERDICT: what the curve of four sizes shows, with its interval>> The paper has the same for ImageNet: from S/2 to XL/2 the FID falls from 68.4 to 19.5, and Gflops correlate with FID at $-0.93$ (section 5). Sora's report shows samples at 1, 4 and 32 times the computing, and no numbers.
+# **"By the scaling law: large models, data, computing"** (通过 Scaling Law 大规模/大数据/大算力). <<VERDICT: what the curve of four sizes shows here, with its interval>> The paper has the same for ImageNet: from S/2 to XL/2 the FID falls from 68.4 to 19.5, and Gflops correlate with FID at $-0.93$ (section 5). Sora's report shows samples at 1, 4 and 32 times the computing, and no numbers.
 
 # %% [markdown] tags=["lecture"]
 # **What was shown.** A DiT from six numbers to a class that agrees with the library's, with the paper's parameters and Gflops, and with the layout of its published weights. A fresh one is the identity to the bit. In half a minute a small one learned to use its neighbours, its caption and a known first group, each measured against a control.
@@ -990,7 +1047,7 @@ progress()
 # **What comes next.** Notebook 11 joins the steps: caption, noise, DiT, codec. It asks what the longer-trained model follows of a sentence (colour, shape, number, motion), what guidance trades for what, how far a film can be continued, and whether a video model can be the simulator in which somebody plans.
 
 # %% [markdown]
-# **Larger.** `python -m course_lib train dit --size gpu` trains DiT-S on films of 5 and 17 frames; `python -m course_lib params dit --size paper` counts XL/2. The study behind the two curves: <<STUDY COMMANDS>>
+# **Larger.** `python -m course_lib train dit --size gpu` trains DiT-S on films of 5 and 17 frames; `python -m course_lib params dit --size paper` counts XL/2. `python -m course_lib study dit_scaling` and `python -m course_lib study dit_conditioning` make the two studies again.
 #
 # **References.** Peebles & Xie, *Scalable Diffusion Models with Transformers*, 2022, arXiv 2212.09748, sections 3 and 5, table 1 and figure 5; program facebookresearch/DiT. OpenAI, *Video generation models as world simulators*, 2024. Chen et al., *PixArt-α*, 2023, arXiv 2310.00426, section 2.3. Xie et al., *SANA*, 2024, arXiv 2410.10629. Ho & Salimans, *Classifier-Free Diffusion Guidance*, 2022, arXiv 2207.12598. Liu, Gong & Liu, *Flow Straight and Fast*, 2022, arXiv 2209.03003. Esser et al., *Scaling Rectified Flow Transformers*, 2024, arXiv 2403.03206 (logit-normal levels). Open-Sora 1.2, report, 2024 (mask conditioning).
 #
