@@ -40,7 +40,7 @@
 # > *OpenAI stands for the transformer (Sora): by the scaling law, with large models, data and computing, autoregressively, towards AGI*
 
 # %% [markdown] tags=["lecture"]
-# Sora's report says "a diffusion transformer", cites the paper of Peebles & Xie (2022), and says little more. So we build what that paper describes, for the films of the Playground.
+# Sora's report says "a diffusion transformer", cites Peebles & Xie (2022), and says little more. So we build what that paper describes, for the films of the Playground.
 
 # %% tags=["lecture"]
 import matplotlib.pyplot as plt
@@ -57,7 +57,6 @@ from course_lib.worlds.frames import to_model, to_uint8
 
 show.use_style()
 train_films, test_films = load_films("bodies", split="train", count=1000), load_films("bodies", split="test", count=100)
-codec = load_checkpoint("codec").requires_grad_(False)
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Predict first
@@ -119,7 +118,7 @@ for gate in (1.0, 0.1, 0.0):
     print(f"gate {gate:3.1f}", [f"{value:5.2f}" for value in out.tolist()], "unchanged:", torch.equal(out, token))
 
 # %% [markdown] tags=["lecture"]
-# With a gate of 0 the token leaves as it came, whatever $f$ is: zero times a finite number is zero, and adding zero changes no bit. A stack of a hundred such blocks is the identity (恒等映射) too. That is **adaLN-Zero**: all gates begin at 0, and training opens them.
+# With a gate of 0 the token leaves as it came, whatever $f$ is: zero times a finite number is zero, and adding zero changes no bit. A hundred such blocks are the identity (恒等映射) too. That is **adaLN-Zero**: all gates begin at 0, and training opens them.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### How noisy? Waves again
@@ -139,7 +138,7 @@ def my_timestep_embedding(t: torch.Tensor, width: int) -> torch.Tensor:
 
 
 # %% [markdown] tags=["lecture"]
-# Left: the waves of 200 levels, a row each. Right: the product of three levels' waves with those of all others. Levels that are close have waves that are alike, so what is learned at one level helps its neighbours.
+# Left: the waves of 200 levels, a row each. Right: the product of three levels' waves with those of all others. Close levels have waves that are alike, so what is learned at one level helps its neighbours.
 
 # %% tags=["lecture"]
 levels = torch.linspace(0, 1, 201)
@@ -164,6 +163,7 @@ plt.show()
 # %% tags=["lecture", "nbval-check-output"]
 from course_lib.nets.patches import patchify, sincos, sincos_2d, unpatchify
 
+codec = load_checkpoint("codec").requires_grad_(False)
 film = test_films.frames[4, :17]
 z = codec.latents(to_model(film[None]))  # (1, 17, 3, 32, 32) -> (1, 5, 12, 8, 8)
 for patch in (1, 2, 4):
@@ -172,7 +172,7 @@ for patch in (1, 2, 4):
     print(f"patch {patch}: {tuple(tokens.shape)}, {tokens.shape[1] * tokens.shape[2]} tokens a film; exact way back: {back}")
 
 # %% [markdown] tags=["lecture"]
-# Cutting loses nothing. It decides how many tokens attend to each other, and so what a forward pass costs.
+# Cutting loses nothing. It decides how many tokens attend to each other.
 #
 # ### Where and when
 #
@@ -201,7 +201,7 @@ positions_figure(groups=5, side=8, width=96, group=2, row=2, column=5)
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### One vector that steers: level and caption
 #
-# Two layers turn the waves into a vector of the network's width. The caption goes through a few transformer blocks of its own, as in notebook 07 (`CaptionEmbedder`; the paper has a table of 1,000 classes in this place). What comes out is used twice: the mean over its words is *added* to the level's vector and steers all blocks; and its words stay there to be attended to.
+# Two layers turn the waves into a vector of the network's width. The caption goes through transformer blocks of its own, as in notebook 07 (`CaptionEmbedder`; the paper has a table of 1,000 classes here). It is used twice: the mean over its words is *added* to the level's vector and steers all blocks, and the words stay there to be attended to.
 
 # %% tags=["lecture"]
 from course_lib.models.conditions import CaptionEmbedder
@@ -235,7 +235,7 @@ class BlockParts(nn.Module):
 
 
 # %% [markdown] tags=["lecture"]
-# Between attention and feed-forward the patches attend to the words of the caption. The paper's block does not have this line, because a class has no words; PixArt-α (Chen et al. 2023, section 2.3) added it, with a last matrix that begins at 0.
+# Between attention and feed-forward the patches attend to the caption's words. The paper's block lacks this line, because a class has no words; PixArt-α (Chen et al. 2023, section 2.3) added it, with a last matrix that begins at 0.
 
 # %% tags=["lecture"]
 class Block(BlockParts):
@@ -249,7 +249,7 @@ class Block(BlockParts):
 
 
 # %% [markdown] tags=["lecture"]
-# Three matrices begin at 0: the one that makes the six rows, the last one of the attention to words, and, below, the very last one of the network. Everything else is random. A tower of 28 such blocks, of random tokens and a random steering vector:
+# Three matrices begin at 0: the one that makes the six rows, the last one of the attention to words, and, below, the last one of the network. Everything else is random. Here are 28 such blocks, random tokens, a random steering vector:
 
 # %% tags=["lecture", "nbval-check-output"]
 def zero(*layers: nn.Linear) -> None:
@@ -267,7 +267,7 @@ for block in tower:
 print("28 fresh blocks are the identity, to the bit:", torch.equal(out, x))
 
 # %% [markdown] tags=["lecture"]
-# This answers the first question of *Predict first*: not at all. With 2 or with 28 blocks the same tokens come out, because they are the tokens that went in. Depth is free at the start, and each block adds something only when there is something to gain. *Break it* measures what that is worth.
+# This answers the first question of *Predict first*: not at all. With 2 or with 28 blocks the tokens that come out are those that went in. *Break it* measures what that is worth.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Four ways to condition
@@ -332,13 +332,13 @@ class MyDiT(Parts):
 
 
 # %% [markdown] tags=["lecture"]
-# The library's class (`course_lib/models/dit.py`) is the same idea with the same names inside, and has the other three ways as well. On the same weights the two must agree. Fresh ones would both say 0, so a little noise is added to all weights first. `LIVE` are the sizes that we train below.
+# The library's class (`course_lib/models/dit.py`) has the same names inside, and the other three ways as well. On the same weights the two must agree. Fresh ones would both say 0, so a little noise is added to all weights first. `LIVE` are the sizes that we train below.
 
 # %% tags=["lecture", "nbval-check-output"]
 from course_lib.models.clip import tokenise
 from course_lib.models.dit import AveragedDiT, DiT
 
-LIVE = {"model.width": 96, "model.depth": 2, "model.heads": 3}
+LIVE = {"model.patch": 1, "model.width": 32, "model.depth": 2, "model.heads": 2}
 sizes = load_config("dit", "tiny", LIVE).model
 theirs, mine = DiT(sizes).eval(), MyDiT(sizes).eval()
 for parameter in theirs.parameters():
@@ -352,9 +352,9 @@ print("agree to 1e-5;", sum(p.numel() for p in mine.parameters()), "parameters")
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### The loss, and three things that are hidden
 #
-# It is the loss of notebook 08: noise the latents on the straight path, $x_t = (1 - t)\,z + t\,\varepsilon$, and ask for $u = \varepsilon - z$, by least squares. Three things are hidden from the network, each for a reason.
+# It is the loss of notebook 08: noise the latents on the straight path, $x_t = (1 - t)\,z + t\,\varepsilon$, and ask for $u = \varepsilon - z$, by least squares. Three things are hidden from the network.
 #
-# **The data**, by noise, with a level that is drawn for each film. **The caption**, in a tenth of the films: those are shown the empty caption, so that the network learns films without a sentence as well. Guidance (引导) needs both, as in 08: $u_\text{empty} + w\,(u_\text{caption} - u_\text{empty})$.
+# **The data**, by noise. **The caption**, in a tenth of the films: they are shown the empty one, so that the network learns films without a sentence as well. Guidance (引导) needs both, as in 08: $u_\text{empty} + w\,(u_\text{caption} - u_\text{empty})$.
 
 # %% [markdown] tags=["lecture"]
 # **Everything but some groups**, in a quarter of the films: each group is *known* with probability one half. A known group is shown clean, at noise level 0, and does not count in the loss. So one network learns to make a film, to continue one from its first frame, and to fill a gap (mask conditioning, 掩码条件, as in Open-Sora 1.2). This is why every group has a level of its own.
@@ -373,7 +373,7 @@ def my_noised_groups(z: torch.Tensor, epsilon: torch.Tensor, t: torch.Tensor, kn
 
 
 # %% [markdown] tags=["lecture"]
-# The loss with it. Levels are drawn with more weight in the middle (logit-normal, as notebook 08 names it), where there is most to learn.
+# The loss with it. Levels are drawn with more weight in the middle (logit-normal), where there is most to learn.
 
 # %% tags=["lecture"]
 def my_loss(model, s, z, tokens, generator):
@@ -425,7 +425,7 @@ def my_multiply_adds(tokens: int, width: int, depth: int) -> int:
 
 
 # %% [markdown] tags=["lecture"]
-# Now the library's class at the paper's sizes. On torch's `meta` device a tensor has a shape and no memory, so that 675 million parameters can be built and counted on a laptop.
+# Now the library's class at the paper's sizes. On torch's `meta` device a tensor has a shape and no memory, so 675 million parameters can be counted on a laptop.
 
 # %% tags=["lecture", "nbval-check-output"]
 from course_lib.models.dit import DiTConfig
@@ -479,7 +479,7 @@ print("patches half as wide, times as many operations:", {name: round(ratio, 2) 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### The published weights fit
 #
-# The authors publish DiT-XL/2 as a dictionary of tensors. The course does not ship it (2.7 GB), but the library can load it. The next cell writes down the names and shapes that the program gives its tensors.
+# The authors publish DiT-XL/2 as a dictionary of tensors. The course does not ship it, but the library can load it. These are the names and shapes that the program gives its tensors:
 
 # %% tags=["lecture"]
 def published(depth: int, width: int, classes: int, side: int) -> dict[str, tuple]:
@@ -506,12 +506,11 @@ print(len(state), "tensors,", sum(tensor.numel() for tensor in state.values()), 
 print("  ".join(f"{theirs}* -> {ours}*" for theirs, ours in RENAMED))
 
 # %% [markdown] tags=["lecture"]
-# It fits, and 675,129,632 is the program's own count to the last number (it counts its fixed positions, which we compute). Then numbers: a small dictionary of random tensors in the same layout, and its block 0 written as the paper has it, with the *published* names.
+# It fits, and 675,129,632 is the program's own count (with its fixed positions, which we compute). Then numbers: a small dictionary of random tensors in that layout, and its block 0 written from the paper, with the *published* names.
 
 # %% tags=["lecture", "nbval-check-output"]
 g = torch.Generator().manual_seed(3)
-small = {name: torch.randn(shape, generator=g) / shape[-1] ** 0.5 for name, shape in published(1, 384, 9, 4).items()}
-small["pos_embed"] = positions(1, 4, 4, 384)
+small = {name: torch.randn(shape, generator=g) / shape[-1] ** 0.5 for name, shape in published(1, 384, 9, 4).items()} | {"pos_embed": positions(1, 4, 4, 384)}
 def linear(name, v):
     return F.linear(v, small[f"blocks.0.{name}.weight"], small[f"blocks.0.{name}.bias"])
 
@@ -554,7 +553,7 @@ print("block 0 agrees")
 # %% tags=["lecture"]
 from course_lib.training.recipes.dit import load as load_latents
 
-live_config = load_config("dit", "tiny", LIVE | {"train.steps": 250, "data.batch": 32, "model.ema": 0.98})
+live_config = load_config("dit", "tiny", LIVE | {"train.steps": 500, "train.learning_rate": 3e-3, "model.ema": 0.98})
 data = load_latents(live_config, train_films)  # all films through the codec, once
 print(data.description, {name: array.shape for name, array in data.arrays.items()})
 torch.manual_seed(0)
@@ -563,7 +562,7 @@ BODIES = ["a large red ball falling", "a large blue ball falling", "a large gree
 PROMPTS = [" and ".join(BODIES[:n]) for n in (1, 2, 3, 4)]
 
 # %% [markdown] tags=["lecture"]
-# Every fifty steps the picture on the right shows the last frames of films for four prompts, of one, two, three and four bodies, always from the same noise. They are drawn with the moving average of the weights (EMA, 指数滑动平均), as in the paper.
+# Every hundred steps the picture on the right shows the last frames of films for four prompts, of one, two, three and four bodies, always from the same noise. They are drawn with the moving average of the weights (EMA, 指数滑动平均), as in the paper.
 
 # %% tags=["lecture"]
 def films_of(dit, prompts, seed=0, w=2.0, steps=16, frames=5):
@@ -576,7 +575,7 @@ watch = show.live("DiT, live", every=25)
 
 
 def update(step: int, parts: dict[str, float]) -> None:
-    drawn = films_of(live.average, PROMPTS)[:, -1] if step % 50 == 0 else None
+    drawn = films_of(live.average, PROMPTS)[:, -1] if step % 100 == 0 else None
     watch.update(step, {"loss": parts["loss"]}, picture=drawn)
 
 
@@ -675,7 +674,7 @@ show.explore(ask, colour=list(COLOURS), shape=list(SHAPES), motion=list(MOTIONS)
 #
 # ### Without the zeros
 #
-# How does a network learn whose gates are 0? Follow the first steps of a fresh one, and look which parts receive a gradient at all.
+# How does a network learn whose gates are 0? Look which parts of a fresh one receive a gradient in its first steps.
 
 # %% tags=["lecture", "nbval-check-output"]
 WHERE = {"last matrix": "final_layer.linear", "gates, shifts, scales": "blocks.1.adaLN", "attention": "blocks.1.attn",
@@ -691,10 +690,10 @@ for step in range(4):
     optimiser.step()
 
 # %% [markdown] tags=["lecture"]
-# The network wakes up from its end. In the first step only the last matrix has a gradient other than 0, because everything behind it is multiplied by its zeros. In the second step the first matrix and the gates follow; in the third, when the gates are no longer 0, the attention and the feed-forward behind them. Nothing is stuck: a gate of 0 stops the gradient of what lies *behind* it, and not its own.
+# The network wakes up from its end. In the first step only the last matrix has a gradient other than 0, because everything else is multiplied by its zeros. In the second step the first matrix and the gates follow; in the third, with gates no longer 0, attention and feed-forward. Nothing is stuck: a gate of 0 stops the gradient of what lies *behind* it, and not its own.
 
 # %% [markdown] tags=["lecture"]
-# Now take the zeros out. With plain adaLN there are no gates, and a fresh block adds what its random weights say. How much of a token is left after $k$ blocks? The cosine between what went in and what comes out, and how large it has become:
+# Now take the zeros out. In plain adaLN there are no gates, and a fresh block adds what its random weights say. How much of a token is left after some blocks?
 
 # %% tags=["lecture"]
 kinds = {}
@@ -722,7 +721,7 @@ plt.show()
 # {{DEPTH_FOUND}}
 
 # %% [markdown] tags=["lecture"]
-# Does it matter for learning? Both learn images alone (films of one group) for {{N}} steps, {{D}} blocks deep, three times each with other first weights.
+# Does it matter for learning? Both learn images alone (films of one group), 80 steps, 8 blocks deep, three times each with other first weights.
 
 # %% tags=["lecture"]
 images = {"data.lengths": [1], "model.masked": 0.0, "model.depth": 8, "train.steps": 80, "model.word_attention": False, "model.text_depth": 0}
@@ -761,10 +760,10 @@ def careless(x: torch.Tensor, shift: torch.Tensor, scale: torch.Tensor) -> torch
 
 
 # %% [markdown] tags=["lecture"]
-# With 32 images of 16 tokens torch refuses. With 16 images of 16 tokens it runs, and image $n$'s steering reaches token $n$ of *every* image. (The paper's own numbers are a batch of 256 and, for XL/2, 256 tokens.) Nothing warns. Which test finds it?
+# With 32 images of 16 tokens torch refuses. With 16 images of 16 tokens it runs, and image $n$ steers token $n$ of *every* image. (The paper has a batch of 256 and, for XL/2, 256 tokens.) Nothing warns. Which test finds it?
 
 # %% [markdown]
-# **Exercise 6. Do films see each other?** Write the test: does what a network says of *any* film depend on the others of its batch, by their $x$ or by their $t$? The network takes batches of this size only, so you cannot ask for a film alone. (Difficulty 3, 12 minutes.)
+# **Exercise 6. Do films see each other?** Write the test: does what a network says of *any* film depend on the others of its batch, by their $x$ or their $t$? It takes batches of this size only, so you cannot ask for a film alone. (Difficulty 3, 12 minutes.)
 
 # %%
 @exercise("dit.mixes_films")
@@ -817,11 +816,11 @@ show.table([{"modulation": name, **{f"loss, steps {a} to {a + 29}": np.mean([r["
 #
 # ### Against predictors that know nothing
 #
-# A hundred held-out films, at seven noise levels, the same noise for all. Two controls. *Zero* always answers 0. *Each number alone* is the best that can be said of a latent number from its own noisy value, its place, its channel and the noise level, if latents were Gaussian: with mean $m$ and variance $s^2$ over the training films the least squared error is
+# A hundred held-out films, at seven noise levels, the same noise for all. Two controls. *Zero* always answers 0. *Each number alone* is the best straight line from a latent number's own noisy value: if its mean over the training films is $m$ and its variance $s^2$, the least squared error is
 #
 # $$\frac{s^2}{(1-t)^2 s^2 + t^2}.$$
 #
-# It knows no neighbour, no caption and no other group. What lies below that line was learned from the rest of the film.
+# It knows no neighbour, no caption and no other group.
 
 # %% tags=["lecture"]
 held, held_words = codec.latents(to_model(test_films.frames[:, :5])), tokenise(test_films.captions, 32)
@@ -913,7 +912,7 @@ show.table([{"asked for": n, "films": int((asked == n).sum()), "found, mean": th
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Does the loss fall with the operations?
 #
-# What took minutes here took three quarters of an hour there: a study trained eight DiTs, of four sizes (width 32 to 96, 2 to 4 blocks) with patches of 2 or 1, under three seeds each. All saw the same films of one or two bodies in the same order with the same noise, 500 steps of 16. Operations are those of one forward pass for one film (a multiplication and an addition are two here).
+# A study trained eight DiTs in three quarters of an hour: four sizes (width 32 to 96, 2 to 4 blocks), patches of 2 or 1, three seeds each. All saw the same films of one or two bodies in the same order with the same noise, 500 steps of 16. Operations are those of one forward pass for one film (here a multiplication and its addition are two).
 
 # %% tags=["lecture"]
 from course_lib.studies.dit_scaling import correlation_and_interval, measured_scaling
@@ -958,7 +957,7 @@ training_figure(scaling)
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Four ways and locality, at equal computing
 #
-# A second study gives eight networks the *same operations*, by more steps for the cheaper ones, under three seeds. The four ways of the paper; our own (adaLN-Zero with attention to words); ours with a depthwise convolution in the feed-forward or with convolutions around the blocks (`stem`); and a small U-Net on the same latents. adaLN and adaLN-Zero see a caption as one vector, as the paper's see a class.
+# A second study gives eight networks the *same operations*, by more steps for the cheaper ones, three seeds each. The four ways of the paper, where adaLN sees a caption as one vector; our own (`words`: adaLN-Zero with attention to words); ours with a depthwise convolution in the feed-forward, or with convolutions around the blocks (`stem`); a small U-Net on the same latents.
 
 # %% tags=["lecture"]
 from course_lib.studies.dit_conditioning import measured_conditioning
@@ -979,7 +978,7 @@ show.table(conditioning_rows(ways))
 # %% [markdown]
 # ### What was tried before
 #
-# These figures are *pilots*: throw-away programs, one seed each, whose films were read against 96 held-out prompts. No cell here computes them. They are told because they decided how this chapter is built, and because most of them failed.
+# These figures are *pilots*: throw-away programs, one seed each, read against 96 held-out prompts. No cell here computes them. They decided how this chapter is built, and most of them failed.
 
 # %% [markdown]
 # The first DiT had PCA latents, 32 tokens for five frames, width 192, 6 blocks, and one to four bodies in a film. Minutes are those of one core; the last row has its learning rate decayed to 0; guidance 2 (3 in the first two rows).
@@ -992,13 +991,13 @@ show.table(conditioning_rows(ways))
 # | 39.5 | .48 | .79 | .62 | .42 | .12 |
 # | *captions of other films* | .25 | .29 | .47 | .32 | |
 #
-# Its loss fell all the time, from .51 to .38. Number and shape hardly followed. On the films there were bodies of the right colour at roughly the right places; they were blobs, some with a fragment beside them.
+# Its loss fell all the time, from .51 to .38; number and shape hardly followed. The films showed bodies of the right colour at roughly the right places: blobs, some with a fragment beside them.
 
 # %% [markdown]
-# What might help was tried one by one. Predicting the data instead of $v$: no better after 3 minutes. Films of one or two bodies, 22 minutes: number .58, colour .81, shape .57; easier to count, no sharper. The first frame alone, 6 minutes: number .44, shape .58, so the film is not what is hard. A small U-Net on *pixels*, the first frame alone, 10 minutes: number .56, shape .70, colour .69: sharper and better at counting than the DiT after four times the minutes, worse in colour. More guidance: more right colours, and more bodies than were asked for. 40 sampling steps in place of 16: no difference.
+# What might help was tried one by one. Predicting the data: no better after 3 minutes. One or two bodies, 22 minutes: number .58, colour .81, shape .57; easier to count, no sharper. The first frame alone, 6 minutes: number .44, shape .58, so the film is not what is hard. A small U-Net on *pixels*, first frame alone, 10 minutes: number .56, shape .70, colour .69: better at counting and shapes than the DiT after four times the minutes, worse in colour. More guidance: more right colours, and more bodies than were asked for. 40 sampling steps in place of 16: no difference.
 
 # %% [markdown]
-# Two conclusions were drawn. The codec must be good enough for shapes first; that became the gate of notebook 09. And at our size fine places and *locality* (局部性) matter more than width, so the checkpoint's DiT has a token for every place and convolutions in its feed-forward. That a large DiT needs no such help is the paper's finding; that a small one is better with it is what the study above was made to measure.
+# Two conclusions. The codec must be good enough for shapes first: the gate of notebook 09. And at our size fine places and *locality* (局部性) seemed to matter more than width. The study above was made to measure that.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercises
@@ -1038,13 +1037,13 @@ progress()
 # **"By the scaling law: large models, data, computing"** (通过 Scaling Law 大规模/大数据/大算力). <<VERDICT: what the curve of four sizes shows here, with its interval>> The paper has the same for ImageNet: from S/2 to XL/2 the FID falls from 68.4 to 19.5, and Gflops correlate with FID at $-0.93$ (section 5). Sora's report shows samples at 1, 4 and 32 times the computing, and no numbers.
 
 # %% [markdown] tags=["lecture"]
-# **What was shown.** A DiT from six numbers to a class that agrees with the library's, with the paper's parameters and Gflops, and with the layout of its published weights. A fresh one is the identity to the bit. In half a minute a small one learned to use its neighbours, its caption and a known first group, each measured against a control.
+# **What was shown.** A DiT from six numbers to a class that agrees with the library's, with the paper's parameters and Gflops, and with the layout of its published weights. A fresh one is the identity to the bit. In half a minute a small one learned to use its neighbours, its caption and a known first group, each against a control.
 
 # %% [markdown] tags=["lecture"]
-# **What was not.** The films of half a minute are poor, and no checkpoint was loaded here to hide it. Intervals are over films, not over trainings, except where seeds are named. Nothing here says that adaLN-Zero, or any of the four ways, is best at the paper's size: we only quote that. And a loss is not a film: the pilots' loss kept falling while their bodies stayed uncounted.
+# **What was not.** The films of half a minute are poor, and no checkpoint was loaded to hide it. Intervals are over films, not over trainings, except where seeds are named. Which of the four ways is best at the paper's size we only quote. And a loss is not a film: the pilots' loss kept falling while bodies stayed uncounted.
 
 # %% [markdown] tags=["lecture"]
-# **What comes next.** Notebook 11 joins the steps: caption, noise, DiT, codec. It asks what the longer-trained model follows of a sentence (colour, shape, number, motion), what guidance trades for what, how far a film can be continued, and whether a video model can be the simulator in which somebody plans.
+# **What comes next.** Notebook 11 joins the steps: caption, noise, DiT, codec. It asks what a longer-trained model follows of a sentence, what guidance trades for what, how far a film can be continued, and whether a video model can be the simulator in which somebody plans.
 
 # %% [markdown]
 # **Larger.** `python -m course_lib train dit --size gpu` trains DiT-S on films of 5 and 17 frames; `python -m course_lib params dit --size paper` counts XL/2. `python -m course_lib study dit_scaling` and `python -m course_lib study dit_conditioning` make the two studies again.
