@@ -334,15 +334,23 @@ class MyDiT(Parts):
 # %% [markdown] tags=["lecture"]
 # The library's class (`course_lib/models/dit.py`) has the same names inside, and the other three ways as well. On the same weights the two must agree. Fresh ones would both say 0, so a little noise is added to all weights first. `LIVE` are the sizes that we train below.
 
-# %% tags=["lecture", "nbval-check-output"]
+# %% tags=["lecture"]
 from course_lib.models.clip import tokenise
 from course_lib.models.dit import AveragedDiT, DiT
 
 LIVE = {"model.patch": 1, "model.width": 32, "model.depth": 2, "model.heads": 2}
 sizes = load_config("dit", "tiny", LIVE).model
-theirs, mine = DiT(sizes).eval(), MyDiT(sizes).eval()
-for parameter in theirs.parameters():
-    parameter.data += 0.05 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(0))
+
+
+def shaken(s) -> DiT:
+    model, g = DiT(s).eval(), torch.Generator().manual_seed(0)
+    for parameter in model.parameters():
+        parameter.data += 0.05 * torch.randn(parameter.shape, generator=g)
+    return model
+
+
+# %% tags=["lecture", "nbval-check-output"]
+theirs, mine = shaken(sizes), MyDiT(sizes).eval()
 mine.load_state_dict(theirs.state_dict())
 words, t = tokenise(test_films.captions[3:5], 32), torch.tensor([0.3, 0.8])
 noisy = torch.randn(2, 2, 12, 8, 8, generator=torch.Generator().manual_seed(1))
@@ -786,11 +794,12 @@ def careless_images(x, shift, scale):  # the library has an axis for groups, of 
     return careless(x[:, 0], shift[:, 0], scale[:, 0])[:, None]
 
 
-pictures = torch.randn(16, 1, 12, 8, 8, generator=torch.Generator().manual_seed(4))
+net = shaken(load_config("dit", "tiny").model)  # patches of 2: 16 tokens an image
+pictures, t16 = torch.randn(16, 1, 12, 8, 8, generator=torch.Generator().manual_seed(4)), torch.linspace(0.1, 0.9, 16)
 with torch.no_grad():
-    print("as built: ", my_mixes_films(lambda x, t: theirs(x, t), pictures, torch.linspace(0.1, 0.9, 16)))
+    print("as built: ", my_mixes_films(lambda x, t: net(x, t), pictures, t16))
     with replaced("course_lib.models.dit.modulate", careless_images):
-        print("careless: ", my_mixes_films(lambda x, t: theirs(x, t), pictures, torch.linspace(0.1, 0.9, 16)))
+        print("careless: ", my_mixes_films(lambda x, t: net(x, t), pictures, t16))
 
 # %% [markdown] tags=["lecture"]
 # One call of an untrained network finds it. Would the loss have shown it? The same training twice:
@@ -1051,3 +1060,9 @@ progress()
 # **References.** Peebles & Xie, *Scalable Diffusion Models with Transformers*, 2022, arXiv 2212.09748, sections 3 and 5, table 1 and figure 5; program facebookresearch/DiT. OpenAI, *Video generation models as world simulators*, 2024. Chen et al., *PixArt-α*, 2023, arXiv 2310.00426, section 2.3. Xie et al., *SANA*, 2024, arXiv 2410.10629. Ho & Salimans, *Classifier-Free Diffusion Guidance*, 2022, arXiv 2207.12598. Liu, Gong & Liu, *Flow Straight and Fast*, 2022, arXiv 2209.03003. Esser et al., *Scaling Rectified Flow Transformers*, 2024, arXiv 2403.03206 (logit-normal levels). Open-Sora 1.2, report, 2024 (mask conditioning).
 #
 # Claims examined here: C23, C24
+
+# %% [markdown] slideshow={"slide_type": "skip"} tags=["navigation"]
+# - **Before this notebook:** [09 Video latents](09_video_latents.ipynb)
+# - **After it:** 11 Text to video (planned); until it is there, [12 The space-time transformer](12_space_time_transformer.ipynb)
+# - **All notebooks:** [contents](contents.md)
+# - **In the claims ledger:** [C23](claims.md#c23), [C24](claims.md#c24)
