@@ -807,6 +807,6 @@ progress()
 
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["navigation"]
 # - **Before this notebook:** [08 Diffusion](08_diffusion.ipynb)
-# - **After it:** 10 The diffusion transformer (planned); until it is there, [12 The space-time transformer](12_space_time_transformer.ipynb)
+# - **After it:** [10 The diffusion transformer](10_diffusion_transformer.ipynb)
 # - **All notebooks:** [contents](contents.md)
 # - **In the claims ledger:** [C17](claims.md#c17), [C18](claims.md#c18), [C22](claims.md#c22)

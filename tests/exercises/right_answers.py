@@ -650,6 +650,61 @@ def verdict_by_sign(low, high, untrained):
     return torch.tensor([1 if 2 * b < untrained else -1 if 2 * a >= untrained else 0 for a, b in rows])
 
 
+# --- 10
+
+
+def modulate_film_by_film(x, shift, scale):
+    if x.ndim == 2:
+        return torch.stack([token * (1 + scale) + shift for token in x])
+    return torch.stack([modulate_film_by_film(*each) for each in zip(x, shift, scale, strict=True)])
+
+
+def modulate_by_einsum(x, shift, scale):
+    return torch.einsum("...nd,...d->...nd", x, 1 + scale) + shift[..., None, :]
+
+
+def waves_one_by_one(t, width):
+    speeds = [math.exp(-math.log(10_000) * 2 * k / width) for k in range(width // 2)]
+    waves = [(1000 * t * speed).cos() for speed in speeds] + [(1000 * t * speed).sin() for speed in speeds]
+    return torch.stack(waves, dim=-1)
+
+
+def noised_group_by_group(z, epsilon, t, known):
+    x_t, levels = z.clone(), torch.zeros(known.shape)
+    for film in range(len(z)):
+        for group in range(z.shape[1]):
+            if not known[film, group]:
+                levels[film, group] = t[film]
+                x_t[film, group] += t[film] * (epsilon[film, group] - z[film, group])
+    return x_t, levels
+
+
+def parameters_of_layers(width):
+    sides = [(width, 3 * width), (width, width), (width, 4 * width), (4 * width, width), (width, 6 * width)]
+    return sum(p.numel() for a, b in sides for p in nn.Linear(a, b, device="meta").parameters())
+
+
+def adds_token_by_token(tokens, width, depth):
+    count = 0
+    for _ in range(depth):
+        count += 6 * width**2
+        for _ in range(tokens):
+            count += 12 * width**2 + 2 * tokens * width
+    return count
+
+
+def mixes_by_gradient(network, x, t):
+    x, t = x.clone().requires_grad_(), t.clone().requires_grad_()
+    out = network(x, t)
+    for film in range(len(x)):
+        for number in out[film]:
+            slopes = torch.autograd.grad(number, (x, t), retain_graph=True)
+            others = torch.arange(len(x)) != film
+            if any(slope[others].any() for slope in slopes):
+                return True
+    return False
+
+
 RIGHT = {
     "clip.tokens": [tokens_with_pad_sequence],
     "clip.similarities": [similarities_of_torch],
@@ -706,6 +761,12 @@ RIGHT = {
     "codec.linear_code": [linear_code_by_svd],
     "codec.compression": [compression_by_counting],
     "codec.earliest": [earliest_by_noise],
+    "dit.modulate": [modulate_film_by_film, modulate_by_einsum],
+    "dit.timestep_embedding": [waves_one_by_one],
+    "dit.noised_groups": [noised_group_by_group],
+    "dit.block_parameters": [parameters_of_layers],
+    "dit.multiply_adds": [adds_token_by_token],
+    "dit.mixes_films": [mixes_by_gradient],
     "tokens.nearest": [nearest_by_expansion, nearest_by_loop],
     "tokens.straight_through": [through_with_detached_x],
     "tokens.two_losses": [losses_of_torch],

@@ -15,6 +15,8 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
 
 from course_lib.exam.measures.codecs import principal_blocks
 from course_lib.exam.measures.collapse import effective_rank
@@ -31,7 +33,9 @@ from course_lib.models.base import fresh
 from course_lib.models.cloning import Player, to_words
 from course_lib.models.cloning import key_shares as shares_of_keys
 from course_lib.models.codec import CodecConfig, VideoCodec, group_before, group_frames
+from course_lib.models.conditions import timestep_embedding
 from course_lib.models.counting import CountModel, transition_error
+from course_lib.models.dit import DiT, DiTBlock, DiTConfig, modulate
 from course_lib.models.dyna import learn, plan
 from course_lib.models.dynamics import Dynamics, cosine_share
 from course_lib.models.lam import LatentActionModel, LatentActionOutput
@@ -41,7 +45,8 @@ from course_lib.models.tabular import action_values, value_iteration
 from course_lib.models.vae import VAE, VAEConfig, kl_to_prior, reparameterise
 from course_lib.models.vmc import VMC, Dream
 from course_lib.nets.attention import Attention, attend
-from course_lib.nets.diffusion import Diffusion
+from course_lib.nets.chance import uniform
+from course_lib.nets.diffusion import Diffusion, draw_times
 from course_lib.nets.patches import patchify
 from course_lib.nets.quantise import FSQ, VectorQuantiser, nearest, straight_through, usage
 from course_lib.nets.regularisers import covariance_term, variance_term
@@ -528,6 +533,68 @@ def earliest_of_a_codec(reference: Callable[..., Any], seed: int, which: int) ->
         return reference(random_codec(0).latents, frames, which)
 
 
+# --- 10 -----------------------------------------------------------------------------------------------------------
+
+
+def small_dit(seed: int, **changes: object) -> DiT:
+    """A DiT for captions in which every weight matters."""
+    sizes = {"channels": 2, "patch": 1, "width": 8, "depth": 2, "heads": 2, "classes": 0, "learned_variance": False,
+             "schedule": "straight", "target": "u", "dropped": 0.0}  # fmt: skip
+    model = fresh(DiT, DiTConfig(**{**sizes, **changes}), seed).eval()
+    with torch.no_grad():
+        for n, parameter in enumerate(model.parameters()):
+            parameter.add_(0.2 * torch.randn(parameter.shape, generator=seeded(n)))
+    return model
+
+
+def films_with_known_groups(seed: int) -> tuple[DiT, Tensor]:
+    return small_dit(seed, masked=0.7), torch.randn(6, 3, 2, 2, 2, generator=seeded(50 + seed))
+
+
+def noised_in_training(seed: int) -> tuple[Tensor, Tensor]:
+    """What the library's loss shows to the network."""
+    (model, z), shown = films_with_known_groups(seed), {}
+
+    def network(x_t: Tensor, t: Tensor, condition: Tensor) -> Tensor:
+        shown["x_t"], shown["levels"] = x_t, t
+        return torch.zeros_like(x_t)
+
+    model.forward = network
+    model.loss({"latents": z, "tokens": clip.tokenise(["an empty box"] * 6, 8)}, 0, seeded(seed))
+    return shown["x_t"], shown["levels"]
+
+
+def noised_by(reference: Callable[..., Any], seed: int) -> tuple[Tensor, Tensor]:
+    (model, z), generator = films_with_known_groups(seed), seeded(seed)
+    uniform((6,), generator)  # which captions are dropped
+    t = draw_times(6, generator)
+    known = model.draw_known(6, 3, generator)
+    assert bool(known.any())
+    return reference(z, torch.randn(z.shape, generator=generator), t, known)
+
+
+def parameters_of_a_block(width: int) -> int:
+    with torch.device("meta"):
+        block = DiTBlock(DiTConfig(width=width, heads=2))
+    return sum(p.numel() for p in block.parameters())
+
+
+def counted_multiply_adds(tokens: int, width: int, depth: int) -> int:
+    """What torch counts in the blocks of the library, halved: it counts additions apart."""
+    x, c = torch.randn(1, 1, tokens, width), torch.randn(1, 1, width)
+    blocks = [DiTBlock(DiTConfig(width=width, heads=2)) for _ in range(depth)]
+    with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
+        for block in blocks:
+            x = block(x, c, c, None, (1, tokens))
+    return counter.get_total_flops() // 2
+
+
+def mixed_by_a_dit(reference: Callable[..., Any], seed: int) -> bool:
+    model, z = small_dit(seed), torch.randn(4, 2, 2, 2, 2, generator=seeded(seed))
+    with torch.no_grad():
+        return reference(lambda x, t: model(x, t), z, torch.linspace(0.2, 0.8, 4))
+
+
 # --- the table ----------------------------------------------------------------------------------------------------
 
 TABLE: dict[str, Same | str] = {
@@ -679,6 +746,14 @@ TABLE: dict[str, Same | str] = {
     "codec.earliest": Same(
         lambda seed, which: (which + 3) // 4, lambda seed: (seed, 5 * seed + 1), earliest_of_a_codec
     ),
+    "dit.modulate": Same(modulate, normals((2, 3, 5, 4), (2, 3, 4), (2, 3, 4))),
+    "dit.timestep_embedding": Same(
+        timestep_embedding, lambda seed: (torch.rand(3, 2, generator=seeded(seed)), 8 + 2 * seed), atol=1e-3
+    ),
+    "dit.noised_groups": Same(noised_in_training, lambda seed: (seed,), noised_by),
+    "dit.block_parameters": Same(parameters_of_a_block, lambda seed: (8 * (seed + 1),)),
+    "dit.multiply_adds": Same(counted_multiply_adds, lambda seed: (5 + 3 * seed, 8 * (seed + 1), 1 + seed)),
+    "dit.mixes_films": Same(lambda seed: False, lambda seed: (seed,), mixed_by_a_dit),
     "tokens.nearest": Same(nearest, normals((40, 5), (12, 5))),
     "tokens.straight_through": Same(straight_through, normals((6, 3), (6, 3))),
     "tokens.two_losses": Same(losses_of_the_quantiser, vectors_with_their_codes),
