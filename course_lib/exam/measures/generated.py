@@ -1,7 +1,7 @@
 """Films that a text-to-video model makes: whether they show what their prompts ask for, and how real they look.
 
-The first is asked film by film (``measures/prompts.py``). The second is asked of a set of films, by the Frechet distance
-of the reader's features: both sets are taken for Gaussians, and the squared distance between those is
+The first is asked film by film (``measures/prompts.py``). The second is asked of a set of films, by the Frechet
+distance of the reader's features: both sets are taken for Gaussians, and the squared distance between those is
 
     d^2 = |m - n|^2 + tr(S + T - 2 (S T)^(1/2)),        m, n the means, S, T the covariances
 
