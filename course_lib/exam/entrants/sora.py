@@ -1,11 +1,11 @@
-"""Text to video in its parts: CLIP, the samplers of diffusion with a denoiser, and the video codec."""
+"""Text to video in its parts: CLIP, samplers with a denoiser, the video codec, and what makes films from prompts."""
 
 from __future__ import annotations
 
 from course_lib.exam.entrant import Entrant, learned, learned_together
-from course_lib.exam.entrants import clip, codec, denoiser
+from course_lib.exam.entrants import clip, codec, denoiser, dit
 
-BARS = {**clip.BARS, **codec.BARS, **denoiser.BARS}
+BARS = {**clip.BARS, **codec.BARS, **denoiser.BARS, **dit.BARS}
 
 
 def _sora() -> Entrant:
@@ -14,14 +14,18 @@ def _sora() -> Entrant:
     from course_lib.training.checkpoints import load_checkpoint, provenance
 
     parts = {name: load_checkpoint(name) for name in ("clip", "codec", "denoiser")}
+    questions = ["text", "sampling", "codec"]
     known = {name: learned(provenance(name)) for name in parts}
+    if dit.SHIPPED:
+        parts["text_to_video"], known["dit"] = dit.text_to_video(), learned(provenance("dit"))
+        questions.append("prompts")
     return Entrant(
         name="sora",
         parts=parts | {"samplers": SAMPLERS},
         **learned_together(known),
         checkpoint=known["codec"]["checkpoint"],
         untrained={"denoiser": untrained_twin(parts["denoiser"])},
-        questions=["text", "sampling", "codec"],
+        questions=questions,
         bars=BARS,
         films="bodies",
     )
