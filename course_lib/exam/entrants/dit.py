@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from course_lib.exam.entrant import Entrant, learned, learned_together
-from course_lib.models.text_to_video import TextToVideo
-from course_lib.training.checkpoints import load_checkpoint, provenance
+from course_lib.training.checkpoints import provenance
 from course_lib.training.recipes.dit import recipe
+from course_lib.training.text_to_video import load_text_to_video
 
 BARS = {
     "prompt_colour": 0.90, "prompt_shape": 0.85, "prompt_number": 0.80, "prompt_motion": 0.70,
@@ -16,16 +16,9 @@ BARS = {
 SHIPPED = "cpu" in recipe.ship
 
 
-def text_to_video() -> TextToVideo:
-    """The shipped DiT and its codec. Raises CheckpointError where there is none."""
-    data = provenance("dit")["configuration"]["data"]
-    codec = load_checkpoint("codec", size=data["codec"])
-    return TextToVideo(load_checkpoint("dit").average, codec, most_bodies=data["most_bodies"])
-
-
 def _dit() -> Entrant:
     known = {name: learned(provenance(name)) for name in ("dit", "codec")}
-    return Entrant("dit", {"text_to_video": text_to_video()}, questions=["prompts"], bars=BARS, films="bodies",
+    return Entrant("dit", {"text_to_video": load_text_to_video()}, questions=["prompts"], bars=BARS, films="bodies",
                    checkpoint=known["dit"]["checkpoint"], **learned_together(known))  # fmt: skip
 
 

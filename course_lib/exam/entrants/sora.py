@@ -12,12 +12,13 @@ def _sora() -> Entrant:
     from course_lib.models.base import untrained_twin
     from course_lib.nets.samplers import SAMPLERS
     from course_lib.training.checkpoints import load_checkpoint, provenance
+    from course_lib.training.text_to_video import load_text_to_video
 
     parts = {name: load_checkpoint(name) for name in ("clip", "codec", "denoiser")}
     questions = ["text", "sampling", "codec"]
     known = {name: learned(provenance(name)) for name in parts}
     if dit.SHIPPED:
-        parts["text_to_video"], known["dit"] = dit.text_to_video(), learned(provenance("dit"))
+        parts["text_to_video"], known["dit"] = load_text_to_video(), learned(provenance("dit"))
         questions.append("prompts")
     return Entrant(
         name="sora",
