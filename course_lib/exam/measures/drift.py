@@ -51,7 +51,7 @@ def long_films(
         beginning = to_uint8(make.films(prompts, window, generator=generator, w=w[0]))
     film = [beginning]
     while sum(part.shape[1] for part in film) < frames:
-        seen: Tensor = to_model(np.concatenate(film[-2:], axis=1)[:, -keep:])
+        seen: Tensor = to_model(np.concatenate(film[-keep:], axis=1)[:, -keep:])
         more = make.continued(seen, prompts, window, generator=generator, w=w[1])
         film.append(to_uint8(more[:, keep:]))
     return np.concatenate(film, axis=1)[:, :frames]
