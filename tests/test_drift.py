@@ -18,7 +18,7 @@ from course_lib.models.text_to_video import TextToVideo
 from course_lib.studies import drift, guidance
 from course_lib.training import load_checkpoint
 from course_lib.worlds.captions import EMPTY
-from course_lib.worlds.frames import to_model, to_uint8
+from course_lib.worlds.frames import to_uint8
 from tests.text_to_video import Draughtsman, drawn_film, small_maker
 
 TWO = "a small red ball falling and a large blue box resting"
