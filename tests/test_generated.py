@@ -15,7 +15,7 @@ from course_lib.exam.measures.generated import (
     score,
     summary,
 )
-from course_lib.exam.measures.prompts import Following, draw_prompts
+from course_lib.exam.measures.prompts import Following, draw_prompts, follow_prompts
 from course_lib.models.reader import Reader
 from course_lib.models.text_to_video import TextToVideo
 from course_lib.training import load_checkpoint
@@ -35,7 +35,7 @@ def maker() -> TextToVideo:
 
 @pytest.fixture(scope="module")
 def real() -> Films:
-    return make_films("bodies", split="validation", count=80, length=5)
+    return make_films("bodies", split="validation", count=120, length=5)
 
 
 def gaussian(rng: np.random.Generator, mean: np.ndarray, covariance: np.ndarray, count: int = 40_000) -> np.ndarray:
@@ -117,13 +117,13 @@ def test_what_are_no_two_samples_is_refused(bad: np.ndarray) -> None:
 
 def test_real_films_are_near_to_real_films_and_blurred_or_recoloured_ones_are_not(reader: Reader, real: Films) -> None:
     features = film_features(reader, real.frames)
-    assert features.shape == (80, reader.config.widths[2])
+    assert features.shape == (120, reader.config.widths[1])
     np.testing.assert_allclose(film_features(reader, real.frames[:3]), features[:3], atol=1e-5)
-    floor = frechet_distance(features[:40], features[40:])
-    wide = real.frames[40:].astype(float)
+    floor = frechet_distance(features[:60], features[60:])
+    wide = real.frames[60:].astype(float)
     soft = sum(np.roll(wide, (dy, dx), axis=(2, 3)) for dy in (-1, 0, 1) for dx in (-1, 0, 1)) / 9
-    for other in (soft.astype(np.uint8), real.frames[40:, ..., ::-1], np.full_like(real.frames[40:], 240)):
-        assert frechet_distance(features[:40], film_features(reader, other)) > 2.0 * floor
+    for other in (soft.astype(np.uint8), real.frames[60:, ..., ::-1], np.full_like(real.frames[60:], 240)):
+        assert frechet_distance(features[:60], film_features(reader, other)) > 2.0 * floor
 
 
 # ---------------------------------------------------------------------------------------------------- made films
@@ -143,6 +143,8 @@ def test_films_are_made_in_batches_and_read_one_by_one(
     monkeypatch.setattr(generated, "TOGETHER", 2)
     prompts = draw_prompts(5, np.random.default_rng(0))
     found = score(maker, reader, prompts, seed=0, steps=2)
+    own = follow_prompts(reader, generated_films(maker, prompts, seed=0, steps=2), prompts)
+    assert np.array_equal(found.number, own.number) and np.array_equal(found.motions, own.motions)
     assert found.number.shape == (5,) and found.motions.shape == (5, 5, 2)
     assert set(summary(found)) == {"number", "colour", "shape", "motion", "everything", "colour_ordered",
                                    "shape_ordered", "motion_ordered"}  # fmt: skip

@@ -131,11 +131,11 @@ class Reader(nn.Module):
 
     @torch.no_grad()
     def features(self, x: Tensor) -> Tensor:
-        """What the network holds of a frame before it answers: its coarsest channels, averaged over the places.
+        """What the network holds of a frame before it answers: its middle channels, averaged over the 8 x 8 places.
 
-        x: (B, 3, H, W) in [0, 1] -> (B, coarse).
+        x: (B, 3, H, W) in [0, 1] -> (B, middle).
         """
-        return self._scales(x)[2].mean(dim=(2, 3))
+        return self._scales(x)[1].mean(dim=(2, 3))
 
     def targets(self, states: Tensor) -> dict[str, Tensor]:
         """What every cell should say. states: (B, SLOTS, FIELDS) -> owner, claimed, ignored, each (B, 16, 16).
@@ -320,7 +320,11 @@ def read_film(reader: Reader, frames: np.ndarray | Tensor, *, reach: float = 6.0
 
     Kind and colour are read in every frame by themselves: what changes colour in a film shows it.
     """
-    seen = reader.read(frames, threshold=threshold)  # (T, 8, FIELDS)
+    return link_readings(reader.read(frames, threshold=threshold), reach=reach)
+
+
+def link_readings(seen: np.ndarray, *, reach: float = 6.0) -> np.ndarray:
+    """The second half of ``read_film``: what was read in each frame, (T, 8, FIELDS), followed through the film."""
     tracks: list[np.ndarray] = []
     last: list[np.ndarray] = []  # of each track, where it was seen last
     for t, things in enumerate(seen):

@@ -650,7 +650,7 @@ def verdict_by_sign(low, high, untrained):
     return torch.tensor([1 if 2 * b < untrained else -1 if 2 * a >= untrained else 0 for a, b in rows])
 
 
-# --- notebook 11 ------------------------------------------------------------------------------------------------------
+# --- 11 -----------------------------------------------------------------------------------------------------------
 
 
 def known_by_counting(given, frames, group):

@@ -747,7 +747,7 @@ TABLE: dict[str, Same | str] = {
     ),
     "film.balanced": Same(
         lambda asked, right: balanced_motion(np.stack([asked, right], axis=-1)),
-        lambda seed: ((asked := rng(seed).integers(0, 3, (8, 5)) * (1, 1, 1, 1, 0)), rng(seed + 9).binomial(asked, 0.4)),
+        lambda seed: (a := rng(seed).integers(0, 3, (8, 5)) * (1, 1, 1, 1, 0), rng(seed + 9).binomial(a, 0.4)),
     ),
     "tokens.nearest": Same(nearest, normals((40, 5), (12, 5))),
     "tokens.straight_through": Same(straight_through, normals((6, 3), (6, 3))),

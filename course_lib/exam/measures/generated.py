@@ -24,10 +24,10 @@ from course_lib.exam.measures.prompts import (
     Following,
     Found,
     balanced_motion,
-    follow_prompts,
-    found_bodies,
+    followed_bodies,
+    hold_against,
 )
-from course_lib.models.reader import Reader
+from course_lib.models.reader import Reader, link_readings
 from course_lib.models.text_to_video import GUIDANCE, TextToVideo
 from course_lib.worlds.captions import FRAMES
 from course_lib.worlds.frames import to_model, to_uint8
@@ -50,15 +50,15 @@ def generated_films(
 
 
 def bodies_in(reader: Reader, films: np.ndarray) -> list[Found]:
-    """What the reader finds in each film, see ``found_bodies``. uint8 (N, T, H, W, 3), T at least FRAMES."""
-    return [found_bodies(reader, film) for film in films]
+    """What ``found_bodies`` finds in each film, read together. uint8 (N, T, H, W, 3), T at least FRAMES."""
+    return [followed_bodies(link_readings(seen)) for seen in reader.read(films[:, :FRAMES])]
 
 
 def score(
     make: TextToVideo, reader: Reader, prompts: Sequence[str], *, seed: int, w: float = GUIDANCE, steps: int = 16
 ) -> Following:
     """Make a film for each prompt, and hold it against the prompt."""
-    return follow_prompts(reader, generated_films(make, prompts, seed=seed, w=w, steps=steps), prompts)
+    return hold_against(bodies_in(reader, generated_films(make, prompts, seed=seed, w=w, steps=steps)), prompts)
 
 
 def summary(found: Following) -> dict[str, float]:

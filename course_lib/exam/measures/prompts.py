@@ -46,7 +46,11 @@ def found_bodies(reader: Reader, frames: np.ndarray) -> tuple[int, list[dict[str
 
     motion is "" for a body that was not found in the first frame or in the last.
     """
-    tracks = read_film(reader, frames[:FRAMES])  # (FRAMES, S, FIELDS)
+    return followed_bodies(read_film(reader, frames[:FRAMES]))
+
+
+def followed_bodies(tracks: np.ndarray) -> tuple[int, list[dict[str, str]]]:
+    """The same from a film that was read already, (FRAMES, S, FIELDS), as ``read_film`` gives it."""
     there = np.isin(tracks[..., 0], BODY_KINDS)  # (FRAMES, S)
     number = int(_majority(there.sum(axis=1).tolist()))
     bodies = []

@@ -43,7 +43,6 @@ from course_lib.exam.measures.prompts import (
     balanced_motion,
     balanced_motion_and_interval,
     draw_prompts,
-    follow_prompts,
     hold_against,
 )
 from course_lib.exam.rows import Row
@@ -126,7 +125,7 @@ def _asked(
             held[name] = score(model, sitting.reader, prompts[: len(prompts) // part], seed=sitting.seed, w=w)
         some = real[: len(real) // HALF]
         drawn = to_uint8(coded(codec_coder(make.codec), films.frames[some, :FRAMES]))
-        held["codec"] = follow_prompts(sitting.reader, drawn, [films.captions[i] for i in some])
+        held["codec"] = hold_against(bodies_in(sitting.reader, drawn), [films.captions[i] for i in some])
     held["real"], held["real_shuffled"] = sitting.once(
         ("prompts", "real", films.hash, make.most_bodies, len(real)), lambda: _real(sitting.reader, films, real)
     )
