@@ -24,6 +24,7 @@ from course_lib.nets.ema import ema_decay, update_average
 from course_lib.training import ConfigError, get_recipe, load_config, train
 from course_lib.training.recipe import Data
 from course_lib.training.recipes import dit as recipe_file
+from course_lib.worlds.captions import EMPTY, parse_caption
 from course_lib.worlds.films import make_films
 
 WAYS = ("in-context", "cross-attention", "adaLN", "adaLN-Zero")
@@ -276,6 +277,7 @@ def test_sizes_that_do_not_fit_are_refused_by_name(changes: dict, words: str) ->
     ({"model.context": 10}, "model.context is 10"), ({"data.lengths": [6]}, "data.lengths: a film of 6 frames"),
     ({"data.lengths": [1]}, "model.masked is for films of several groups"),
     ({"data.codec": "gpu"}, "data.codec is 'gpu'"),
+    ({"data.even": True, "data.count": 0}, "data.even chooses among films that are there"),
 ])  # fmt: skip
 def test_what_does_not_fit_the_codec_or_the_films_is_refused_before_anything_is_made(changes: dict, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
@@ -333,6 +335,24 @@ def test_films_are_coded_as_the_codec_does_it_and_have_their_captions() -> None:
         recipe_file.load(config, films.frames)
     with pytest.raises(ValueError, match="train"):
         recipe_file.load(config, make_films("bodies", split="test", count=2, length=5))
+
+
+def test_even_motions_are_drawn_equally_often_among_films_of_one_body() -> None:
+    films = make_films("bodies", split="train", count=300, length=5)
+    single = [text for text in films.captions if text.startswith("a ") and " and " not in text]
+    weights, moves = recipe_file.motion_weights(single), [parse_caption(text)[0]["motion"] for text in single]
+    share = {move: float(sum(w for w, m in zip(weights, moves, strict=True) if m == move)) for move in set(moves)}
+    assert len(share) > 2 and len({moves.count(move) for move in share}) > 1  # they are not even as they are
+    assert np.allclose(list(share.values()), np.mean(list(share.values())), rtol=1e-4)
+    assert recipe_file.motion_weights([EMPTY, EMPTY]).tolist() == [1.0, 1.0]
+
+
+def test_shorter_films_come_in_larger_batches_of_as_many_groups() -> None:
+    config = load_config("dit", "tiny", {"data.lengths": [1, 5, 17], "data.batch": 3, "data.even": True})
+    data, generator = recipe_file.load(config, make_films("bodies", split="train", count=8, length=17)), seeded()
+    batches = recipe_file.batches(data, config, generator)
+    shapes = {tuple(next(batches)["latents"].shape[:2]) for _ in range(30)}
+    assert shapes == {(15, 1), (6, 2), (3, 5)}
 
 
 def test_new_films_are_new_at_every_step_and_drawn_with_the_generator_alone() -> None:

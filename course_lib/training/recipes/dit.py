@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -41,7 +42,10 @@ class LatentsData(Strict):
         int, Field(ge=1, le=spec.MAX_BODIES, description="films with more free bodies are left out")
     ] = spec.MAX_BODIES
     lengths: Annotated[Sizes, Field(description="frames of a film; every step draws one of these lengths")] = (5,)
-    batch: Annotated[int, Field(ge=1, le=65_536, description="films in each step")] = 32
+    batch: Annotated[
+        int, Field(ge=1, le=65_536, description="films of the longest length in each step; more of shorter ones")
+    ] = 32
+    even: Annotated[bool, Field(description="rare motions are drawn as often as frequent ones")] = False
 
     @field_validator("films")
     @classmethod
@@ -76,6 +80,8 @@ def check(config: RunConfig) -> None:
             codec.groups(length)
         except ValueError as error:
             raise ConfigError(f"data.lengths: {error}") from None
+    if config.data.even and not config.data.count:
+        raise ConfigError("data.even chooses among films that are there: set data.count above 0")
     if model.masked and max(config.data.lengths) == 1:
         raise ConfigError("model.masked is for films of several groups: set it to 0, or data.lengths to longer films")
 
@@ -109,18 +115,36 @@ def load(config: RunConfig, given: Any) -> Data:
     few = np.flatnonzero((films.states[:, 0, BODIES, 0] > 0).sum(axis=1) <= data.most_bodies)
     if not len(few):
         raise ValueError(f"none of these films has at most {data.most_bodies} bodies")
+    texts = [films.captions[i] for i in few]
     arrays = {
         "latents": code_films(codec, films.frames[few, :longest]).numpy(),
-        "tokens": tokenise([films.captions[i] for i in few], config.model.context).numpy(),
+        "tokens": tokenise(texts, config.model.context).numpy(),
+        "weights": motion_weights(texts) if data.even else np.ones(len(few), dtype=np.float32),
     }
     text = f"{len(few)} captioned films of the Playground set {films.name!r}, train, {size} pixels, {longest} frames"
-    return Data(arrays, text, hashlib.sha256(f"{films.hash} {data.most_bodies}".encode()).hexdigest())
+    return Data(arrays, text, hashlib.sha256(f"{films.hash} {data.most_bodies} {data.even}".encode()).hexdigest())
 
 
-def new_films(config: RunConfig, length: int, generator: torch.Generator, size: int) -> tuple[np.ndarray, list[str]]:
-    """A batch of training films that were never seen, drawn among all seeds. -> uint8 (B, T, H, W, 3), captions."""
+def motion_weights(captions: Sequence[str]) -> np.ndarray:
+    """How often each film is to be drawn so that its bodies' motions become equally frequent, float32 (M,).
+
+    Two bodies of three fall. A body weighs one over the number of bodies that move as it does; a film as its bodies do
+    on average, so that films of many bodies are not drawn more often than others. A film without a body weighs as the
+    mean film. With several bodies a film the motions come out nearly even, not exactly.
+    """
+    motions = [[body["motion"] for body in grammar.parse_caption(text)] for text in captions]
+    often = Counter(motion for film in motions for motion in film)
+    weights = np.array([np.mean([1.0 / often[motion] for motion in film]) if film else np.nan for film in motions])
+    mean = 1.0 if np.isnan(weights).all() else np.nanmean(weights)
+    return (np.nan_to_num(weights, nan=mean) / mean).astype(np.float32)
+
+
+def new_films(
+    config: RunConfig, length: int, count: int, generator: torch.Generator, size: int
+) -> tuple[np.ndarray, list[str]]:
+    """Training films that were never seen, drawn among all seeds. -> uint8 (count, T, H, W, 3), captions."""
     data, frames, texts = config.data, [], []
-    while len(frames) < data.batch:
+    while len(frames) < count:
         seed = film_seed("train", int(torch.randint(spec.SEEDS_PER_SPLIT, (), generator=generator)))
         film = make_film(data.films, seed, length=max(length, grammar.FRAMES), size=size)
         if len(film.scene.bodies) <= data.most_bodies:
@@ -130,20 +154,23 @@ def new_films(config: RunConfig, length: int, generator: torch.Generator, size: 
 
 
 def batches(data: Data, config: RunConfig, generator: torch.Generator) -> Iterator[dict[str, Tensor]]:
-    """Endless batches of films drawn at random, all of one length.
+    """Endless batches of films drawn at random, all of one length; of shorter ones as many more as make the same work.
 
     ``{"latents": (B, G, C, h, w), "tokens": int64 (B, L)}``, captions cut to the longest among them.
     """
     codec, lengths = codec_of(config), config.data.lengths
+    most = codec.config.groups(max(lengths))
     while True:
         length = lengths[int(torch.randint(len(lengths), (), generator=generator))]
+        groups = codec.config.groups(length)  # of a causal codec the first groups are the shorter film's
+        count = config.data.batch * (most // groups)
         if data.arrays:
-            rows = torch.randint(len(data.arrays["tokens"]), (config.data.batch,), generator=generator).numpy()
-            groups = codec.config.groups(length)  # of a causal codec the first groups are the shorter film's
+            weights = torch.from_numpy(data.arrays["weights"])
+            rows = torch.multinomial(weights, count, replacement=True, generator=generator).numpy()
             latents = torch.from_numpy(data.arrays["latents"][rows, :groups])
             tokens = torch.from_numpy(data.arrays["tokens"][rows])
         else:
-            frames, texts = new_films(config, length, generator, codec.config.frame_size)
+            frames, texts = new_films(config, length, count, generator, codec.config.frame_size)
             latents, tokens = code_films(codec, frames), tokenise(texts, config.model.context)
         longest = int((tokens != PAD).sum(dim=1).max())
         yield {"latents": latents, "tokens": tokens[:, :longest]}
@@ -165,7 +192,6 @@ recipe = Recipe(
     batches=batches,
     phases=phases,
     parts={"dit": lambda model: model.average},
-    ship=(),
     half=frozenset({("dit", "cpu")}),
     published=675_129_632,  # DiT-XL/2 as its program counts: the fixed positions, 294,912 numbers, are among them
 )
