@@ -15,18 +15,14 @@ def _sora() -> Entrant:
     from course_lib.training.text_to_video import load_text_to_video
 
     parts = {name: load_checkpoint(name) for name in ("clip", "codec", "denoiser")}
-    questions = ["text", "sampling", "codec"]
-    known = {name: learned(provenance(name)) for name in parts}
-    if dit.SHIPPED:
-        parts["text_to_video"], known["dit"] = load_text_to_video(), learned(provenance("dit"))
-        questions.append("prompts")
+    known = {name: learned(provenance(name)) for name in (*parts, "dit")}
     return Entrant(
         name="sora",
-        parts=parts | {"samplers": SAMPLERS},
+        parts=parts | {"samplers": SAMPLERS, "text_to_video": load_text_to_video()},
         **learned_together(known),
         checkpoint=known["codec"]["checkpoint"],
         untrained={"denoiser": untrained_twin(parts["denoiser"])},
-        questions=questions,
+        questions=["text", "sampling", "codec", "prompts"],
         bars=BARS,
         films="bodies",
     )
