@@ -181,6 +181,9 @@ def my_known(given: list[int], frames: int, group: int) -> torch.Tensor:
     ...
 
 
+# %% [markdown] tags=["lecture"]
+# The four questions of the six numbers, for a film of 17 frames in five groups (1: known):
+
 # %% tags=["lecture"]
 for name, given in (("a new film", []), ("from one frame", [0]), ("from five", range(5)), ("two ends", [0, 13, 14, 15, 16])):
     print(f"{name:15}", my_known(list(given), 17, 4).int().tolist())
@@ -245,13 +248,16 @@ from course_lib.models.text_to_video import TextToVideo
 from course_lib.training import load_config, train
 
 SMALL = {"model.width": 96, "model.depth": 3, "model.patch": 2, "model.heads": 3, "model.ema": 0.98, "train.warmup": 20,
-         "train.steps": 250, "data.most_bodies": 2}  # fmt: skip
+         "train.steps": 250, "data.most_bodies": 2, "data.even": True}  # fmt: skip
 live_config = load_config("dit", "tiny", SMALL)
 torch.manual_seed(0)
 live = AveragedDiT(live_config.model)
 train_films = load_films("bodies", split="train", count=1000)
 watch = show.live("text to video, live", every=50)
 
+
+# %% [markdown] tags=["lecture"]
+# `train` calls the next function after every step; at every fiftieth it makes four films with the averaged weights.
 
 # %% tags=["lecture"]
 def update_curves(step: int, parts: dict[str, float]) -> None:
@@ -289,7 +295,7 @@ view.under_prompts(reader, films, asked)
 #
 # ### One network, several tasks
 #
-# A real film, and what the model makes of parts of it. *Continued*: five frames are given and no sentence (w = 0); the model has to see from them what moves how. *Between*: the first frame and the last four are given, the middle is drawn. The reader's colours and the true film stand above.
+# A real film, and what the model makes of parts of it. *Continued*: five frames are given and no sentence (w = 0); the model has to see from them what moves how. *Between*: the first frame and the last four are given, the middle is drawn. The true film stands on top.
 
 # %% tags=["lecture"]
 def filled(film, given, w=0.0, text="", seed=0):
@@ -336,6 +342,9 @@ for name, given in (("from 1 frame", [0]), ("from 5 frames", range(5)), ("betwee
 still = [away(real.frames[i, 4], real.states[i, 12, 1]) for i in single]
 rows.append({"given": "frame 4, held still", "median distance (units)": float(np.median(still)), "films": len(still)})
 show.table(rows)
+
+# %% [markdown] tags=["lecture"]
+# As claims:
 
 # %% tags=["lecture"]
 from_one, from_five, between, held = (row["median distance (units)"] for row in rows)
@@ -436,6 +445,9 @@ def my_windows(frames: int, window: int, keep: int) -> int:
     ...
 
 
+# %% [markdown] tags=["lecture"]
+# With your function, and one film of twelve seconds as an example:
+
 # %% tags=["lecture"]
 from course_lib.exam.measures.drift import long_films
 from course_lib.studies.drift import EACH, measured_drift
@@ -453,6 +465,9 @@ show.strip(long, every=12, title=f"12 seconds, nothing said after the first wind
 view.curves_of_drift(drifted.kept, {
     "simulator": "simulator", "codec": "simulator, through the codec", "prompted": "prompt in every window",
     "free": "left alone", "real": "a real film, continued"}, EACH / 10)  # fmt: skip
+
+# %% [markdown] tags=["lecture"]
+# The curves as numbers, with your guess:
 
 # %% tags=["lecture"]
 def half_time(way: str) -> float:
@@ -488,6 +503,9 @@ def my_colours_right(asked: list[str], found: list[str]) -> float:
     """The share of the asked bodies of which one with its colour is there; each found body can stand for one only."""
     ...
 
+
+# %% [markdown] tags=["lecture"]
+# Three cases, the planted score beside yours:
 
 # %% tags=["lecture", "nbval-check-output"]
 for wanted_colours, found in ((["red", "red"], ["red"]), (["red", "blue"], ["blue", "red"]), (["red"], ["red", "red", "blue"])):
@@ -571,10 +589,16 @@ from course_lib.studies.guidance import measured_guidance
 study = measured_guidance()
 view.curves_of_guidance(study.guidance)
 
+# %% [markdown] tags=["lecture"]
+# The same as a table; *everything*: number, colours, shapes and motions of a film all right.
+
 # %% tags=["lecture"]
 at = {w: {name: answer["value"] for name, answer in answers.items()} for w, answers in study.guidance.items()}
 show.table([{"w": w, **{name: values[name] for name in ("colour", "shape", "number", "too_many", "everything")}}
             for w, values in at.items()])  # fmt: skip
+
+# %% [markdown] tags=["lecture"]
+# As claims:
 
 # %% tags=["lecture"]
 assert at[1.0]["colour"] > at[0.0]["colour"], "the sentence helps"
