@@ -36,13 +36,13 @@ def test_what_is_found_is_said_and_what_is_wrong_is_named(reader: Reader) -> Non
 def test_films_stand_under_their_prompts_in_the_colour_of_the_verdict(reader: Reader) -> None:
     films = np.stack([drawn_film(ONE), drawn_film(TWO)])
     figure = views.under_prompts(reader, films, [ONE, ONE], "two films")
-    titles = [(part.get_suptitle(), part._suptitle.get_color()) for part in figure.subfigs]
+    titles = [(part.get_suptitle(), part._suptitle.get_color()) for part in figure.subfigs[0].subfigs]
     assert all(ONE in text for text, _ in titles)
     assert [colour for _, colour in titles] == [views.ALL, views.NOT_ALL]
     with pytest.raises(ValueError, match="2 films need as many prompts"):
         views.under_prompts(reader, films, [ONE])
     one_frame = views.under_prompts(reader, films[:, :1], [ONE, TWO])
-    assert "finds" not in one_frame.subfigs[0].get_suptitle()
+    assert "finds" not in one_frame.subfigs[0].subfigs[0].get_suptitle()
 
 
 @pytest.mark.parametrize(("frames", "shown"), [(1, [0]), (5, [0, 1, 2, 3, 4]), (17, [0, 3, 6, 10, 13, 16])])

@@ -61,7 +61,9 @@ def under_prompts(reader: Reader, films: np.ndarray, prompts: Sequence[str], tit
     shown = _evenly(films.shape[1])
     with rc_context(STYLE):
         figure = CourseFigure(9.6, 2.55 * len(films), f"{len(films)} films under their prompts: {'; '.join(prompts)}")
-        for row, film, prompt in zip(_rows(figure, len(films)), films, prompts, strict=True):
+        sheet = figure.subfigures()  # a figure of the course has a text, and cannot be given a title
+        rows = sheet.subfigures(len(films), 1, squeeze=False)[:, 0]
+        for row, film, prompt in zip(rows, films, prompts, strict=True):
             lines, right = [f"\N{LEFT DOUBLE QUOTATION MARK}{prompt}\N{RIGHT DOUBLE QUOTATION MARK}"], None
             if len(film) >= FRAMES:
                 text, right = verdict(found_bodies(reader, film), prompt)
@@ -71,12 +73,8 @@ def under_prompts(reader: Reader, films: np.ndarray, prompts: Sequence[str], tit
             for axes, t in zip(np.atleast_1d(row.subplots(1, SHOWN)), [*shown, *[None] * SHOWN], strict=False):
                 _frame(axes, film, t)
         if title:
-            figure.suptitle(title, x=0.01, ha="left", fontsize=13)
+            sheet.suptitle(title, x=0.01, ha="left", fontsize=13)
     return figure
-
-
-def _rows(figure: CourseFigure, count: int) -> np.ndarray:
-    return figure.subfigures(count, 1, squeeze=False)[:, 0]
 
 
 def _evenly(frames: int) -> list[int]:
