@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -141,15 +143,13 @@ register(
 # --- 3. windows of a long film ----------------------------------------------------------------------------------------
 def my_windows(frames: int, window: int, keep: int) -> int:
     """How many windows a film of so many frames takes, if each after the first begins with ``keep`` old frames."""
-    count = 1
-    while window + (count - 1) * (window - keep) < frames:
-        count += 1
-    return count
+    others = math.ceil((frames - window) / (window - keep))
+    return 1 + max(0, others)
 
 
 def _check_windows(candidate: Asked) -> None:
     for frames, window, keep in ((600, 17, 5), (600, 5, 1), (17, 17, 5), (18, 17, 5), (29, 17, 5), (30, 17, 5),
-                                 (3, 5, 1), (100, 9, 5), (41, 13, 1)):  # fmt: skip
+                                 (3, 5, 1), (100, 9, 5), (41, 13, 1), (4, 17, 5)):  # fmt: skip
         mine, wanted = candidate(frames, window, keep), my_windows(frames, window, keep)
         must_equal(
             mine,
@@ -200,11 +200,11 @@ def my_colours_right(asked: list[str], found: list[str]) -> float:
 def _colours(seed: int) -> Inputs:
     generator = seeded(seed)
 
-    def some(fewest: int) -> list[str]:
-        count = int(torch.randint(fewest, spec.MAX_BODIES + 1, (), generator=generator))
+    def some(fewest: int, most: int) -> list[str]:
+        count = int(torch.randint(fewest, most + 1, (), generator=generator))
         return [spec.COLOURS[int(k)] for k in torch.randint(3, (count,), generator=generator)]
 
-    return some(2), some(1)
+    return some(5, 7), some(3, 8)
 
 
 def _check_colours(candidate: Asked) -> None:
@@ -223,8 +223,6 @@ def _check_colours(candidate: Asked) -> None:
             (lambda a, f: my_colours_right(a, f) * len(a) / len(f),
              "You divide by the number of bodies that were found. Then to draw fewer bodies pays: a body that was "
              "asked for and is not there is wrong."),
-            (lambda a, f: my_colours_right(a, f) * len(a) / max(len(a), len(f)),
-             "Bodies that nobody asked for count in the number. The colours are those of the asked bodies."),
             (lambda a, f: my_colours_right(a, f) * len(a), "This is how many are right; the share is asked for."),
         ],
         "Here {wanted} of the bodies are right, yours says {mine}.",

@@ -673,8 +673,11 @@ def shown_by_products(x_t, t, known, latents):
     return k[:, None, None, None] * latents + (1 - k)[:, None, None, None] * x_t, t[:, None] * (1 - k)
 
 
-def windows_rounded_up(frames, window, keep):
-    return 1 + max(0, math.ceil((frames - window) / (window - keep)))
+def windows_one_by_one(frames, window, keep):
+    count, there = 1, window
+    while there < frames:
+        count, there = count + 1, there + window - keep
+    return count
 
 
 def colours_by_counter(asked, found):
@@ -747,7 +750,7 @@ RIGHT = {
     "codec.earliest": [earliest_by_noise],
     "film.known": [known_by_counting],
     "film.shown": [shown_group_by_group, shown_by_products],
-    "film.windows": [windows_rounded_up],
+    "film.windows": [windows_one_by_one],
     "film.colours_right": [colours_by_counter],
     "film.balanced": [balanced_by_loop],
     "tokens.nearest": [nearest_by_expansion, nearest_by_loop],
