@@ -264,7 +264,7 @@ def my_balanced(asked: np.ndarray, right: np.ndarray) -> float:
 
 def _motions(seed: int) -> Inputs:
     rng = np.random.default_rng(seed)
-    asked = rng.multinomial(3, (0.1, 0.15, 0.6, 0.15, 0.0), size=12).astype(float)
+    asked = rng.multinomial(rng.integers(1, 5, 12), (0.1, 0.15, 0.6, 0.15, 0.0)).astype(float)
     return asked, rng.binomial(asked.astype(int), (0.3, 0.5, 0.9, 0.2, 0.5)).astype(float)
 
 
