@@ -22,9 +22,9 @@ from course_lib.show.style import STYLE
 from course_lib.worlds.captions import FRAMES, parse_caption
 from course_lib.worlds.frames import to_uint8
 
-LINE = 100  # letters across a figure
+LINE = 105  # letters across a figure
 ALL, NOT_ALL, NOT_ASKED = "#009e73", "#d55e00", "#555555"  # what is written in which colour
-SHOWN = 6  # frames of a film in a row at most
+SHOWN = 5  # frames of a film in a row at most
 
 Answers = Mapping[str, Mapping[str, float]]  # by question: value, low, high
 
@@ -51,7 +51,7 @@ def verdict(found: Found, prompt: str) -> tuple[str, bool | None]:
 
 
 def under_prompts(reader: Reader, films: np.ndarray, prompts: Sequence[str], title: str = "") -> CourseFigure:
-    """Films under their prompts, one in each row, with the reader's verdict below the prompt.
+    """Films under their prompts, one in each row, with the reader's verdict beside the frames.
 
     films: uint8 (N, T, H, W, 3); of more than SHOWN frames some are shown. Fewer than FRAMES frames are not judged.
     Raises ValueError where there are not as many prompts as films.
@@ -60,18 +60,20 @@ def under_prompts(reader: Reader, films: np.ndarray, prompts: Sequence[str], tit
         raise ValueError(f"{len(films)} films need as many prompts, these are {len(prompts)}")
     shown = _evenly(films.shape[1])
     with rc_context(STYLE):
-        figure = CourseFigure(9.6, 2.55 * len(films), f"{len(films)} films under their prompts: {'; '.join(prompts)}")
+        figure = CourseFigure(9.6, 1.95 * len(films) + 0.3 * bool(title), f"films under their prompts: {prompts}")
         sheet = figure.subfigures()  # a figure of the course has a text, and cannot be given a title
         rows = sheet.subfigures(len(films), 1, squeeze=False)[:, 0]
         for row, film, prompt in zip(rows, films, prompts, strict=True):
-            lines, right = [f"\N{LEFT DOUBLE QUOTATION MARK}{prompt}\N{RIGHT DOUBLE QUOTATION MARK}"], None
+            quoted = f"\N{LEFT DOUBLE QUOTATION MARK}{prompt}\N{RIGHT DOUBLE QUOTATION MARK}"
+            row.suptitle("\n".join(wrap(quoted, LINE)), x=0.01, ha="left", fontsize=11)
+            *places, beside = row.subplots(1, SHOWN + 1, width_ratios=[*[1.0] * SHOWN, 1.5])
+            for axes, t in zip(places, [*shown, *[None] * SHOWN], strict=False):
+                _frame(axes, film, t)
+            beside.axis("off")
             if len(film) >= FRAMES:
                 text, right = verdict(found_bodies(reader, film), prompt)
-                lines += wrap(text, LINE)
-            colour = NOT_ASKED if right is None else ALL if right else NOT_ALL
-            row.suptitle("\n".join(lines), x=0.01, ha="left", fontsize=10.5, color=colour)
-            for axes, t in zip(np.atleast_1d(row.subplots(1, SHOWN)), [*shown, *[None] * SHOWN], strict=False):
-                _frame(axes, film, t)
+                colour = NOT_ASKED if right is None else ALL if right else NOT_ALL
+                beside.text(0.0, 0.95, "\n".join(wrap(text, 27)), fontsize=9.5, va="top", color=colour)
         if title:
             sheet.suptitle(title, x=0.01, ha="left", fontsize=13)
     return figure

@@ -161,10 +161,10 @@ estimates["the end"] = x
 # %% tags=["lecture"]
 with torch.no_grad():
     stages = {name: to_uint8(codec.frames_of(z))[:, -1] for name, z in estimates.items()}  # each (4, 32, 32, 3)
-show.strips(stages, title="the estimate of frame 4, for four sentences")
+show.strips(stages, labels=["red ball", "blue box", "triangle", "purple box"], title="The estimate of frame 4")
 
 # %% [markdown] tags=["lecture"]
-# At first the estimate is the mean of all films that fit the sentence, a coloured haze where such bodies tend to be. Place and colour are settled early, edges late.
+# At first the estimate is the mean of all films that fit the sentence. A body could be anywhere in it, so the mean is nearly an empty room. Then places and colours are settled, and edges last.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### What is known already
@@ -273,7 +273,7 @@ history = train("dit", live_config, on_step=update_curves, data=train_films, mod
 watch.close()
 
 # %% [markdown] tags=["lecture"]
-# The loss falls fast and then hardly at all, while the pictures go on changing: first an empty room, then coloured haze, then the first patches that could be bodies. Most of the loss is noise that nobody can predict, so its value says little about the films. That is why a model like this needs an exam of its own.
+# The loss falls fast and then hardly at all, while the pictures go on changing: first an empty room, then coloured patches that come and go, then the first that could be bodies. Most of the loss is noise that nobody can predict, so its value says little about the films. That is why a model like this needs an exam of its own.
 
 # %% tags=["lecture"]
 print(f"live:    {len(history.rows)} steps, {history.minutes:.1f} minutes, loss {history.last('loss'):.2f}")
@@ -282,7 +282,7 @@ print(f"shipped: {about['steps']} steps, {about['minutes']:.0f} minutes, loss {a
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Look
 #
-# Films of the shipped model under their prompts. Below each prompt stands what the reader finds, in green where all of the prompt is right. Count the bodies yourself before you read the verdict.
+# Films of the shipped model under their prompts. Beside each stands what the reader finds, in green where all of the prompt is right. Count the bodies yourself before you read the verdict.
 
 # %% tags=["lecture"]
 asked = ["a small red ball falling", "a large green triangle moving left", "a small blue box resting",
