@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import copy
+import json
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from course_lib.exam.entrant import Entrant
 from course_lib.exam.entrants import dit
+from course_lib.exam.measures.generated import summary
 from course_lib.exam.questions import prompts as questions
 from course_lib.exam.registry import entrants
 from course_lib.exam.rows import Report
 from course_lib.exam.run import examine
 from course_lib.exam.sitting import Sitting
+from course_lib.lookup import ExamError
 from course_lib.models.text_to_video import TextToVideo
-from course_lib.worlds.films import make_films
+from course_lib.studies import following as study
+from course_lib.training import load_checkpoint
+from course_lib.worlds.films import load_films, make_films
 from tests.text_to_video import Draughtsman, small_maker
 
 WORDS = ("number", "colour", "shape", "motion", "everything")
@@ -69,7 +78,7 @@ def test_noise_follows_no_prompt_and_looks_like_no_film() -> None:
 def test_real_films_are_parted_and_have_no_more_bodies_than_were_learned_from() -> None:
     films = make_films("bodies", split="validation", count=60, length=2)
     for most in (1, 2, 4):
-        chosen, others = questions.parted(films, most, 20)
+        chosen, others = study.parted(films, most, 20)
         numbers = (films.of("kind")[:, 0, 1:5] > 0).sum(axis=1)
         assert not set(chosen) & set(others) and len(chosen) == min(20, (numbers <= most).sum() // 2)
         assert len(chosen) + len(others) == (numbers <= most).sum() and numbers[chosen].max() <= most
@@ -83,8 +92,56 @@ def test_always_one_answer_is_right_where_it_was_asked_for() -> None:
 
 
 def test_the_shipped_model_follows_prompts_and_its_controls_do_not() -> None:
-    report = examine([entrants()["dit"]()], Sitting(count=25), questions=["prompts"], failures="raise")
+    report = examine([entrants()["dit"]()], Sitting(count=5), questions=["prompts"], failures="raise")
     for word in ("number", "colour", "shape", "motion"):
         row = report["dit", f"prompt_{word}"]
         assert row.low > max(row.controls[name] for name in ("shuffled", "w_0", "untrained")), word
     print([(row.question, row.value, row.low, row.high, row.passed) for row in report.rows if row.bar])
+
+
+# --------------------------------------------------------------------------------------------------- what was kept
+
+
+@pytest.fixture(scope="module")
+def facts() -> dict:
+    """What the study keeps, of a model that draws what is asked for, and of few prompts."""
+    films = tuple(load_films(name, split="test", count=100) for name in (study.SET, study.RESERVED_SET))
+    found = study.follow(Draughtsman(most_bodies=2), load_checkpoint("reader"), films, 20)
+    return json.loads(json.dumps(found | {"weights": {"dit": "a" * 12, "codec": "b" * 12}}))
+
+
+def test_kept_facts_are_what_is_measured_and_belong_to_their_weights(
+    facts: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(study, "KEPT", tmp_path / "following.json")
+    with pytest.raises(ExamError, match="study following"):
+        study.measured_following()
+    study.KEPT.write_text(json.dumps(facts))
+    kept = study.measured_following()
+    assert len(kept.seen.numbers) == 20 and len(kept.reserved.numbers) == 10
+    assert summary(kept.seen.own) == pytest.approx(summary(study.as_following(facts["seen"]["own"])))
+    parts = {"text_to_video": Draughtsman()}
+    for weights, status in (({"dit": "a" * 12, "codec": "b" * 12}, "answered"),
+                            ({"dit": "c" * 12, "codec": "b" * 12}, "refused")):  # fmt: skip
+        shipped = Entrant("shipped", parts, ["bodies/train"], checkpoints=weights)
+        assert {row.status for row in examine([shipped], Sitting(count=5), questions=["prompts"]).rows} == {status}
+    elsewhere = examine([shipped], Sitting(count=5, split="validation"), questions=["prompts"])
+    assert [row.status for row in elsewhere.rows] == ["not applicable"]
+
+
+@pytest.mark.parametrize("harm", [
+    lambda facts: facts["seen"]["own"]["number"].pop(),
+    lambda facts: facts["reserved"]["own"]["matched"].pop("colour"),
+    lambda facts: facts["seen"]["own"]["ordered"]["shape"].__setitem__(0, 1.5),
+    lambda facts: facts.pop("frechet"),
+    lambda facts: facts["seen"].pop("real"),
+])  # fmt: skip
+def test_damaged_facts_are_named_with_the_way_out(
+    facts: dict, harm: Callable[[dict], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    harmed = copy.deepcopy(facts)
+    harm(harmed)
+    monkeypatch.setattr(study, "KEPT", tmp_path / "following.json")
+    study.KEPT.write_text(json.dumps(harmed))
+    with pytest.raises(ExamError, match="course_lib study following"):
+        study.measured_following()

@@ -459,7 +459,7 @@ long = long_films(make, asked[:1], 120, window=window, keep=keep, generator=torc
 show.strip(long, every=12, title=f"12 seconds, nothing said after the first window: {asked[0]}")
 
 # %% [markdown] tags=["lecture"]
-# One film proves little. A kept study (`python -m course_lib study drift`) made a dozen films of 600 frames in each of three ways and read every frame: guided by the prompt in each window; left alone after the first; and the beginning of a *real* film, continued. Above them the simulator's own films, and those through the codec: what the reader and the codec lose by themselves.
+# One film proves little. A kept study (`python -m course_lib study drift`) made eight films of 600 frames in each of three ways and read every frame: guided by the prompt in each window; left alone after the first; and the beginning of a *real* film, continued. Above them the simulator's own films, and those through the codec: what the reader and the codec lose by themselves.
 
 # %% tags=["lecture"]
 view.curves_of_drift(drifted.kept, {
@@ -528,14 +528,14 @@ def my_balanced(asked: np.ndarray, right: np.ndarray) -> float:
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### The exam
 #
-# Prompts are drawn evenly: every number of bodies, motion, size, and pair of colour and shape that training films have is as likely as any other. Here 100 of them; `python -m course_lib exam dit` asks 200. Controls: the same films held against **other prompts**; no prompt (**w_0**); a prompt without guidance (**w_1**); a DiT with **untrained** weights; and the ceiling, **real** films held against their own captions, as they are and through the **codec**.
+# Prompts are drawn evenly: every number of bodies, motion, size, and pair of colour and shape that training films have is as likely as any other. 200 of them were asked by a kept study (`python -m course_lib study following`), and the exam reads it. Controls: the same films held against **other prompts**; no prompt (**w_0**); a prompt without guidance (**w_1**); a DiT with **untrained** weights; and the ceiling, **real** films held against their own captions, as they are and through the **codec**.
 
 # %% tags=["lecture"]
 from course_lib.exam.registry import get_entrant
 from course_lib.exam.run import examine
 from course_lib.exam.sitting import Sitting
 
-report = examine([get_entrant("dit")], Sitting(count=50), questions=["prompts"], failures="raise")
+report = examine([get_entrant("dit")], Sitting(), questions=["prompts"], failures="raise")
 rows = []
 for word in ("number", "colour", "shape", "motion", "everything"):
     row = report["dit", f"prompt_{word}"]
@@ -581,7 +581,7 @@ assert distance.controls["real_against_real"] < distance.value < distance.contro
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### What guidance buys, and what it costs
 #
-# The same 200 prompts and the same noise at six weights (`python -m course_lib study guidance`, other prompts than the exam's). *Too many*: films with more bodies than were asked for.
+# The same 150 prompts and the same noise at six weights (`python -m course_lib study guidance`, other prompts than the exam's). *Too many*: films with more bodies than were asked for.
 
 # %% tags=["lecture"]
 from course_lib.studies.guidance import measured_guidance
@@ -628,7 +628,7 @@ print({name: round(value, 2) for name, value in row.controls.items()})
 # Five stand above, in the places of the cells that they replace. The sixth is an experiment.
 
 # %% [markdown]
-# **6. An experiment: how many steps?** Sampling costs one or two calls of the network a step. Before you run the cell: at how many of 2, 4, 8, 16, 32 steps is the number of bodies as good as it gets? And the shapes? (Difficulty 2, 8 minutes. Set `show_it = True`.)
+# **6. An experiment: how many steps?** Sampling costs one or two calls of the network a step. Before you run the cell: at how many of 2, 4, 8, 16 steps is the number of bodies as good as it gets? And the shapes? (Difficulty 2, 8 minutes. Set `show_it = True`.)
 
 # %% tags=["optional"]
 show_it = False
