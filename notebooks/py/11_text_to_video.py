@@ -113,7 +113,7 @@ for name, places in (("a new film", []), ("from one frame", [0]), ("from two fra
 #
 # ### Step 1: the sentence becomes tokens
 #
-# As in notebook 07: a start mark, one number a word, an end mark. The words' vectors and a few transformer blocks over them are part of the DiT and were trained with it.
+# As in notebook 07: a start mark, one number a word, an end mark. The words' vectors and two transformer blocks over them are part of the DiT and were trained with it. There is no CLIP in it. What embeds Sora's captions, its report does not say (notebook 07).
 
 # %% tags=["lecture"]
 prompts = ["a large red ball falling", "a small blue box moving right", "a large yellow triangle resting",
@@ -273,7 +273,7 @@ history = train("dit", live_config, on_step=update_curves, data=train_films, mod
 watch.close()
 
 # %% [markdown] tags=["lecture"]
-# The loss falls fast and then hardly at all, while the pictures go on changing: first an empty room, then coloured patches that come and go, then the first that could be bodies. Most of the loss is noise that nobody can predict, so its value says little about the films. That is why a model like this needs an exam of its own.
+# The loss falls fast and then hardly at all, while the pictures go on changing: first an empty room, then coloured patches that come and go, then the first that could be bodies. Most of the loss is what nobody can know from a noisy film, so its value says little about the films. That is why a model like this needs an exam of its own.
 
 # %% tags=["lecture"]
 print(f"live:    {len(history.rows)} steps, {history.minutes:.1f} minutes, loss {history.last('loss'):.2f}")
@@ -389,7 +389,7 @@ box = ipywidgets.Text("a small red ball falling and a large blue box moving left
 show.explore(type_a_prompt, prompt=box, guidance=(0.0, 6.0, 0.5), steps=(1, 32), noise=(0, 20))
 
 # %% [markdown] tags=["lecture"]
-# At guidance 0 the sentence is left out, and the film is any film of the set. From 3 on colours glow and bodies multiply. With one or two steps the film is the mean of many films. An unknown word is refused by name: the model has no token for it, and a guess would be worse than an error.
+# At guidance 0 the sentence is left out, and the film is any film of the set. With one step the film is the mean of many films. What high guidance does is counted in *Measure*. An unknown word is refused by name: the model has no token for it, and a guess would be worse than an error.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Break it
@@ -607,7 +607,7 @@ assert at[5.0]["too_many"] > at[1.0]["too_many"], "guidance adds bodies"
 # %% [markdown] tags=["lecture"]
 # <<the second prediction: colour from w = 1 to 3, number at its best weight and at 5, too many>>
 #
-# Guidance pushes towards whatever makes the sentence more likely. A second red ball makes "red ball" *more* visible; nothing in the push says "one".
+# A likely reason, not tested here: guidance pushes towards whatever makes the sentence more probable. A second red ball makes "red ball" *more* visible, and nothing in the push says "one".
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Ants have six legs
@@ -620,7 +620,7 @@ print(row.note)
 print({name: round(value, 2) for name, value in row.controls.items()})
 
 # %% [markdown]
-# <<number by how many were asked for>>. A colour or a shape is decided in one place. A number is not in any place: two parts of the picture have to agree on who draws the second ball. A squared error punishes a missing body by the few pixels that it covers.
+# <<number by how many were asked for>>. A likely reason: a colour or a shape is decided in one place, while for a number distant parts of the picture have to agree on who draws the second ball. And a squared error punishes a missing body only by the few places that it covers.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercises
