@@ -8,12 +8,12 @@ import torch
 
 from course_lib.exam.measures import prompts
 from course_lib.models.codec import CodecConfig, VideoCodec
-from course_lib.models.dit import DiT, DiTConfig
 from course_lib.models.text_to_video import TextToVideo
 from course_lib.training import load_checkpoint
 from course_lib.worlds import spec
 from course_lib.worlds.captions import EMPTY, MOTIONS, describe, parse_caption
 from course_lib.worlds.films import Films, make_films
+from tests.text_to_video import small_maker
 
 
 @pytest.fixture(scope="module")
@@ -119,13 +119,7 @@ def test_real_films_follow_their_captions_and_not_those_of_others(real: Films) -
 
 @pytest.fixture(scope="module")
 def maker() -> TextToVideo:
-    torch.manual_seed(0)
-    dit = DiT(DiTConfig(channels=4, patch=2, width=16, depth=1, heads=2, classes=0, learned_variance=False,
-                        schedule="straight", target="u", word_attention=True))  # fmt: skip
-    with torch.no_grad():
-        for parameter in dit.parameters():
-            parameter.add_(0.1 * torch.randn(parameter.shape))
-    return TextToVideo(dit, VideoCodec(CodecConfig(widths=(8, 12), group_width=16, latent=4)))
+    return small_maker()
 
 
 @pytest.mark.parametrize("frames", [1, 5, 17])

@@ -118,12 +118,24 @@ class Reader(nn.Module):
         size = self.config.frame_size
         if x.ndim != 4 or tuple(x.shape[1:]) != (3, size, size) or not x.is_floating_point():
             raise ValueError(f"float frames (B, 3, {size}, {size}) wanted, got {x.dtype} {tuple(x.shape)}")
-        fine = self.fine(self.stem(x))  # (B, fine, 16, 16)
-        middle = self.middle(fine)  # (B, middle, 8, 8)
-        coarse = self.coarse(middle)  # (B, coarse, 4, 4)
+        fine, middle, coarse = self._scales(x)
         middle = self.join(middle + F.interpolate(self.from_coarse(coarse), scale_factor=2))
         out = self.head(fine + F.interpolate(self.from_middle(middle), scale_factor=2)).float()
         return dict(zip(PARTS, out.split(list(PARTS.values()), dim=1), strict=True))
+
+    def _scales(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(B, 3, H, W) -> (B, fine, 16, 16), (B, middle, 8, 8), (B, coarse, 4, 4)."""
+        fine = self.fine(self.stem(x))
+        middle = self.middle(fine)
+        return fine, middle, self.coarse(middle)
+
+    @torch.no_grad()
+    def features(self, x: Tensor) -> Tensor:
+        """What the network holds of a frame before it answers: its middle channels, averaged over the 8 x 8 places.
+
+        x: (B, 3, H, W) in [0, 1] -> (B, middle).
+        """
+        return self._scales(x)[1].mean(dim=(2, 3))
 
     def targets(self, states: Tensor) -> dict[str, Tensor]:
         """What every cell should say. states: (B, SLOTS, FIELDS) -> owner, claimed, ignored, each (B, 16, 16).
@@ -308,7 +320,11 @@ def read_film(reader: Reader, frames: np.ndarray | Tensor, *, reach: float = 6.0
 
     Kind and colour are read in every frame by themselves: what changes colour in a film shows it.
     """
-    seen = reader.read(frames, threshold=threshold)  # (T, 8, FIELDS)
+    return link_readings(reader.read(frames, threshold=threshold), reach=reach)
+
+
+def link_readings(seen: np.ndarray, *, reach: float = 6.0) -> np.ndarray:
+    """The second half of ``read_film``: what was read in each frame, (T, 8, FIELDS), followed through the film."""
     tracks: list[np.ndarray] = []
     last: list[np.ndarray] = []  # of each track, where it was seen last
     for t, things in enumerate(seen):

@@ -17,6 +17,7 @@ from torch import Tensor
 from course_lib.models.clip import tokenise
 from course_lib.models.codec import VideoCodec
 from course_lib.models.dit import DiT, KnownGroups
+from course_lib.worlds import spec
 
 GUIDANCE = 2.0
 
@@ -29,13 +30,16 @@ class TextToVideo:
         more = make.continued(films[:, :5], ["a small red ball falling"], 17, generator=generator)
     """
 
-    def __init__(self, dit: DiT, codec: VideoCodec) -> None:
-        """Raises ValueError for a DiT on other latents than the codec's."""
+    def __init__(self, dit: DiT, codec: VideoCodec, *, most_bodies: int = spec.MAX_BODIES) -> None:
+        """most_bodies: of the films that the DiT learned from; it can be asked for more, and has never seen them.
+
+        Raises ValueError for a DiT on other latents than the codec's.
+        """
         if dit.config.channels != codec.config.latent:
             raise ValueError(
                 f"the DiT's latents have {dit.config.channels} channels, the codec's {codec.config.latent}"
             )
-        self.dit, self.codec = dit.eval(), codec.eval()
+        self.dit, self.codec, self.most_bodies = dit.eval(), codec.eval(), most_bodies
 
     def tokens(self, prompts: Sequence[str]) -> Tensor:
         """Captions as the DiT takes them; "" says nothing. int64 (B, L). Raises ValueError for unknown words."""

@@ -46,7 +46,11 @@ def found_bodies(reader: Reader, frames: np.ndarray) -> tuple[int, list[dict[str
 
     motion is "" for a body that was not found in the first frame or in the last.
     """
-    tracks = read_film(reader, frames[:FRAMES])  # (FRAMES, S, FIELDS)
+    return followed_bodies(read_film(reader, frames[:FRAMES]))
+
+
+def followed_bodies(tracks: np.ndarray) -> tuple[int, list[dict[str, str]]]:
+    """The same from a film that was read already, (FRAMES, S, FIELDS), as ``read_film`` gives it."""
     there = np.isin(tracks[..., 0], BODY_KINDS)  # (FRAMES, S)
     number = int(_majority(there.sum(axis=1).tolist()))
     bodies = []
@@ -77,6 +81,9 @@ def pair_bodies(asked: list[dict[str, str]], found: list[dict[str, str]]) -> lis
     return [(int(i), int(j)) for i, j in zip(*linear_sum_assignment(cost), strict=True)]
 
 
+Found = tuple[int, list[dict[str, str]]]  # what ``found_bodies`` gives
+
+
 def follow_prompts(reader: Reader, frames: np.ndarray, prompts: Sequence[str]) -> Following:
     """Hold films against their prompts. uint8 (N, T, H, W, 3), T >= FRAMES; N descriptive captions.
 
@@ -86,12 +93,19 @@ def follow_prompts(reader: Reader, frames: np.ndarray, prompts: Sequence[str]) -
         raise ValueError(
             f"one prompt for each film of at least {FRAMES} frames is wanted, not {len(prompts)} for {frames.shape}"
         )
+    return hold_against([found_bodies(reader, film) for film in frames], prompts)
+
+
+def hold_against(found_in: Sequence[Found], prompts: Sequence[str]) -> Following:
+    """What was found in N films against N prompts; so films that were read once can be held against several prompts.
+
+    Raises ValueError for another number of prompts, or a prompt that is no descriptive caption.
+    """
     count = len(prompts)
     number, everything, motions = np.zeros(count), np.zeros(count), np.zeros((count, len(MOTIONS), 2))
     shares = {way: {name: np.full(count, np.nan) for name in WORDS_OF_A_BODY} for way in ("matched", "ordered")}
-    for n, (film, prompt) in enumerate(zip(frames, prompts, strict=True)):
+    for n, ((seen, found), prompt) in enumerate(zip(found_in, prompts, strict=True)):
         asked = parse_caption(prompt)
-        seen, found = found_bodies(reader, film)
         number[n] = seen == len(asked)
         pairs = {"matched": pair_bodies(asked, found), "ordered": [(i, i) for i in range(min(len(asked), len(found)))]}
         for way, chosen in pairs.items():
