@@ -101,6 +101,8 @@ STEMS = {
     ("views", "key_map"): "it draws nothing: notebook 15 prints the codes that it names",
     ("entrants", "dit"): "its questions, about films from prompts, come with notebook 11",
     ("views", "dit"): "its pictures come with notebooks 10 and 11",
+    ("entrants", "dit_world"): "it takes the exam when its checkpoint comes, with notebook 11",
+    ("views", "dit_world"): "its pictures come with notebook 11",
     ("views", "reader"): "it is an instrument: what it reads is drawn on other models' frames",
 }
 
