@@ -73,8 +73,10 @@ def films(count: int = 3, frames: int = 7) -> tuple[Tensor, Tensor]:
 # ------------------------------------------------------------------------------------------------ causal in frames
 
 
-@pytest.mark.parametrize("extra", [{}, {"depthwise": True}, {"stem": 8}, {"patch": 1}, {"conditioning": "adaLN"},
-                                   {"word_attention": True, "text_depth": 1}])  # fmt: skip
+@pytest.mark.parametrize("extra", [
+    {}, {"depthwise": True}, {"depthwise": True, "depthwise_time": True}, {"stem": 8}, {"patch": 1},
+    {"conditioning": "adaLN"}, {"word_attention": True, "text_depth": 1},
+])  # fmt: skip
 def test_no_gradient_reaches_a_frame_from_what_comes_later(extra: dict) -> None:
     model = dit(**extra)
     given = []  # the embeddings of the keys, to take gradients with respect to them
@@ -112,12 +114,12 @@ def test_every_key_counts_and_no_key_is_another() -> None:
 
 @pytest.mark.parametrize("cut", [1, 2, 3])
 def test_frames_behind_a_memory_are_what_they_are_in_the_whole_film(cut: int) -> None:
-    model, x, t, keys = dit(depthwise=True), latents(), levels(), led()
+    model, x, t, keys = dit(depthwise=True, depthwise_time=True), latents(), levels(), led()
     whole = model(x, t, None, keys)
     first, past = model.extend(x[:, :cut], t[:, :cut], actions=keys[:, :cut])
     rest, memory = model.extend(x[:, cut:], t[:, cut:], actions=keys[:, cut:], past=past)
     torch.testing.assert_close(torch.cat([first, rest], dim=1), whole, atol=1e-5, rtol=1e-4)
-    assert past.frames == cut and memory.frames == 4
+    assert past.groups == cut and memory.groups == 4
 
 
 def test_attention_takes_a_table_of_who_may_look_at_whom() -> None:
@@ -178,7 +180,8 @@ def test_the_loss_takes_keys_and_is_a_draw_of_the_generator_alone() -> None:
 # ------------------------------------------------------------------------------------------------------ the contract
 
 
-@pytest.mark.parametrize("changes", [{}, {"actions": 0}, {"context_level": 0.2}, {"window": 2}])
+@pytest.mark.parametrize("changes", [{}, {"actions": 0}, {"context_level": 0.2}, {"window": 2},
+                                     {"depthwise": True, "depthwise_time": True}])
 def test_it_keeps_the_contract(changes: dict) -> None:
     frames, actions = films()
     check_world_model(world(**changes), frames, None if changes.get("actions") == 0 else actions)

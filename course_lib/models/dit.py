@@ -24,7 +24,7 @@ those of the paper's program. What is added to it, all of it in the configuratio
 read by a few transformer blocks and attended to beside adaLN, as in PixArt-alpha (Chen et al. 2023, arXiv 2310.00426,
 section 2.3; its last projection begins at 0); ``depthwise``, a 3 x 3 convolution in the feed-forward, so that a token
 knows its neighbours at once, as in SANA (Xie et al. 2024, arXiv 2410.10629), and with ``depthwise_time`` its own place
-before and after; ``stem``, convolutions before the first
+before and, where it may look there, after; ``stem``, convolutions before the first
 block and after the last. The last two give a small model the locality that the paper shows a large one can do without.
 """
 
@@ -47,7 +47,6 @@ from course_lib.nets.ema import ema_decay, update_average
 from course_lib.nets.patches import patchify, sincos, sincos_2d, unpatchify
 from course_lib.nets.samplers import Step, sample
 from course_lib.nets.schedules import ScheduleName
-from course_lib.nets.space_time import Memory
 
 Conditioning = Literal["in-context", "cross-attention", "adaLN", "adaLN-Zero"]
 
@@ -147,24 +146,58 @@ class FeedForward(MLP):
         hidden = round(config.mlp_ratio * config.width)
         super().__init__(config.width, hidden)
         self.near = nn.Conv2d(hidden, hidden, 3, padding=1, groups=hidden) if config.depthwise else None
-        self.before_and_after = nn.Parameter(torch.zeros(2, hidden)) if config.depthwise_time else None
+        sides = 1 if config.causal else 2  # who looks back alone sees the group before
+        self.before_and_after = nn.Parameter(torch.zeros(sides, hidden)) if config.depthwise_time else None
 
     def forward(self, x: Tensor, grid: tuple[int, int] = (0, 0)) -> Tensor:
         """(B, G, N, D) -> the same. grid: rows and columns of the N patches, for the convolution."""
-        h = self.wide(x)
+        return self.extend(x, grid, None)[0]
+
+    def extend(self, x: Tensor, grid: tuple[int, int], before: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """As ``forward`` for groups that follow another; before: what that one was inside, (B, 1, N, H), or None.
+
+        Also what the last group is inside, for the one that follows it; None without ``depthwise_time``.
+        """
+        h, last = self.wide(x), None
         if self.near is not None:
             places = h.flatten(0, 1).transpose(1, 2).unflatten(2, grid)  # (B, G, N, H) -> (B * G, H, rows, columns)
             near = self.near(places).flatten(2).transpose(1, 2).view_as(h)
             if self.before_and_after is not None:
-                padded = F.pad(h, (0, 0, 0, 0, 1, 1))  # (B, G, N, H) -> (B, 1 + G + 1, N, H): nothing outside the film
-                near = near + self.before_and_after[0] * padded[:, :-2] + self.before_and_after[1] * padded[:, 2:]
+                nothing, last = torch.zeros_like(h[:, :1]), h[:, -1:]  # (B, 1, N, H): there is nothing outside a film
+                padded = torch.cat([nothing if before is None else before, h, nothing], dim=1)  # (B, 1 + G + 1, N, H)
+                near = near + self.before_and_after[0] * padded[:, :-2]
+                if len(self.before_and_after) > 1:
+                    near = near + self.before_and_after[1] * padded[:, 2:]
             h = h + near
-        return self.narrow(F.gelu(h, approximate="tanh"))
+        return self.narrow(F.gelu(h, approximate="tanh")), last
 
 
 def _norm(config: DiTConfig) -> nn.LayerNorm:
     """Without a scale and a shift of its own where the condition gives them."""
     return nn.LayerNorm(config.width, eps=1e-6, elementwise_affine=not config.adaptive)
+
+
+class Seen(NamedTuple):
+    """What a block keeps of the groups so far, for the next one."""
+
+    attention: KeysValues  # of all of them
+    hidden: Tensor | None  # the last one inside the feed-forward, (B, 1, N, H), for ``depthwise_time``
+
+
+class Past(NamedTuple):
+    """What all blocks keep. groups: how many have gone by, which is the next one's place in time."""
+
+    layers: tuple[Seen | None, ...]
+    groups: int
+
+    def repeat(self, count: int) -> Past:
+        """Each film ``count`` times in a row."""
+
+        def rows(part: Tensor | None) -> Tensor | None:
+            return None if part is None else part.repeat_interleave(count, dim=0)
+
+        return Past(tuple(Seen(KeysValues(*map(rows, kept.attention)), rows(kept.hidden)) for kept in self.layers),
+                    self.groups)  # fmt: skip
 
 
 class DiTBlock(nn.Module):
@@ -207,18 +240,20 @@ class DiTBlock(nn.Module):
 
     def extend(
         self, x: Tensor, c: Tensor, given: Tensor, mask: Tensor | None, grid: tuple[int, int],
-        past: KeysValues | None = None, allowed: Tensor | None = None,
-    ) -> tuple[Tensor, KeysValues]:  # fmt: skip
-        """As ``forward``, for groups that follow those of ``past``; also the keys and values of all. allowed: bool
-        (G * N, M), which of all M patches so far each one may look at; None for all."""
+        past: Seen | None = None, allowed: Tensor | None = None,
+    ) -> tuple[Tensor, Seen]:  # fmt: skip
+        """As ``forward``, for groups that follow those of ``past``; also what is kept of all. allowed: bool (G * N, M),
+        which of all M patches so far each one may look at; None for all."""
+        attended, hidden = (None, None) if past is None else past
         shift_msa, scale_msa, gate_msa, shift_mlp, scale_mlp, gate_mlp = self.modulation(c)
         films = x.shape[1:3]
         y = modulate(self.norm1(x), shift_msa, scale_msa).flatten(1, 2)  # (B, G, N, D) -> (B, G * N, D)
-        y, kept = self.attn.with_memory(y, past, mask if self.words is None else None, allowed=allowed)
+        y, kept = self.attn.with_memory(y, attended, mask if self.words is None else None, allowed=allowed)
         x = x + gate_msa.unsqueeze(-2) * y.unflatten(1, films)
         if self.words is not None:
             x = x + self.words(self.norm_words(x).flatten(1, 2), given, mask).unflatten(1, films)
-        return x + gate_mlp.unsqueeze(-2) * self.mlp(modulate(self.norm2(x), shift_mlp, scale_mlp), grid), kept
+        y, last = self.mlp.extend(modulate(self.norm2(x), shift_mlp, scale_mlp), grid, hidden)
+        return x + gate_mlp.unsqueeze(-2) * y, Seen(kept, last)
 
 
 class FinalLayer(nn.Module):
@@ -318,11 +353,11 @@ class DiT(nn.Module):
 
     def extend(
         self, x_t: Tensor, t: Tensor, condition: Tensor | None = None, actions: Tensor | None = None,
-        past: Memory | None = None,
-    ) -> tuple[Tensor, Memory]:  # fmt: skip
-        """As ``forward`` for the groups that follow those of ``past``; also the memory of all, for those that follow.
+        past: Past | None = None,
+    ) -> tuple[Tensor, Past]:  # fmt: skip
+        """As ``forward`` for the groups that follow those of ``past``; also the past of those that follow.
 
-        The memory that goes in stays as it is: what is being denoised can look at the same past in every step.
+        The past that goes in stays as it is: what is being denoised can look at the same past in every step.
         Raises ValueError for a past where a group sees later ones too.
         """
         self._check(x_t, t, condition, actions)
@@ -336,19 +371,19 @@ class DiT(nn.Module):
             none = torch.full(films, self.config.actions, device=x_t.device)
             c = c + self.a_embedder(none if actions is None else actions)  # (B, G, D)
 
-        gone = 0 if past is None else past.frames
+        gone = 0 if past is None else past.groups
         features = x_t if self.stem is None else self.stem.into(x_t.flatten(0, 1)).unflatten(0, films)
         x = self.x_embedder(patchify(features, self.config.patch))  # (B, G, C, h, w) -> (B, G, N, D)
         x = x + spacetime_positions(gone + films[1], rows, columns, self.config.width)[gone:].to(x)
-        x, memory = self._through_blocks(x, c, time, given, (rows, columns), past)
+        x, kept = self._through_blocks(x, c, time, given, (rows, columns), past)
         x = unpatchify(self.final_layer(x, c), self.config.patch, tuple(x_t.shape[3:]))  # (B, G, 2 C or C, h, w)
         if self.stem is not None:
             x = self.stem.draw_out(x, features, c)
-        return x.float(), memory  # also where mixed precision computes in bfloat16
+        return x.float(), kept  # also where mixed precision computes in bfloat16
 
     def _through_blocks(
-        self, x: Tensor, c: Tensor, time: Tensor, given: Given, grid: tuple[int, int], past: Memory | None
-    ) -> tuple[Tensor, Memory]:
+        self, x: Tensor, c: Tensor, time: Tensor, given: Given, grid: tuple[int, int], past: Past | None
+    ) -> tuple[Tensor, Past]:
         """The blocks, with the condition where each of the four ways wants it. (B, G, N, D) -> (B, G, N, D)."""
         tokens, mask, shape, allowed = given.words, given.mask, x.shape, None
         if not self.config.adaptive:  # time and words side by side, (B, G or 1, D) and (B, L, D)
@@ -370,7 +405,7 @@ class DiT(nn.Module):
             kept.append(now)
         if self.config.conditioning == "in-context":
             x = x[:, 0, : shape[1] * shape[2]].view(shape)
-        return x, Memory(tuple(kept), gone + shape[1])
+        return x, Past(tuple(kept), gone + shape[1])
 
     def _check(self, x_t: Tensor, t: Tensor, condition: Tensor | None, actions: Tensor | None) -> None:
         channels, patch = self.config.channels, self.config.patch

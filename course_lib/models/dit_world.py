@@ -14,7 +14,7 @@ still to come; and since all mixtures were seen in training, the next frame can 
 known. Frames that the model made itself are not quite right: they may be called slightly noisy (``context_level``), so
 that their mistakes are trusted less, as the paper does in long rollouts.
 
-    predict     keys and values of the past once, then a few sampling steps of one frame
+    predict     the past through the network once, its keys and values kept; then a few sampling steps of one frame
     surprise    how badly a frame's noise is guessed from what came before it, at LEVELS
 
 GameNGen (Valevski et al. 2024, arXiv 2408.14837) and DIAMOND (Alonso et al. 2024, arXiv 2405.12399) are worlds of this
@@ -33,11 +33,9 @@ from torch import Tensor
 from course_lib.contract import Actions, Capabilities, State
 from course_lib.models.base import fresh
 from course_lib.models.codec import VideoCodec
-from course_lib.models.dit import DiT, DiTConfig
-from course_lib.nets.attention import KeysValues
+from course_lib.models.dit import DiT, DiTConfig, Past
 from course_lib.nets.chance import normal
 from course_lib.nets.samplers import sample
-from course_lib.nets.space_time import Memory
 
 LEVELS = (0.3, 0.5, 0.7, 0.9)  # noise levels at which surprise is asked
 SEED = 20_241_031  # of the noise that is the same for everybody
@@ -157,7 +155,7 @@ class DiTWorld:
         t = torch.tensor(LEVELS, device=z.device).repeat(len(z))  # (B * K,), all levels of a film side by side
         for now in range(1, z.shape[1]):
             seen = self._last(Window(z[:, :now], led[:, :now], now))
-            past = _repeat(self.remember(seen.latents, seen.actions), count)
+            past = self.remember(seen.latents, seen.actions).repeat(count)
             x = z[:, now].repeat_interleave(count, dim=0)  # (B * K, C, h, w)
             noise = self._noise(now, count).repeat(len(z), 1, 1, 1)
             target = diffusion.target_of(x, noise, t)
@@ -167,13 +165,13 @@ class DiTWorld:
 
     # ------------------------------------------------------------------------------------------------ one pass
 
-    def remember(self, latents: Tensor, actions: Tensor) -> Memory:
-        """Keys and values of the past, at the level that it is said to have. (B, S, C, h, w), (B, S)."""
+    def remember(self, latents: Tensor, actions: Tensor) -> Past:
+        """What the blocks keep of the past, at the level that it is said to have. (B, S, C, h, w), (B, S)."""
         level = latents.new_full(latents.shape[:2], self.config.context_level)
         kept = self.dit.diffusion.schedule.alpha(level)[:, :, None, None, None]  # no noise is added
         return self.dit.extend(kept * latents, level, actions=self._keys(actions), past=None)[1]
 
-    def guess(self, x_t: Tensor, t: Tensor, action: Tensor, past: Memory) -> Tensor:
+    def guess(self, x_t: Tensor, t: Tensor, action: Tensor, past: Past) -> Tensor:
         """What the network says of one noisy frame behind its past. (B, C, h, w), (B,), (B,) -> (B, C, h, w)."""
         out, _ = self.dit.extend(x_t[:, None], t, actions=self._keys(action[:, None]), past=past)
         return out[:, 0, : self.config.channels]
@@ -204,9 +202,3 @@ class DiTWorld:
         side = self.codec.config.side
         generator = torch.Generator().manual_seed(SEED + frame)
         return torch.randn(count, self.config.channels, side, side, generator=generator).to(self._device)
-
-
-def _repeat(past: Memory, count: int) -> Memory:
-    """Each row of a memory ``count`` times in a row."""
-    layers = (KeysValues(*(part.repeat_interleave(count, dim=0) for part in kept)) for kept in past.layers)
-    return Memory(tuple(layers), past.frames)
