@@ -15,13 +15,16 @@ generation models as world simulators, 2024): it works on *spacetime patches* of
 
 The noise level may differ from group to group. Groups that are known have level 0, and the others are generated to fit
 them: so one model makes a film, continues it, and fills in what is missing (mask conditioning, as in Open-Sora 1.2).
+``causal`` lets a group see itself and earlier groups alone, ``forcing`` gives every group a noise level of its own in
+training (Chen et al., Diffusion Forcing, 2024, arXiv 2407.01392), and ``actions`` steers each group by the key that led
+to it: that is the DiT of ``models/dit_world.py``, which is played.
 
 What is predicted and how one samples is not known here but in ``nets/diffusion.py`` and ``nets/samplers.py``. Names are
 those of the paper's program. What is added to it, all of it in the configuration: time among the positions; captions,
 read by a few transformer blocks and attended to beside adaLN, as in PixArt-alpha (Chen et al. 2023, arXiv 2310.00426,
 section 2.3; its last projection begins at 0); ``depthwise``, a 3 x 3 convolution in the feed-forward, so that a token
 knows its neighbours at once, as in SANA (Xie et al. 2024, arXiv 2410.10629), and with ``depthwise_time`` its own place
-before and after; ``stem``, convolutions before the first
+before and, where it may look there, after; ``stem``, convolutions before the first
 block and after the last. The last two give a small model the locality that the paper shows a large one can do without.
 """
 
@@ -38,8 +41,8 @@ from torch import Tensor, nn
 
 from course_lib.models.base import Layers, ModelConfig, PositiveInt, check_heads
 from course_lib.models.conditions import CaptionEmbedder, Given, LabelEmbedder, TimestepEmbedder
-from course_lib.nets.attention import MLP, Attention, CrossAttention
-from course_lib.nets.chance import normal, uniform
+from course_lib.nets.attention import MLP, Attention, CrossAttention, KeysValues, causal_mask
+from course_lib.nets.chance import integers, normal, uniform
 from course_lib.nets.diffusion import Diffusion, Predict, Target, Times, draw_times, guided
 from course_lib.nets.ema import ema_decay, update_average
 from course_lib.nets.patches import patchify, sincos, sincos_2d, unpatchify
@@ -72,6 +75,9 @@ class DiTConfig(ModelConfig):
     times: Annotated[Times, Field(description="at which noise levels it is trained")] = "uniform"
     dropped: Annotated[float, Field(ge=0.0, le=1.0, description="share of rows trained without condition")] = 0.1
     masked: Annotated[float, Field(ge=0.0, le=1.0, description="share of films trained with some groups known")] = 0.0
+    actions: Annotated[int, Field(ge=0, le=1024, description="keys, one of which leads to each group; 0: none")] = 0
+    causal: Annotated[bool, Field(description="a group sees itself and the groups before it alone")] = False
+    forcing: Annotated[bool, Field(description="every group is trained at a noise level of its own")] = False
     ema: Annotated[float, Field(ge=0.0, lt=1.0, description="share of the average that stays at a step")] = 0.9999
 
     @property
@@ -92,6 +98,8 @@ class DiTConfig(ModelConfig):
             raise ValueError("depthwise needs tokens on a grid, and in-context puts others among them")
         if self.depthwise_time and not self.depthwise:
             raise ValueError("depthwise_time goes with depthwise: set depthwise to true")
+        if not self.adaptive and (self.causal or self.actions):
+            raise ValueError(f"causal and actions are for adaLN and adaLN-Zero, conditioning is {self.conditioning}")
         return self
 
 
@@ -139,24 +147,58 @@ class FeedForward(MLP):
         hidden = round(config.mlp_ratio * config.width)
         super().__init__(config.width, hidden)
         self.near = nn.Conv2d(hidden, hidden, 3, padding=1, groups=hidden) if config.depthwise else None
-        self.before_and_after = nn.Parameter(torch.zeros(2, hidden)) if config.depthwise_time else None
+        sides = 1 if config.causal else 2  # who looks back alone sees the group before
+        self.before_and_after = nn.Parameter(torch.zeros(sides, hidden)) if config.depthwise_time else None
 
     def forward(self, x: Tensor, grid: tuple[int, int] = (0, 0)) -> Tensor:
         """(B, G, N, D) -> the same. grid: rows and columns of the N patches, for the convolution."""
-        h = self.wide(x)
+        return self.extend(x, grid, None)[0]
+
+    def extend(self, x: Tensor, grid: tuple[int, int], before: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """As ``forward`` for groups that follow another; before: what that one was inside, (B, 1, N, H), or None.
+
+        Also what the last group is inside, for the one that follows it; None without ``depthwise_time``.
+        """
+        h, last = self.wide(x), None
         if self.near is not None:
             places = h.flatten(0, 1).transpose(1, 2).unflatten(2, grid)  # (B, G, N, H) -> (B * G, H, rows, columns)
             near = self.near(places).flatten(2).transpose(1, 2).view_as(h)
             if self.before_and_after is not None:
-                padded = F.pad(h, (0, 0, 0, 0, 1, 1))  # (B, G, N, H) -> (B, 1 + G + 1, N, H): nothing outside the film
-                near = near + self.before_and_after[0] * padded[:, :-2] + self.before_and_after[1] * padded[:, 2:]
+                nothing, last = torch.zeros_like(h[:, :1]), h[:, -1:]  # (B, 1, N, H): there is nothing outside a film
+                padded = torch.cat([nothing if before is None else before, h, nothing], dim=1)  # (B, 1 + G + 1, N, H)
+                near = near + self.before_and_after[0] * padded[:, :-2]
+                if len(self.before_and_after) > 1:
+                    near = near + self.before_and_after[1] * padded[:, 2:]
             h = h + near
-        return self.narrow(F.gelu(h, approximate="tanh"))
+        return self.narrow(F.gelu(h, approximate="tanh")), last
 
 
 def _norm(config: DiTConfig) -> nn.LayerNorm:
     """Without a scale and a shift of its own where the condition gives them."""
     return nn.LayerNorm(config.width, eps=1e-6, elementwise_affine=not config.adaptive)
+
+
+class Seen(NamedTuple):
+    """What a block keeps of the groups so far, for the next one."""
+
+    attention: KeysValues  # of all of them
+    hidden: Tensor | None  # the last one inside the feed-forward, (B, 1, N, H), for ``depthwise_time``
+
+
+class Past(NamedTuple):
+    """What all blocks keep. groups: how many have gone by, which is the next one's place in time."""
+
+    layers: tuple[Seen | None, ...]
+    groups: int
+
+    def repeat(self, count: int) -> Past:
+        """Each film ``count`` times in a row."""
+
+        def rows(part: Tensor | None) -> Tensor | None:
+            return None if part is None else part.repeat_interleave(count, dim=0)
+
+        return Past(tuple(Seen(KeysValues(*map(rows, kept.attention)), rows(kept.hidden)) for kept in self.layers),
+                    self.groups)  # fmt: skip
 
 
 class DiTBlock(nn.Module):
@@ -195,14 +237,24 @@ class DiTBlock(nn.Module):
         """(B, G, N, D) -> the same. c: (B, G or 1, D). given: (B, L, D), what is attended to beside the patches. grid:
         rows and columns of the patches. mask: bool (B, L), which of the given tokens are there; in-context, where they
         stand among the patches, which of all tokens are there. None where no token is missing."""
+        return self.extend(x, c, given, mask, grid)[0]
+
+    def extend(
+        self, x: Tensor, c: Tensor, given: Tensor, mask: Tensor | None, grid: tuple[int, int],
+        past: Seen | None = None, allowed: Tensor | None = None,
+    ) -> tuple[Tensor, Seen]:  # fmt: skip
+        """As ``forward``, for groups that follow those of ``past``; also what is kept of all. allowed: bool (G * N, M),
+        which of all M patches so far each one may look at; None for all."""
+        attended, hidden = (None, None) if past is None else past
         shift_msa, scale_msa, gate_msa, shift_mlp, scale_mlp, gate_mlp = self.modulation(c)
         films = x.shape[1:3]
         y = modulate(self.norm1(x), shift_msa, scale_msa).flatten(1, 2)  # (B, G, N, D) -> (B, G * N, D)
-        y = self.attn(y, mask=mask if self.words is None else None).unflatten(1, films)
-        x = x + gate_msa.unsqueeze(-2) * y
+        y, kept = self.attn.with_memory(y, attended, mask if self.words is None else None, allowed=allowed)
+        x = x + gate_msa.unsqueeze(-2) * y.unflatten(1, films)
         if self.words is not None:
             x = x + self.words(self.norm_words(x).flatten(1, 2), given, mask).unflatten(1, films)
-        return x + gate_mlp.unsqueeze(-2) * self.mlp(modulate(self.norm2(x), shift_mlp, scale_mlp), grid)
+        y, last = self.mlp.extend(modulate(self.norm2(x), shift_mlp, scale_mlp), grid, hidden)
+        return x + gate_mlp.unsqueeze(-2) * y, Seen(kept, last)
 
 
 class FinalLayer(nn.Module):
@@ -263,6 +315,7 @@ class DiT(nn.Module):
         self.t_embedder = TimestepEmbedder(config.width)
         captions = config.context, config.width, config.text_depth, config.heads
         self.y_embedder = LabelEmbedder(config.classes, config.width) if config.classes else CaptionEmbedder(*captions)
+        self.a_embedder = nn.Embedding(config.actions + 1, config.width) if config.actions else None  # the last: no key
         self.blocks = nn.ModuleList(DiTBlock(config) for _ in range(config.depth))
         self.final_layer = FinalLayer(config, config.stem or self.outputs)
         self._initialise()
@@ -288,30 +341,52 @@ class DiT(nn.Module):
             nn.init.zeros_(part.weight)
             nn.init.zeros_(part.bias)
 
-    def forward(self, x_t: Tensor, t: Tensor, condition: Tensor | None = None) -> Tensor:
-        """See the class. t: in [0, 1], one for each film or for each group. condition: None for none.
+    def forward(
+        self, x_t: Tensor, t: Tensor, condition: Tensor | None = None, actions: Tensor | None = None
+    ) -> Tensor:
+        """See the class. t: in [0, 1], one for each film or for each group. condition: None for none. actions: int64
+        (B, G), the key that led to each group, ``config.actions`` where none did; None for none at all.
 
         With ``learned_variance`` the output has twice the channels, the second half of which says the variance.
-        Raises ValueError for latents, levels or conditions of other shapes.
+        Raises ValueError for latents, levels, conditions or actions of other shapes.
         """
-        self._check(x_t, t, condition)
+        return self.extend(x_t, t, condition, actions)[0]
+
+    def extend(
+        self, x_t: Tensor, t: Tensor, condition: Tensor | None = None, actions: Tensor | None = None,
+        past: Past | None = None,
+    ) -> tuple[Tensor, Past]:  # fmt: skip
+        """As ``forward`` for the groups that follow those of ``past``; also the past of those that follow.
+
+        The past that goes in stays as it is: what is being denoised can look at the same past in every step.
+        Raises ValueError for a past where a group sees later ones too.
+        """
+        self._check(x_t, t, condition, actions)
+        if past is not None and not self.config.causal:
+            raise ValueError("only groups that look back alone can be made one after the other: causal is False here")
         films, (rows, columns) = x_t.shape[:2], (side // self.config.patch for side in x_t.shape[3:])
         time = self.t_embedder(t if t.ndim == 2 else t[:, None])  # (B, G or 1, D)
         given = self.y_embedder(self.y_embedder.empty(len(x_t)) if condition is None else condition)
         c = time + given.pooled[:, None]
+        if self.a_embedder is not None:
+            none = torch.full(films, self.config.actions, device=x_t.device)
+            c = c + self.a_embedder(none if actions is None else actions)  # (B, G, D)
 
+        gone = 0 if past is None else past.groups
         features = x_t if self.stem is None else self.stem.into(x_t.flatten(0, 1)).unflatten(0, films)
         x = self.x_embedder(patchify(features, self.config.patch))  # (B, G, C, h, w) -> (B, G, N, D)
-        x = x + spacetime_positions(films[1], rows, columns, self.config.width).to(x)
-        x = self._through_blocks(x, c, time, given, (rows, columns))
+        x = x + spacetime_positions(gone + films[1], rows, columns, self.config.width)[gone:].to(x)
+        x, kept = self._through_blocks(x, c, time, given, (rows, columns), past)
         x = unpatchify(self.final_layer(x, c), self.config.patch, tuple(x_t.shape[3:]))  # (B, G, 2 C or C, h, w)
         if self.stem is not None:
             x = self.stem.draw_out(x, features, c)
-        return x.float()  # also where mixed precision computes in bfloat16
+        return x.float(), kept  # also where mixed precision computes in bfloat16
 
-    def _through_blocks(self, x: Tensor, c: Tensor, time: Tensor, given: Given, grid: tuple[int, int]) -> Tensor:
+    def _through_blocks(
+        self, x: Tensor, c: Tensor, time: Tensor, given: Given, grid: tuple[int, int], past: Past | None
+    ) -> tuple[Tensor, Past]:
         """The blocks, with the condition where each of the four ways wants it. (B, G, N, D) -> (B, G, N, D)."""
-        tokens, mask, shape = given.words, given.mask, x.shape
+        tokens, mask, shape, allowed = given.words, given.mask, x.shape, None
         if not self.config.adaptive:  # time and words side by side, (B, G or 1, D) and (B, L, D)
             if time.shape[1] > 1:
                 time = time + (sincos(time.shape[1], time.shape[2]) - sincos(1, time.shape[2])).to(time)
@@ -320,14 +395,20 @@ class DiT(nn.Module):
         if self.config.conditioning == "in-context":
             x = torch.cat([x.flatten(1, 2), tokens], dim=1)[:, None]  # (B, 1, G * N + L', D)
             mask = torch.cat([mask.new_ones(len(mask), shape[1] * shape[2]), mask], dim=1)
-        for block in self.blocks:
+        layers, gone = past if past is not None else ((None,) * len(self.blocks), 0)
+        if self.config.causal and shape[1] > 1:  # a single new group may look at everything
+            seen = causal_mask(shape[1], gone + shape[1])  # (G, all groups) -> (G * N, all patches)
+            allowed = seen.repeat_interleave(shape[2], 0).repeat_interleave(shape[2], 1).to(x.device)
+        kept = []
+        for block, before in zip(self.blocks, layers, strict=True):
             takes = None if self.config.adaptive and block.words is None else mask
-            x = block(x, c, tokens, takes, grid)
+            x, now = block.extend(x, c, tokens, takes, grid, before, allowed)
+            kept.append(now)
         if self.config.conditioning == "in-context":
             x = x[:, 0, : shape[1] * shape[2]].view(shape)
-        return x
+        return x, Past(tuple(kept), gone + shape[1])
 
-    def _check(self, x_t: Tensor, t: Tensor, condition: Tensor | None) -> None:
+    def _check(self, x_t: Tensor, t: Tensor, condition: Tensor | None, actions: Tensor | None) -> None:
         channels, patch = self.config.channels, self.config.patch
         if x_t.ndim != 5 or x_t.shape[2] != channels or not x_t.is_floating_point():
             raise ValueError(f"float latents (B, G, {channels}, h, w) are wanted, got {x_t.dtype} {tuple(x_t.shape)}")
@@ -338,35 +419,52 @@ class DiT(nn.Module):
                              f"{tuple(x_t.shape[:2])}")  # fmt: skip
         if condition is not None and len(condition) != len(x_t):
             raise ValueError(f"{len(x_t)} films have as many conditions, not {len(condition)}")
+        if actions is not None and not self.config.actions:
+            raise ValueError("this DiT takes no actions: call it without them")
+        if actions is not None and (actions.shape != x_t.shape[:2] or actions.is_floating_point()):
+            raise ValueError(f"one action for each group is wanted, int64 {tuple(x_t.shape[:2])}, got {actions.dtype} "
+                             f"{tuple(actions.shape)}")  # fmt: skip
 
     # ---- training
 
     def loss(self, batch: dict[str, Tensor], step: int, generator: torch.Generator) -> dict[str, Tensor]:
         """The mean squared error of the prediction. batch: ``{"latents": (B, G, C, h, w), "tokens": int64 (B, L)}``, or
-        ``labels`` int64 (B,) in place of tokens. step is not used.
+        ``labels`` int64 (B,) in place of tokens, or neither; and ``actions`` int64 (B, G). step is not used.
 
         With ``learned_variance`` only the first half of the output learns here: the paper's second term is left out.
         A share ``dropped`` of the rows is shown without condition, so that the model can be guided. In a share
-        ``masked`` each group is known with probability 1/2: it is shown clean, at noise level 0, and does not count.
+        ``masked`` some groups are known, see ``draw_known``: they are shown clean, at noise level 0, and do not count.
+        The others of a film have one level, or with ``forcing`` each its own.
         """
         z = batch["latents"]
-        condition = batch["labels" if self.config.classes else "tokens"]
+        condition = batch.get("labels" if self.config.classes else "tokens")
         dropped = uniform((len(z),), generator).to(z.device) < self.config.dropped
-        t = draw_times(len(z), generator, self.config.times).to(z.device)
+        levels = z.shape[1] if self.config.forcing else 1
+        t = draw_times(len(z) * levels, generator, self.config.times).to(z.device).unflatten(0, (len(z), levels))
         known = self.draw_known(len(z), z.shape[1], generator).to(z.device)
         epsilon = normal(z.shape, generator).to(z)
-        t = torch.where(known, 0.0, t[:, None])  # (B, G)
+        t = torch.where(known, 0.0, t)  # (B, G)
         x_t = self.diffusion.noised(z.flatten(0, 1), epsilon.flatten(0, 1), t.flatten()).view_as(z)
         target = self.diffusion.target_of(z.flatten(0, 1), epsilon.flatten(0, 1), t.flatten()).view_as(z)
-        drawn = self(x_t, t, self.y_embedder.drop(condition, dropped))[:, :, : self.config.channels]
+        condition = None if condition is None else self.y_embedder.drop(condition, dropped)
+        drawn = self(x_t, t, condition, batch.get("actions"))[:, :, : self.config.channels]
         counts = (~known).to(z)
         error = (drawn - target).square().mean(dim=(2, 3, 4))  # (B, G)
         return {"loss": (error * counts).sum() / counts.sum()}
 
     def draw_known(self, films: int, groups: int, generator: torch.Generator) -> Tensor:
-        """Which groups of each film are known in training, bool (B, G): none in most films, never all."""
+        """Which groups of each film are known in training, bool (B, G): never all of a film.
+
+        In a share ``masked`` of the films each with probability 1/2; with ``causal`` some first ones, at least one,
+        since what comes later is nothing to look at.
+        """
         masked = uniform((films,), generator) < self.config.masked
-        known = (uniform((films, groups), generator) < 0.5) & masked[:, None]
+        if self.config.causal:
+            first = 1 + integers(max(groups - 1, 1), (films, 1), generator)  # 1 to G - 1
+            known = torch.arange(groups, device=first.device) < first
+        else:
+            known = uniform((films, groups), generator) < 0.5
+        known = known & masked[:, None]
         return known & ~known.all(dim=1, keepdim=True)
 
     # ---- sampling
@@ -375,18 +473,21 @@ class DiT(nn.Module):
         """The condition that says that none is given, for so many films."""
         return self.y_embedder.empty(count)
 
-    def predict(self, condition: Tensor | None = None, w: float = 1.0, known: KnownGroups | None = None) -> Predict:
+    def predict(
+        self, condition: Tensor | None = None, w: float = 1.0, known: KnownGroups | None = None,
+        actions: Tensor | None = None,
+    ) -> Predict:  # fmt: skip
         """What samplers call: x_t (B, G, C, h, w), t (B,) -> the target, guided with weight w (see ``guided``).
 
         condition: None for none. w = 0 is the model without condition, w = 1 with it. known: the model sees these
-        groups clean, at level 0, in both branches.
+        groups clean, at level 0, in both branches. actions: (B, G), in both branches.
         """
 
         def branch(given: Tensor | None) -> Predict:
             def one(x_t: Tensor, t: Tensor) -> Tensor:
                 if known is not None:
                     x_t, t = known.put_into(x_t), torch.where(known.groups_of(x_t), 0.0, t[:, None])
-                return self(x_t, t, given)[:, :, : self.config.channels]
+                return self(x_t, t, given, actions)[:, :, : self.config.channels]
 
             return one
 
@@ -397,7 +498,7 @@ class DiT(nn.Module):
     @torch.no_grad()
     def generate(
         self, condition: Tensor, shape: tuple[int, int, int], *, generator: torch.Generator, steps: int = 16,
-        w: float = 1.0, sampler: str | Step = "ddim", known: KnownGroups | None = None,
+        w: float = 1.0, sampler: str | Step = "ddim", known: KnownGroups | None = None, actions: Tensor | None = None,
     ) -> Tensor:  # fmt: skip
         """Latents of films, (B, G, C, h, w); known groups are exactly as they were given.
 
@@ -407,7 +508,7 @@ class DiT(nn.Module):
         groups, rows, columns = shape
         noise = normal((len(condition), groups, self.config.channels, rows, columns), generator)
         noise = noise.to(self.x_embedder.weight)
-        predict = self.predict(condition, w, known)
+        predict = self.predict(condition, w, known, actions)
         z = sample(self.diffusion, predict, noise, steps=steps, sampler=sampler, generator=generator)
         return z if known is None else known.put_into(z)
 

@@ -93,16 +93,20 @@ class Attention(nn.Module):
         return self.with_memory(x, past, mask)[0]
 
     def with_memory(
-        self, x: Tensor, past: KeysValues | None = None, mask: Tensor | None = None
+        self, x: Tensor, past: KeysValues | None = None, mask: Tensor | None = None, *, allowed: Tensor | None = None
     ) -> tuple[Tensor, KeysValues]:
         """The tokens after they looked around, and the keys and values of all so far.
 
         past: of earlier tokens; x are then the ones that follow them, and may look at both. mask: boolean (B, M), True
         where a token of x (B, N, D) is one, and not filled up to the longest of the batch; for attention that is not
-        causal. Raises ValueError for a mask where attention is causal, or has a past.
+        causal. allowed: boolean (N, M), True where a token of x may look at one of the past and of x, the past first;
+        for attention that is not causal by itself. Raises ValueError for a mask where attention is causal, or has a
+        past, and for allowed where attention is causal.
         """
+        if allowed is not None and self.causal:
+            raise ValueError("this attention is causal: who may look at whom is settled")
         if mask is not None:
-            if self.causal or past is not None:
+            if self.causal or past is not None or allowed is not None:
                 raise ValueError("a mask of missing tokens is for attention that looks both ways and has no past")
             return self._masked(x, mask)
         q, k, v = self.split(x)
@@ -110,7 +114,7 @@ class Attention(nn.Module):
             k, v = torch.cat([past.keys, k], dim=-2), torch.cat([past.values, v], dim=-2)
         fresh = self.causal and q.shape[-2] == k.shape[-2]
         some = self.causal and not fresh and q.shape[-2] > 1  # one new token may look at everything
-        mask = causal_mask(q.shape[-2], k.shape[-2]).to(x.device) if some else None
+        mask = causal_mask(q.shape[-2], k.shape[-2]).to(x.device) if some else allowed
         # torch's fast kernels take four axes and no others; with five it was five times slower on a CPU.
         many = [part.reshape(math.prod(part.shape[:-3]), *part.shape[-3:]) for part in (q, k, v)]  # (B, heads, ., d)
         mixed = F.scaled_dot_product_attention(*many, attn_mask=mask, is_causal=fresh).view(q.shape)

@@ -14,19 +14,16 @@ from torch import Tensor
 
 from course_lib.models.base import Sizes, Strict
 from course_lib.models.clip import PAD, tokenise
-from course_lib.models.codec import VideoCodec
 from course_lib.models.dit import AveragedDiT, DiTConfig
-from course_lib.training.checkpoints import CheckpointError, load_checkpoint
 from course_lib.training.config import ConfigError
 from course_lib.training.data import check_films
+from course_lib.training.latents import check_latents, code_films, codec_of
 from course_lib.training.recipe import Data, Phase, Recipe, RunConfig, TrainConfig, decay_groups
 from course_lib.worlds import captions as grammar
 from course_lib.worlds import spec
 from course_lib.worlds.films import Films, code_version, load_films, make_film
-from course_lib.worlds.frames import to_model
 from course_lib.worlds.scenes import check_trainable, film_seed
 
-CODED = 100  # films that go through the codec together
 BODIES = slice(1, 1 + spec.MAX_BODIES)  # slots of the free bodies
 
 
@@ -54,42 +51,27 @@ class LatentsData(Strict):
         return name
 
 
-def codec_of(config: RunConfig) -> VideoCodec:
-    """The codec that a configuration names, frozen. Raises ConfigError where its checkpoint cannot be used."""
-    try:
-        return load_checkpoint("codec", size=config.data.codec).requires_grad_(False)
-    except CheckpointError as error:
-        raise ConfigError(f"data.codec is {config.data.codec!r}: {error}") from None
-
-
 def check(config: RunConfig) -> None:
     """Raises ConfigError where DiT, codec and films do not fit together, or there is no such codec."""
-    model, codec = config.model, codec_of(config).config
+    model, codec = config.model, codec_of(config)
     if model.classes:
         raise ConfigError(f"model.classes is {model.classes}: films come with captions, set it to 0")
-    if model.channels != codec.latent:
-        raise ConfigError(f"model.channels is {model.channels}, and the codec's latents have {codec.latent}")
-    if codec.side % model.patch:
-        raise ConfigError(f"model.patch is {model.patch}: the codec has {codec.side} x {codec.side} places")
+    if model.actions:
+        raise ConfigError(f"model.actions is {model.actions}: films with captions come without keys, set it to 0")
+    check_latents(config, codec)
     if model.context < grammar.MOST_WORDS + 2:
         raise ConfigError(
             f"model.context is {model.context}: the longest caption has {grammar.MOST_WORDS} words and two marks"
         )
     for length in config.data.lengths:
         try:
-            codec.groups(length)
+            codec.config.groups(length)
         except ValueError as error:
             raise ConfigError(f"data.lengths: {error}") from None
     if config.data.even and not config.data.count:
         raise ConfigError("data.even chooses among films that are there: set data.count above 0")
     if model.masked and max(config.data.lengths) == 1:
         raise ConfigError("model.masked is for films of several groups: set it to 0, or data.lengths to longer films")
-
-
-@torch.no_grad()
-def code_films(codec: VideoCodec, frames: np.ndarray) -> Tensor:
-    """Films as the means of their latents, of unit scale. uint8 (M, T, H, W, 3) -> (M, G, C, h, w)."""
-    return torch.cat([codec.latents(to_model(some)) for some in np.split(frames, range(CODED, len(frames), CODED))])
 
 
 def load(config: RunConfig, given: Any) -> Data:

@@ -1,0 +1,39 @@
+"""Films as latents of a codec that learns no more: what a diffusion transformer is trained on."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from course_lib.models.codec import VideoCodec
+from course_lib.training.checkpoints import CheckpointError, load_checkpoint
+from course_lib.training.config import ConfigError
+from course_lib.training.recipe import RunConfig
+from course_lib.worlds.frames import to_model
+
+CODED = 100  # films that go through the codec together
+
+
+def codec_of(config: RunConfig) -> VideoCodec:
+    """The codec that ``data.codec`` names, frozen. Raises ConfigError where its checkpoint cannot be used."""
+    try:
+        return load_checkpoint("codec", size=config.data.codec).requires_grad_(False)
+    except CheckpointError as error:
+        raise ConfigError(f"data.codec is {config.data.codec!r}: {error}") from None
+
+
+def check_latents(config: RunConfig, codec: VideoCodec) -> None:
+    """Raises ConfigError where the sizes of a DiT do not fit the latents of the codec."""
+    if config.model.channels != codec.config.latent:
+        raise ConfigError(f"model.channels is {config.model.channels}, and the codec's latents have "
+                          f"{codec.config.latent}")  # fmt: skip
+    side = codec.config.side
+    if side % config.model.patch:
+        raise ConfigError(f"model.patch is {config.model.patch}: the codec has {side} x {side} places")
+
+
+@torch.no_grad()
+def code_films(codec: VideoCodec, frames: np.ndarray) -> Tensor:
+    """Films as the means of their latents, of unit scale. uint8 (M, T, H, W, 3) -> (M, G, C, h, w)."""
+    return torch.cat([codec.latents(to_model(some)) for some in np.split(frames, range(CODED, len(frames), CODED))])
