@@ -19,11 +19,13 @@ paper's text: there one random number decides share and aspect together, here tw
 row or column, nor is as high or as wide as the picture, here it may; there a context that is too small is drawn again
 without its targets, in the end with fewer of them taken out, here everything of that picture is drawn again; there the
 contexts of a batch lose their lowest patches where they are cut, here patches drawn at random. All draws come from one
-generator; there, from its own and from the global one.
+generator; there, from its own and from the global one. Numbers are drawn on the generator's device and masks made of
+them on the CPU: there are few of them, and whether a context is large enough has to be known before one goes on.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -48,7 +50,7 @@ class Masking(Protocol):
     """A way to draw masks for the pictures of a batch."""
 
     def draw(self, batch: int, generator: torch.Generator) -> Masks:
-        """Masks for ``batch`` pictures, on the generator's device."""
+        """Masks for ``batch`` pictures, on the CPU."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ class MultiBlock:
 
         Three times (draws,). What rounding to whole patches makes of them, ``block`` says.
         """
-        even = torch.rand(3, draws, generator=generator, device=generator.device)
+        even = _even((3, draws), generator)
         ranges = (self.target_scale, self.target_aspect, self.context_scale)
         scale, aspect, context = (low + (high - low) * u for (low, high), u in zip(ranges, even, strict=True))
         return scale, aspect, context
@@ -107,10 +109,10 @@ class MultiBlock:
         -> the targets bool (B, M, N), the context without them bool (B, N), how often each was drawn int64 (B,).
         Raises ValueError where a context stays below the minimum however often it is drawn.
         """
-        batch, device = len(target), generator.device
-        targets = torch.zeros(batch, self.targets, self.patches, dtype=torch.bool, device=device)
-        shown = torch.zeros(batch, self.patches, dtype=torch.bool, device=device)
-        drawn = torch.zeros(batch, dtype=torch.int64, device=device)
+        batch = len(target)
+        targets = torch.zeros(batch, self.targets, self.patches, dtype=torch.bool)
+        shown = torch.zeros(batch, self.patches, dtype=torch.bool)
+        drawn = torch.zeros(batch, dtype=torch.int64)
         sizes = torch.cat([target[:, None].expand(-1, self.targets, -1), context[:, None]], dim=1)  # (B, M + 1, 2)
         for _ in range(self.tries):
             left = (shown.sum(dim=1) < self.minimum).nonzero()[:, 0]  # pictures without a context that is large enough
@@ -136,7 +138,7 @@ class MultiBlock:
         scale, aspect, context = self.asked(1, generator)
         target, square = self.block(scale, aspect), self.block(context, torch.ones_like(context))  # (1, 2) each
         targets, shown, _ = self.place(target.expand(whole, -1), square.expand(whole, -1), generator)
-        noise = torch.rand(shown.shape, generator=generator, device=generator.device)
+        noise = _even(shown.shape, generator)
         keep = int(shown.sum(dim=1).min())
         kept = (noise + 2.0 * ~shown).argsort(dim=1)[:, :keep].sort(dim=1).values  # what is not shown comes last
         numbers = targets.nonzero()[:, 2].unflatten(0, (whole, self.targets, -1))  # (B * M * L,) -> (B, M, L)
@@ -145,12 +147,12 @@ class MultiBlock:
 
     def _anywhere(self, sizes: Tensor, generator: torch.Generator) -> Tensor:
         """Blocks of sizes (B, M, 2) at even places, bool (B, M, N)."""
-        even = torch.rand(sizes.shape, generator=generator, device=generator.device)
-        room = torch.tensor(self.grid, device=sizes.device) - sizes + 1  # places where a block fits
+        even = _even(sizes.shape, generator)
+        room = torch.tensor(self.grid) - sizes + 1  # places where a block fits
         first = (even * room).long().minimum(room - 1)
         inside = []
         for axis, length in enumerate(self.grid):
-            at, begin = torch.arange(length, device=sizes.device), first[..., axis, None]
+            at, begin = torch.arange(length), first[..., axis, None]
             inside.append((at >= begin) & (at < begin + sizes[..., axis, None]))  # (B, M, rows), (B, M, columns)
         return (inside[0][..., :, None] & inside[1][..., None, :]).flatten(-2)
 
@@ -204,7 +206,7 @@ class RandomPatches:
 
     def draw(self, batch: int, generator: torch.Generator) -> Masks:
         """A shuffle of each picture's patches, cut in two."""
-        order = chance.uniform((batch, self.grid[0] * self.grid[1]), generator).argsort(dim=1)
+        order = chance.uniform((batch, self.grid[0] * self.grid[1]), generator).cpu().argsort(dim=1)
         target, context = order[:, : self._asked], order[:, self._asked :]
         return Masks(context.sort(dim=1).values, target.sort(dim=1).values[:, None])
 
@@ -225,9 +227,9 @@ class Rasterised:
     def draw(self, batch: int, generator: torch.Generator) -> Masks:
         """Which quadrant is the context is drawn for each picture."""
         rows, columns = self.grid
-        number = torch.arange(rows * columns, device=generator.device).view(2, rows // 2, 2, columns // 2)
+        number = torch.arange(rows * columns).view(2, rows // 2, 2, columns // 2)
         quadrants = number.transpose(1, 2).flatten(2).flatten(0, 1)  # (2, 2, h, w) -> (4, h * w)
-        order = chance.uniform((batch, 4), generator).argsort(dim=1)
+        order = chance.uniform((batch, 4), generator).cpu().argsort(dim=1)
         chosen = quadrants[order]  # (B, 4, h * w)
         return Masks(chosen[:, 0], chosen[:, 1:])
 
@@ -268,6 +270,11 @@ class MaskStatistics:
         return {(int(found[i, 0]), int(found[i, 1])): float(counts[i] / len(self.sizes)) for i in order}
 
 
+def _even(shape: Sequence[int], generator: torch.Generator) -> Tensor:
+    """Numbers even over [0, 1) that all processes share, on the CPU."""
+    return torch.rand(tuple(shape), generator=generator, device=generator.device).cpu()
+
+
 def mask_statistics(masking: MultiBlock, draws: int, generator: torch.Generator) -> MaskStatistics:
     """Draw sizes and places ``draws`` times, for one picture each, and say what came of it.
 
@@ -283,4 +290,4 @@ def mask_statistics(masking: MultiBlock, draws: int, generator: torch.Generator)
         "context_block": square.prod(dim=1) / masking.patches,
         "covered": targets.any(dim=1).float().mean(dim=1), "context": shown.float().mean(dim=1), "tries": tries,
     }  # fmt: skip
-    return MaskStatistics(masking, **{name: values.cpu().numpy() for name, values in numbers.items()})
+    return MaskStatistics(masking, **{name: values.numpy() for name, values in numbers.items()})

@@ -10,13 +10,13 @@ from course_lib.training.config import ConfigError
 from course_lib.training.data import FilmData, check_pieces, film_frames, random_frames
 from course_lib.training.recipe import Phase, Recipe, RunConfig, TrainConfig, decay_groups
 
-DRAWN, TRIES = 2000, 10  # pictures that are drawn to see whether masks fit, a tenth as often as training may
+DRAWN, TRIES = 500, 10  # pictures that are drawn to see whether masks fit, a tenth as often as training may
 
 
 def check(config: RunConfig) -> None:
     """Raises ConfigError for a recording at another size than it has, and for masks that do not fit the grid.
 
-    Whether a context of enough patches is left, is seen by drawing: each of 2,000 pictures within 10 tries. Training
+    Whether a context of enough patches is left, is seen by drawing: each of 500 pictures within 10 tries. Training
     tries 100 times, so what passes here does not fail there.
     """
     check_pieces(config)
