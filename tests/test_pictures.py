@@ -217,7 +217,7 @@ def test_a_training_with_snapshots_keeps_encoders_that_can_be_probed_and_goes_on
 def test_encoders_of_the_course_give_tokens_before_pooling(pictures: Pictures) -> None:
     shapes = {name: tuple(picture_tokens(encoder, pictures).shape[1:])
               for name, encoder in study.other_encoders().items()}  # fmt: skip
-    assert shapes == {"mae": (64, 64), "vae": (16, 128)}
+    assert shapes == {"mae": (64, 64), "vae": (16, 128 + PLACES)}
 
 
 def test_the_configurations_of_both_studies_are_there() -> None:

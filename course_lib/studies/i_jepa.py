@@ -29,6 +29,7 @@ from course_lib.exam.measures.pictures import (
     picture_controls,
     picture_tokens,
     pictures_of,
+    with_places,
 )
 from course_lib.models.base import ViTConfig
 from course_lib.models.i_jepa import IJEPA
@@ -97,11 +98,14 @@ def probe_pictures(encoder: PictureEncoder, fit: Pictures, ask: Pictures, *, ste
 
 
 def other_encoders() -> dict[str, PictureEncoder]:
-    """Encoders that come with the course and have learned from the same films, before any pooling."""
+    """Encoders that come with the course and have learned from the same films, before any pooling.
+
+    The VAE's convolutions do not say where they are, so its tokens are given their places, as the pixels are.
+    """
     vae = load_checkpoint("vae", size="cpu-rich")
 
     def vae_tokens(frames: Tensor) -> Tensor:
-        return vae.encoder[:-1](frames).flatten(2).transpose(1, 2)  # (P, C, 4, 4) -> (P, 16, C)
+        return with_places(vae.encoder[:-1](frames).flatten(2).transpose(1, 2))  # (P, C, 4, 4) -> (P, 16, C + PLACES)
 
     return {"mae": load_checkpoint("mae").encode, "vae": vae_tokens}
 
