@@ -182,14 +182,17 @@ class Block(nn.Module):
 
         x = x + Attention(LayerNorm(x))
         x = x + MLP(LayerNorm(x))
+
+    hidden: channels inside the MLP, None for 4 * width. The rest as in ``Attention``.
     """
 
     def __init__(
-        self, width: int, heads: int, *, hidden: int | None = None, causal: bool = False, qk_norm: bool = False
-    ) -> None:
+        self, width: int, heads: int, *, hidden: int | None = None, causal: bool = False, qk_norm: bool = False,
+        bias: bool = False,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.norm_attention, self.norm_mlp = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.attention = Attention(width, heads, causal=causal, qk_norm=qk_norm)
+        self.attention = Attention(width, heads, causal=causal, qk_norm=qk_norm, bias=bias)
         self.mlp = MLP(width, hidden)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:

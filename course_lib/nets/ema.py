@@ -18,6 +18,12 @@ def ema_decay(step: int, decay: float) -> float:
     return min(decay, (1.0 + step) / (10.0 + step))
 
 
+def rising_momentum(step: int, of: int, first: float, last: float = 1.0) -> float:
+    """The share that stays at step 0 to of - 1: in a straight line from ``first`` towards ``last``, which is reached
+    after the last step. I-JEPA, appendix A: from 0.996 to 1."""
+    return first + (last - first) * step / of
+
+
 @torch.no_grad()
 def update_average(average: nn.Module, network: nn.Module, decay: float) -> None:
     """average = decay * average + (1 - decay) * network, for every parameter; buffers are copied. In place."""

@@ -1,0 +1,161 @@
+"""What does an I-JEPA know after so many steps of training, and what did anybody know before it?
+
+One I-JEPA of size cpu is trained. At some steps its target encoder is put aside, and each of these encoders is probed
+on new films for the variables of ``measures/pictures.py``: attentively, and by a line on the mean of its tokens. The
+same probes are put to the controls (pixels of a patch and of its neighbourhood, their principal components, untrained
+encoders of two widths) and to the encoders of the masked autoencoder and of the VAE that have learned from the same
+films. Probes are fitted to validation films and scored on test films; nobody has learned from either.
+
+A run that was stopped goes on where it was when the study is started again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from course_lib.exam.measures.attentive import STEPS, above, attentive_scores, linear_scores
+from course_lib.exam.measures.collapse import effective_rank, standard_deviation
+from course_lib.exam.measures.pictures import (
+    SET,
+    VARIABLES,
+    PictureEncoder,
+    Pictures,
+    picture_controls,
+    picture_tokens,
+    pictures_of,
+    with_places,
+)
+from course_lib.models.base import ViTConfig
+from course_lib.models.i_jepa import IJEPA
+from course_lib.studies.store import DATA, read_study
+from course_lib.training import (
+    RunConfig,
+    build,
+    discard,
+    get_recipe,
+    load_checkpoint,
+    load_config,
+    save_checkpoint,
+    train,
+)
+from course_lib.training.checkpoints import write_atomically
+from course_lib.worlds.films import load_films
+
+KEPT = DATA / "playground" / "i_jepa.json"
+FOLDER = Path("runs") / "i_jepa-study"  # the state of the run, its snapshots, and its weights when it is done
+SHARES = (0.0, 0.025, 0.1, 0.25, 0.5, 1.0)  # of the steps, after which the encoder is put aside
+FIT, ASK = 1200, 600  # films whose pictures probes are fitted to, and scored on
+
+
+
+def train_with_snapshots(
+    config: RunConfig, folder: Path, shares: tuple[float, ...] = SHARES, *, progress: str = "none"
+) -> tuple[IJEPA, dict[int, Path], float]:
+    """Train an I-JEPA and store its target encoder after some shares of the steps; goes on where it was stopped.
+
+    -> the model, the files of the snapshots by step, and the minutes. The run's state stays in the folder, so that no
+    step is done twice where a probe fails; ``discard`` removes it.
+    """
+    recipe, steps = get_recipe("i_jepa"), config.train.steps
+    files = {round(share * steps): folder / f"step-{round(share * steps)}.safetensors" for share in shares}
+    seed = int(np.random.SeedSequence(config.train.seed).generate_state(3)[0])  # as in train: the run is the same
+    model: IJEPA = build(recipe, config.model, seed)
+
+    def put_aside(step: int, _: object = None) -> None:
+        if step in files:
+            state = model.target_encoder.state_dict().items()
+            write_atomically(files[step], save({name: value.detach().cpu().contiguous() for name, value in state}))
+
+    folder.mkdir(parents=True, exist_ok=True)
+    put_aside(0)
+    history = train(recipe, config, model=model, on_step=put_aside, keep=folder, resume=True, progress=progress)
+    save_checkpoint(model, recipe, config.size or "own", about=history.about(), folder=folder)
+    return model, files, history.minutes
+
+
+def snapshot(model: IJEPA, file: Path) -> PictureEncoder:
+    """The target encoder that a file holds, as an encoder of pictures."""
+    encoder = build(get_recipe("i_jepa"), model.config).target_encoder
+    encoder.load_state_dict(load_file(file))
+    return encoder.eval().features
+
+
+def probe_pictures(encoder: PictureEncoder, fit: Pictures, ask: Pictures, *, steps: int = STEPS) -> dict[str, Any]:
+    """All variables by both probes, with the size of the cloud of tokens and the directions that it fills."""
+    fitted, asked = picture_tokens(encoder, fit), picture_tokens(encoder, ask)
+    sample = asked[::8, ::8].flatten(0, 1).numpy()  # some pictures, some patches
+    return {
+        "attentive": attentive_scores((fitted, fit), (asked, ask), steps=steps),
+        "linear": linear_scores((fitted, fit), (asked, ask)),
+        "deviation": standard_deviation(sample), "rank": effective_rank(sample), "channels": fitted.shape[2],
+    }  # fmt: skip
+
+
+def other_encoders() -> dict[str, PictureEncoder]:
+    """Encoders that come with the course and have learned from the same films, before any pooling.
+
+    The VAE's convolutions do not say where they are, so its tokens are given their places, as the pixels are.
+    """
+    vae = load_checkpoint("vae", size="cpu-rich")
+
+    def vae_tokens(frames: Tensor) -> Tensor:
+        return with_places(vae.encoder[:-1](frames).flatten(2).transpose(1, 2))  # (P, C, 4, 4) -> (P, 16, C + PLACES)
+
+    return {"mae": load_checkpoint("mae").encode, "vae": vae_tokens}
+
+
+def pictures_to_ask(fit: int = FIT, ask: int = ASK, size: int = 32) -> tuple[Pictures, Pictures]:
+    """Pictures of validation films to fit probes to, and of test films to score them on."""
+    return tuple(pictures_of(load_films(SET, split=split, count=count, size=size))
+                 for split, count in (("validation", fit), ("test", ask)))  # fmt: skip
+
+
+def run(report: Callable[[str], None] = print) -> dict[str, Any]:
+    """Train size cpu and probe it, the controls and the other encoders: about two hours of one core."""
+    config = load_config("i_jepa", "cpu")
+    model, files, minutes = train_with_snapshots(config, FOLDER, progress="plain")
+    report(f"trained {config.train.steps} steps in {minutes:.1f} minutes; its weights are in {FOLDER}")
+    fit, ask = pictures_to_ask()
+    shared = ViTConfig(**config.model.model_dump(include=set(ViTConfig.model_fields)))
+    found: dict[str, Any] = {"minutes_of_training": minutes, "configuration": config.model_dump(mode="json"),
+                             "majority": {name: ask.majority(name) for name, v in VARIABLES.items() if v.classes},
+                             "encoders": {}, "steps": {}}  # fmt: skip
+    for name, encoder in {**picture_controls(shared, fit), **other_encoders()}.items():
+        found["encoders"][name] = probe_pictures(encoder, fit, ask)
+        report(f"{name}: {summary(found['encoders'][name])}")
+    for step, file in files.items():
+        found["steps"][str(step)] = probe_pictures(snapshot(model, file), fit, ask)
+        report(f"after {step} steps: {summary(found['steps'][str(step)])}")
+    last = found["steps"][str(config.train.steps)]
+    for probe in ("attentive", "linear"):
+        better = above(last[probe], found["encoders"]["untrained"][probe])
+        report(f"{probe}: above untrained without overlap on {len(better)} variables: {', '.join(better)}")
+    discard(FOLDER)
+    return found
+
+
+def summary(answers: Mapping[str, Any]) -> str:
+    """The attentive values in one line."""
+    return ", ".join(f"{name} {score['value']:.2f}" for name, score in answers["attentive"].items())
+
+
+def measured_pictures() -> dict[str, Any]:
+    """What ``run`` found: "encoders" by name and "steps" by number, each with the scores of every variable.
+
+    Raises ExamError when the file is missing or damaged.
+    """
+
+    def parse(found: dict[str, Any]) -> dict[str, Any]:
+        for answers in (*found["encoders"].values(), *found["steps"].values()):
+            for probe in ("attentive", "linear"):
+                if lacking := set(VARIABLES) - set(answers[probe]):
+                    raise ValueError(f"the {probe} probe lacks {sorted(lacking)}")
+        return found
+
+    return read_study(KEPT, parse, "i_jepa")
