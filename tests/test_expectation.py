@@ -157,7 +157,7 @@ def test_the_sum_over_all_frames_does_not_leak(name):
 def test_the_noisy_engine_keeps_the_contract():
     made = some("solidity")
     engine = NoisyEngine([stage for pair in made.stages for stage in pair], samples=2)
-    check_world_model(engine, to_model(made.frames[:2, 0]), None)
+    check_world_model(engine, to_model(made.frames[:2, 0, :8]), None)
 
 
 @pytest.mark.parametrize("name", PROPERTIES)

@@ -6,9 +6,10 @@ the same with the simulator of the course. The engine is run ``samples`` times f
 another error in the place, the velocity, the mass and the elasticity of every body, and what it expects at a time is
 all the frames that it drew for that time.
 
-*What it is given.* It does not see the first frame; it is handed the exact state behind it: where each body is, how
-fast it goes, and where screens, shelves and walls stand. The noise stands for the errors of perception, so its mark says
-what the rules are worth when perception is nearly solved. Nothing after the first frame reaches it but what it judges.
+*What it is given.* By the first frame it only recognises the film; it is handed the exact state behind that frame:
+where each body is, how fast it goes, and where screens, shelves and walls stand. The noise stands for the errors of
+perception, so its mark says what the rules are worth when perception is nearly solved. Of later frames it knows
+nothing; they are judged, and never change what it expects.
 """
 
 from __future__ import annotations

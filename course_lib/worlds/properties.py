@@ -40,14 +40,14 @@ PROPERTIES: dict[str, Property] = {
     "shape": Property("what goes behind a screen comes out in the same shape", "one"),
     "inertia": Property("what nothing stops goes on: it leaves the screen on the other side, and does not turn round "
                         "behind it", "octet"),
-    "solidity": Property("nothing goes through a wall: where one stands behind the screen, the ball comes back", "octet"),
-    "continuity_gap": Property("what goes from one screen to the next is seen in the gap between them, and what is seen "
-                               "in the gap has come from somewhere", "two", cuts=2),
+    "solidity": Property("nothing goes through a wall: if one stands behind the screen, the ball comes back", "octet"),
+    "continuity_gap": Property("what goes from one screen to the next is seen in the gap between them, and what is "
+                               "seen in the gap has come from somewhere", "two", cuts=2),
     "continuity_jump": Property("nothing vanishes behind one screen and appears from behind another", "two"),
     "gravity": Property("a ball falls until something holds it: on a shelf, now hidden, it stays above; without one it "
                         "neither hangs nor bounces in the air", "support"),
-    "energy": Property("a ball that was dropped rises again to nearly the height that it came from: it gains no energy, "
-                       "and hardly loses any", "drop"),
+    "energy": Property("a ball that was dropped rises again to nearly the height that it came from: it gains no "
+                       "energy, and hardly loses any", "drop"),
 }  # fmt: skip
 OCTET = ("inertia", "solidity")
 """One seed makes both from the same numbers: only the wall differs. A model that expects every ball to pass, or every
@@ -82,8 +82,8 @@ HELD_OUT: dict[str, dict[str, dict[str, Range]]] = {
     "drop": {"slow": {"high": (23.5, 25.0)}, "fast": {"high": (28.0, 28.4), "low": (20.4, 21.2)},
              "narrow": {"height": (13.4, 14.6)}, "wide": {"height": (16.2, 17.0)}},
 }  # fmt: skip
-"""What the held-out tiers change, by kind of stage: "slow" and "fast" the speed (of a dropped ball by the height that it
-comes from), "narrow" and "wide" the screen (where it is as wide as the box, its height)."""
+"""What the held-out tiers change, by kind of stage: "slow" and "fast" the speed (of a dropped ball, the height that it
+comes from); "narrow" and "wide" the screen (where that is as wide as the box, how high it is: low, or high)."""
 TIERS = ("family", "slow", "fast", "narrow", "wide")
 
 MIDDLE = spec.BOX / 2
@@ -97,9 +97,8 @@ _SUNK = 0.05  # a body that rests on the floor begins so deep in it: pymunk lets
 def find_property(name: str) -> Property:
     """The property called ``name``. Raises ValueError that lists the properties there are."""
     if name not in PROPERTIES:
-        raise ValueError(
-            f"there is no property {name!r}{did_you_mean(name, PROPERTIES)}; the properties are: {', '.join(PROPERTIES)}"
-        )
+        known = ", ".join(PROPERTIES)
+        raise ValueError(f"there is no property {name!r}{did_you_mean(name, PROPERTIES)}; the properties are: {known}")
     return PROPERTIES[name]
 
 
@@ -211,7 +210,7 @@ def _drop(name: str, values: dict[str, float], side: int, generator: np.random.G
     ball = _body("ball", str(generator.choice(_colours("ball"))), values["size"], generator, SPRINGY)
     ball = replace(ball, x=MIDDLE + side * float(generator.uniform(0.0, 10.0)))
     floor = spec.FLOOR + ball.size
-    lands = (2.0 * (values["high"] - floor) / spec.GRAVITY) ** 0.5 + float(generator.uniform(0.0, 0.05))  # seconds
+    lands = (2.0 * (values["high"] - floor) / spec.GRAVITY) ** 0.5  # seconds: A is let go, B thrown up a little
 
     def thrown(apex: float) -> Stage:
         rising = lands - (2.0 * (apex - floor) / spec.GRAVITY) ** 0.5  # seconds until it is at its highest

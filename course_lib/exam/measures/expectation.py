@@ -5,8 +5,8 @@ change from one to the other inside a window in which both are equal to the bit.
 The score compares *the same frames after another beginning*: the end of A as it stands in A, and as it stands in BA.
 What the frames look like cannot matter then, because they are the same; only what came before them can.
 
-The method is that of the studies of infants (Baillargeon, Spelke & Wasserman 1985, Cognition 20) and of IntPhys (Riochet
-et al. 2018, arXiv 1803.07616). The scores in the second half of this file are there to be seen failing.
+The method is that of the studies of infants (Baillargeon, Spelke & Wasserman 1985, Cognition 20) and of IntPhys
+(Riochet et al. 2018, arXiv 1803.07616). The scores in the second half of this file are there to be seen failing.
 """
 
 from __future__ import annotations
@@ -125,8 +125,8 @@ def balance(films: np.ndarray) -> dict[str, np.ndarray]:
     """The test of the films themselves: are the possible and the impossible ones made of the same pieces?
 
     films: uint8 (N, 4, T, H, W, 3). Returns by name, bool (N,), whether the multisets of "frames", of "frames_at_times"
-    and of "neighbouring_pairs" are equal in the two possible films and in the two impossible ones of a quadruplet. Where
-    all are, nobody who looks at a frame, at its time or at two neighbours can tell possible from impossible.
+    and of "neighbouring_pairs" are equal in the two possible films and in the two impossible ones of a quadruplet.
+    Where all are, nobody who looks at a frame, at its time or at two neighbours can tell possible from impossible.
     Raises ValueError for another shape.
     """
     if films.ndim != 6 or films.shape[1] != 4:
