@@ -205,7 +205,7 @@ def test_bodies_begin_in_full_view_and_nothing_turns():
         x, size = tracks(name, "x"), tracks(name, "size")
         there = tracks(name, "kind")[:, :, 0] > 0
         assert (tracks(name, "visible")[:, :, 0][there] > (0.8 if name == "energy" else 0.95)).all()
-        assert ((x - size > spec.WALL - 0.2) & (x + size < spec.BOX - spec.WALL + 0.2) | ~there[..., None]).all()
+        assert ((x - size > spec.WALL - 0.4) & (x + size < spec.BOX - spec.WALL + 0.4) | ~there[..., None]).all()
         assert np.abs(tracks(name, "angle")).max() < 0.02
 
 
