@@ -5,8 +5,10 @@ On small networks and a few made-up latents, so that a run takes a second.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -14,13 +16,17 @@ import torch
 from scipy.stats import spearmanr
 from torch import Tensor
 
+from course_lib.exam.entrant import Entrant
+from course_lib.exam.questions import scaling
+from course_lib.exam.run import examine
+from course_lib.exam.sitting import Sitting
 from course_lib.lookup import ExamError
 from course_lib.models.base import fresh
 from course_lib.models.clip import tokenise
 from course_lib.models.dit import AveragedDiT, DiT, DiTConfig
 from course_lib.models.unet import UNet
 from course_lib.studies import dit_conditioning, dit_scaling, store
-from course_lib.studies.dit_conditioning import NETWORKS, REFERENCE, equal_steps, mean_and_spread
+from course_lib.studies.dit_conditioning import NETWORKS, REFERENCE, equal_steps, mean_and_spread, measured_conditioning
 from course_lib.studies.dit_scaling import (
     COMMON,
     PATCHES,
@@ -30,10 +36,12 @@ from course_lib.studies.dit_scaling import (
     draw_held_out,
     forward_flops,
     held_out_loss,
+    measured_scaling,
     rank_correlation,
     run_config,
     size_changes,
     train_and_measure,
+    weights_of,
 )
 from course_lib.studies.store import StudyError, kept_piece
 from course_lib.training.recipe import Data
@@ -309,12 +317,20 @@ def test_level_caption_groups_and_only_the_own_film_count() -> None:
 
 
 def test_a_unet_learns_in_seconds_what_0_does_not_know() -> None:
-    config = run_config(0, {**size_changes(16, 1, 2), "train.steps": 60}, {**QUICK, "model.ema": 0.9})
-    data, model = made_up(), AveragedDiT(config.model, UNet)
-    held = draw_held_out(*(torch.from_numpy(data.arrays[name]) for name in ("latents", "tokens")), 2, seeded(1))
+    """Two films that a caption tells apart, with a little noise."""
+    config = run_config(0, {**size_changes(16, 1, 2), "train.steps": 60, "train.learning_rate": 5e-3},
+                        {**QUICK, "model.ema": 0.9})  # fmt: skip
+    data, films = made_up(), torch.randn(2, *SHAPE, generator=seeded(1))
+    latents = films.repeat(20, 1, 1, 1, 1) + 0.1 * torch.from_numpy(data.arrays["latents"])
+    data = Data({**data.arrays, "latents": latents.numpy()}, "two films", "0")
+    model = AveragedDiT(config.model, UNet)
+    held = draw_held_out(latents, torch.from_numpy(data.arrays["tokens"]), 2, seeded(2))
     before = held_out_loss(model.average, held)  # it says 0
     dit_scaling.train("dit", config, data=data, model=model, progress="none")
-    assert held_out_loss(model.average, held) < 0.85 * before
+    after = held_out_loss(model.average, held)
+    assert after < 0.6 * before
+    shuffled = held._replace(tokens=held.tokens.roll(2, dims=0))  # the other film's caption
+    assert held_out_loss(model.average, shuffled) > after
 
 
 # ------------------------------------------------------------------------------------------------- what was kept
@@ -326,3 +342,45 @@ def test_no_kept_facts_are_a_clear_error(tmp_path: Path, monkeypatch: pytest.Mon
         monkeypatch.setattr(study, "KEPT", tmp_path / "none.json")
         with pytest.raises(ExamError, match=f"study {study.__name__.rpartition('.')[2]}"):
             measured()
+def test_the_kept_runs_belong_to_the_shipped_codec_and_are_what_the_exam_says() -> None:
+    kept = measured_scaling()
+    codec = weights_of("codec")
+    assert kept.codec == codec, "run: python -m course_lib study dit_scaling"
+    assert measured_conditioning().codec == codec, "run: python -m course_lib study dit_conditioning"
+    for run in kept.runs:  # counted again
+        assert run.gflops == forward_flops(DiT(run_config(0, size_changes(*run.config)).model), SHAPE) / 1e9
+    dit = Entrant("dit", {"dit": None}, [], checkpoints={"codec": codec}, bars=scaling.BARS)
+    rows = {row.question: row for row in examine([dit], Sitting(count=5), questions=["scaling"]).rows}
+    row = rows["scaling_loss_rank_correlation"]
+    found = spearmanr([run.gflops for run in kept.runs], [run.loss for run in kept.runs]).statistic
+    assert row.value == pytest.approx(found) and row.n == 24 and row.bar == 0.0
+    assert row.passed == (row.high <= 0.0) and set(row.controls) == {"dealt_out", "parameters"}
+    other = Entrant("other", {"dit": None}, [], checkpoints={"codec": "0" * 12})
+    report = examine([other], Sitting(count=5), questions=["scaling"])
+    assert [row.status for row in report.rows] == ["refused"] and "study dit_scaling" in report.rows[0].note
+
+
+def test_equal_compute_was_equal() -> None:
+    kept = measured_conditioning()
+    spent = {name: kept.of(name)[0].gflops * kept.of(name)[0].steps for name in NETWORKS}
+    assert max(spent.values()) < 1.01 * min(spent.values())
+
+
+@pytest.mark.parametrize("harm", [
+    lambda facts: facts["runs"].pop(),
+    lambda facts: facts["runs"].append(facts["runs"][0]),
+    lambda facts: facts["runs"][3]["scores"].__setitem__("all", 1.5),
+    lambda facts: facts["runs"][3].__setitem__("loss", float("nan")),
+    lambda facts: facts["runs"][0].pop("gflops"),
+    lambda facts: facts.pop("codec"),
+])  # fmt: skip
+@pytest.mark.parametrize("study", [dit_scaling, dit_conditioning])
+def test_damaged_facts_are_named_with_the_way_out(
+    study: ModuleType, harm: Callable[[dict], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts, name = json.loads(study.KEPT.read_text()), study.__name__.rpartition(".")[2]
+    harm(facts)
+    monkeypatch.setattr(study, "KEPT", tmp_path / "facts.json")
+    study.KEPT.write_text(json.dumps(facts))
+    with pytest.raises(ExamError, match=f"facts.json.*study {name}"):
+        measured_scaling() if study is dit_scaling else measured_conditioning()
