@@ -135,6 +135,8 @@ def test_the_interval_holds_the_value_and_is_wider_where_sizes_differ_less() -> 
     one, other = (correlation_and_interval(gflops, y, draws=300) for y in (clear, vague))
     assert one["low"] <= one["value"] <= one["high"] < -0.9 and one["n"] == 24
     assert other["high"] - other["low"] > one["high"] - one["low"]
+    with pytest.raises(ValueError, match="all 24 runs have the same value"):
+        correlation_and_interval(gflops, np.zeros((8, 3)))
 
 
 def test_numbers_without_a_relation_have_an_interval_with_0_in_it() -> None:
@@ -328,7 +330,7 @@ def test_a_unet_learns_in_seconds_what_0_does_not_know() -> None:
     before = held_out_loss(model.average, held)  # it says 0
     dit_scaling.train("dit", config, data=data, model=model, progress="none")
     after = held_out_loss(model.average, held)
-    assert after < 0.6 * before
+    assert after < 0.75 * before
     shuffled = held._replace(tokens=held.tokens.roll(2, dims=0))  # the other film's caption
     assert held_out_loss(model.average, shuffled) > after
 

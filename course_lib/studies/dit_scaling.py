@@ -328,11 +328,14 @@ def correlation_and_interval(x: np.ndarray, y: np.ndarray, *, seed: int = 0, dra
 
     x, y: (configurations, seeds). Runs are not independent: those of one configuration are alike, and those of one seed
     have seen the same batches. So configurations are drawn with replacement, and seeds as well, each for all; that is
-    wider than drawing single runs.
+    wider than drawing single runs. Draws in which all values are equal have no correlation and are left out.
+    Raises ValueError where the values themselves are all equal: they have no order.
     """
+    if np.isnan(value := rank_correlation(x, y)):
+        raise ValueError(f"all {np.size(y)} runs have the same value, so there is no order to compare")
     rng, found = np.random.default_rng(seed), []
     for _ in range(draws):
         rows, columns = (rng.integers(n, size=n) for n in x.shape)
         found.append(rank_correlation(x[np.ix_(rows, columns)], y[np.ix_(rows, columns)]))
     low, high = np.nanquantile(found, (0.025, 0.975))
-    return {"value": rank_correlation(x, y), "low": float(low), "high": float(high), "n": x.size}
+    return {"value": value, "low": float(low), "high": float(high), "n": x.size}
