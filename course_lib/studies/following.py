@@ -59,7 +59,9 @@ Facts = dict[str, Any]
 # ------------------------------------------------------------------------------------------------------- measuring
 
 
-def measure_following(make: TextToVideo, reader: Reader, films: tuple[Films, Films], count: int, seed: int = SEED) -> Facts:
+def measure_following(
+    make: TextToVideo, reader: Reader, films: tuple[Films, Films], count: int, seed: int = SEED
+) -> Facts:
     """Everything that is kept of one model: lists and numbers only. films: real ones, of SET and of RESERVED_SET."""
     twin = TextToVideo(untrained_twin(make.dit, seed), make.codec, most_bodies=make.most_bodies)
     (real, others), (new, _) = (parted(each, make.most_bodies, count) for each in films)
@@ -206,8 +208,8 @@ class Asked:
 
 @dataclass(frozen=True)
 class Followed:
-    """What ``measure_following`` gives. frechet: value, low, high, n, reference and controls. seconds: lists by name, and cores.
-    weights: of what made the films; none where it has no checkpoint."""
+    """What ``measure_following`` gives. frechet: value, low, high, n, reference and controls. seconds: lists by name,
+    and cores. weights: of what made the films; none where it has no checkpoint."""
 
     seen: Asked
     reserved: Asked
