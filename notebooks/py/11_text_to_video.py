@@ -59,6 +59,7 @@ show.use_style()
 # %% tags=["lecture"]
 make, reader, about = load_text_to_video(), load_checkpoint("reader"), provenance("dit")
 dit, codec, most = make.dit, make.codec, make.most_bodies
+real = load_films("bodies", split="test", count=100)
 print(f"a DiT of {sum(p.numel() for p in dit.parameters()) / 1e6:.2f} million weights, {about['steps']} steps, "
       f"{about['minutes']:.0f} minutes, films of at most {most} bodies")  # fmt: skip
 
@@ -227,7 +228,6 @@ class TextToFilm:
 from course_lib.models.dit import KnownGroups
 
 mine, ends = TextToFilm(), my_known([0, 13, 14, 15, 16], 17, 4)
-real = load_films("bodies", split="test", count=100)
 with torch.no_grad():
     true = codec.latents(to_model(real.frames[:1, :17]))  # (1, 5, 12, 8, 8)
 for frames, known, z in ((5, None, None), (17, ends, true)):
