@@ -456,7 +456,7 @@ drifted = measured_drift()
 window, keep = drifted.window, drifted.keep
 print(f"a minute: {my_windows(600, window, keep)} windows of {window} frames that begin with {keep} old ones")
 long = long_films(make, asked[:1], 120, window=window, keep=keep, generator=torch.Generator().manual_seed(1), w=(2.0, 0.0))[0]
-show.strip(long, every=12, title=f"12 seconds, nothing said after the first window: {asked[0]}")
+show.strip(long, every=17, title=f"12 seconds, nothing said after the first window: {asked[0]}")
 
 # %% [markdown] tags=["lecture"]
 # One film proves little. A kept study (`python -m course_lib study drift`) made eight films of 600 frames in each of three ways and read every frame: guided by the prompt in each window; left alone after the first; and the beginning of a *real* film, continued. Above them the simulator's own films, and those through the codec: what the reader and the codec lose by themselves.
