@@ -549,7 +549,7 @@ show.table(rows)
 # %% tags=["lecture"]
 for word in ("number", "colour", "shape", "motion"):
     row = report["dit", f"prompt_{word}"]
-    print(f"{word:7}", f"bar {row.bar:.2f}:", "met" if row.passed else "not met", "-", row.note.partition(";")[0])
+    print(f"{word:7}", f"bar {row.bar:.2f}:", "met" if row.passed else "not met", row.note.partition("untrained")[0])
     assert row.value > max(row.controls[name] for name in ("shuffled", "w_0", "untrained"))
     assert row.controls["real"] > 0.97, "the reader can read what there is"
 
