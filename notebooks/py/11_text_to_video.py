@@ -665,7 +665,7 @@ progress()
 # **What the report says of its own model, and what this toy can say.** *Consistency in three dimensions*: nothing, our world is flat. *Permanence*, that a thing hidden for a while comes back: nothing yet, no film of this set has a screen (notebook 23 asks it). *Interaction*, that an action leaves its mark (a bite, a stroke of paint): nothing, no action leaves a mark here. *Failures*: objects appear from nowhere; that is our "too many", and the long films show it.
 
 # %% [markdown] tags=["lecture"]
-# **What this toy cannot show.** Sentences of 28 words, bodies of six colours in an empty room. Whether a large model counts better because it is larger cannot be seen here; notebook 10 has the curve for four sizes. And a reader that was trained on this world marks it with exact labels; for real films nobody has such a reader.
+# **What this toy cannot show.** Sentences of 28 words, bodies of six colours in an empty room. Whether a large model counts better because it is larger cannot be seen here; notebook 10 has the curve by size. And a reader that was trained on this world marks it with exact labels; for real films nobody has such a reader.
 
 # %% [markdown]
 # **The two questions.** 1. "All right" punishes both alike; the colours alone praise the film with one body too many. Whoever writes the score decides, so it has to be said beside the number. 2. It contradicts "the model keeps track of things". It does not contradict that single windows look like the world: a simulator of half a second is one, too.
