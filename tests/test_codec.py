@@ -85,6 +85,14 @@ def test_what_are_no_films_or_latents_is_refused() -> None:
         model.decode(torch.zeros(1, 1, 5, 8, 8))
 
 
+def test_a_wider_grid_is_a_wider_room_and_its_far_end_changes_nothing_here() -> None:
+    model, z = codec(), torch.randn(1, 2, 4, 8, 24, generator=seeded())
+    with torch.no_grad():
+        wide, other = model.decode(z), model.decode(torch.cat([z[..., :16], -z[..., 16:]], dim=-1))
+    assert wide.shape == (1, 5, 3, 32, 96)
+    assert torch.allclose(wide[..., :8], other[..., :8], atol=1e-6) and not torch.allclose(wide, other, atol=1e-2)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [({"stem": 3}, "no multiple"), ({"widths": (8,) * 7}, "no multiple")],

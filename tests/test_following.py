@@ -106,7 +106,7 @@ def test_the_shipped_model_follows_prompts_and_its_controls_do_not() -> None:
 def facts() -> dict:
     """What the study keeps, of a model that draws what is asked for, and of few prompts."""
     films = tuple(load_films(name, split="test", count=100) for name in (study.SET, study.RESERVED_SET))
-    found = study.follow(Draughtsman(most_bodies=2), load_checkpoint("reader"), films, 20)
+    found = study.measure_following(Draughtsman(most_bodies=2), load_checkpoint("reader"), films, 20)
     return json.loads(json.dumps(found | {"weights": {"dit": "a" * 12, "codec": "b" * 12}}))
 
 

@@ -311,10 +311,11 @@ class VideoCodec(nn.Module):
     def decode(self, z: Tensor) -> Tensor:
         """The mean of p(x | z). (B, G, C, h, w) -> (B, T, 3, H, W), near [0, 1].
 
+        The decoder is convolutional: a grid of another shape is drawn as a room of another shape.
         Raises ValueError where these are no latents of this codec.
         """
         wanted = (self.config.latent, self.config.side, self.config.side)
-        if z.ndim != 5 or tuple(z.shape[2:]) != wanted:
+        if z.ndim != 5 or z.shape[2] != self.config.latent:
             raise ValueError(f"latents (B, G, {', '.join(map(str, wanted))}) wanted, got {tuple(z.shape)}")
         features = ungroup_frames(self.group_decoder(z))  # (B, G, F, W, h, w) -> (B, T, W, h, w)
         return 0.5 + 0.5 * self.frame_decoder(features.flatten(0, 1)).unflatten(0, features.shape[:2]).float()

@@ -59,7 +59,9 @@ Facts = dict[str, Any]
 # ------------------------------------------------------------------------------------------------------- measuring
 
 
-def follow(make: TextToVideo, reader: Reader, films: tuple[Films, Films], count: int, seed: int = SEED) -> Facts:
+def measure_following(
+    make: TextToVideo, reader: Reader, films: tuple[Films, Films], count: int, seed: int = SEED
+) -> Facts:
     """Everything that is kept of one model: lists and numbers only. films: real ones, of SET and of RESERVED_SET."""
     twin = TextToVideo(untrained_twin(make.dit, seed), make.codec, most_bodies=make.most_bodies)
     (real, others), (new, _) = (parted(each, make.most_bodies, count) for each in films)
@@ -172,7 +174,7 @@ def _timed(work: Callable[[], object]) -> list[float]:
 def run(report: Callable[[str], None] = print) -> Facts:
     """Measure the shipped model on test films: about five minutes of one core."""
     films = tuple(load_films(name, split="test", count=STORED * PROMPTS) for name in (SET, RESERVED_SET))
-    facts = follow(load_text_to_video(), load_checkpoint("reader"), films, PROMPTS)
+    facts = measure_following(load_text_to_video(), load_checkpoint("reader"), films, PROMPTS)
     for which in ("seen", "reserved"):
         found = summary(as_following(facts[which]["own"]))
         report(f"{which}: " + ", ".join(f"{name} {value:.2f}" for name, value in found.items()))
@@ -206,8 +208,8 @@ class Asked:
 
 @dataclass(frozen=True)
 class Followed:
-    """What ``follow`` gives. frechet: value, low, high, n, reference and controls. seconds: lists by name, and cores.
-    weights: of what made the films; none where it has no checkpoint."""
+    """What ``measure_following`` gives. frechet: value, low, high, n, reference and controls. seconds: lists by name,
+    and cores. weights: of what made the films; none where it has no checkpoint."""
 
     seen: Asked
     reserved: Asked

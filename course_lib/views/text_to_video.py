@@ -60,7 +60,7 @@ def under_prompts(reader: Reader, films: np.ndarray, prompts: Sequence[str], tit
         raise ValueError(f"{len(films)} films need as many prompts, these are {len(prompts)}")
     shown = _evenly(films.shape[1])
     with rc_context(STYLE):
-        figure = CourseFigure(9.6, 1.95 * len(films) + 0.3 * bool(title), f"films under their prompts: {prompts}")
+        figure = CourseFigure(9.6, 2.0 * len(films) + 0.45 * bool(title), f"films under their prompts: {prompts}")
         sheet = figure.subfigures()  # a figure of the course has a text, and cannot be given a title
         rows = sheet.subfigures(len(films), 1, squeeze=False)[:, 0]
         for row, film, prompt in zip(rows, films, prompts, strict=True):
@@ -73,7 +73,8 @@ def under_prompts(reader: Reader, films: np.ndarray, prompts: Sequence[str], tit
             if len(film) >= FRAMES:
                 text, right = verdict(found_bodies(reader, film), prompt)
                 colour = NOT_ASKED if right is None else ALL if right else NOT_ALL
-                beside.text(0.0, 0.95, "\n".join(wrap(text, 27)), fontsize=9.5, va="top", color=colour)
+                words = beside.text(0.0, 0.95, "\n".join(wrap(text, 27)), fontsize=9.5, va="top", color=colour)
+                words.set_in_layout(False)  # a long verdict may reach below its film, and must not shrink it
         if title:
             sheet.suptitle(title, x=0.01, ha="left", fontsize=13)
     return figure

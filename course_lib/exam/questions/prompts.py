@@ -60,7 +60,7 @@ def ask(entrant: Entrant, sitting: Sitting) -> Iterator[Row]:
         for name, weights in found.weights.items():
             check_weights(weights, entrant.checkpoints[name], "following")
     else:
-        found = study.as_followed(study.follow(make, sitting.reader, (films, new), count, sitting.seed))
+        found = study.as_followed(study.measure_following(make, sitting.reader, (films, new), count, sitting.seed))
     yield _reader(entrant, sitting, films, found)
     yield from _seen(entrant, sitting, films, found.seen)
     yield from _reserved(entrant, sitting, new, found)
