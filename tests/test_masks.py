@@ -145,7 +145,9 @@ def test_on_the_papers_grid_the_asked_ranges_are_filled_evenly_and_rounding_move
     assert found.scale.mean() == pytest.approx(0.175, abs=0.004)
     assert np.abs(found.scale - found.scale_asked).max() < 0.04
     assert sum(found.size_shares().values()) == pytest.approx(1.0)
-    assert 0.15 < found.context.mean() < 0.45 and found.covered.mean() + found.context.mean() <= 1.0
+    assert 0.4 < found.context.mean() < 0.52 and found.covered.mean() + found.context.mean() <= 1.0
+    cut = MultiBlock((14, 14)).draw(64, seeded()).context.shape[1] / 196
+    assert 0.2 < cut < 0.35, "a batch's contexts are as small as its smallest"
 
 
 def test_a_smaller_grid_rounds_more() -> None:
