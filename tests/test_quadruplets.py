@@ -15,8 +15,8 @@ from course_lib.worlds.family import EMPTY, family_stage, make_family
 from course_lib.worlds.properties import FAMILY, HELD_OUT, OCTET, PROPERTIES, TIERS, draw_pair, ranges
 from course_lib.worlds.quadruplets import (
     Quadruplets,
+    change_places,
     equal_windows,
-    exchanged,
     make_quadruplet,
     make_quadruplets,
 )
@@ -120,11 +120,11 @@ def test_impossible_films_are_no_possible_ones(name):
 
 def test_films_change_places_at_every_cut():
     a, b = np.arange(6), np.arange(6) + 10
-    np.testing.assert_array_equal(exchanged(np.stack([a, b]), (2,)), [[0, 1, 12, 13, 14, 15], [10, 11, 2, 3, 4, 5]])
-    np.testing.assert_array_equal(exchanged(np.stack([a, b]), (2, 4))[0], [0, 1, 12, 13, 4, 5])
+    np.testing.assert_array_equal(change_places(np.stack([a, b]), (2,)), [[0, 1, 12, 13, 14, 15], [10, 11, 2, 3, 4, 5]])
+    np.testing.assert_array_equal(change_places(np.stack([a, b]), (2, 4))[0], [0, 1, 12, 13, 4, 5])
     for wrong in ((0,), (6,), (4, 2)):
         with pytest.raises(ValueError, match="rising order"):
-            exchanged(np.stack([a, b]), wrong)
+            change_places(np.stack([a, b]), wrong)
 
 
 def test_windows_are_runs_of_equal_frames():
