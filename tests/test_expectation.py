@@ -11,8 +11,8 @@ import torch
 from course_lib.exam.measures.expectation import (
     accuracy,
     accuracy_by_property,
-    compare,
     maximum_scores,
+    more_surprising,
     pixel_difference,
     same_beginning_scores,
     same_frames,
@@ -90,9 +90,10 @@ def test_whoever_notices_the_change_is_right_and_whoever_expects_it_is_wrong():
 
 
 def test_equal_up_to_rounding_is_half_right():
-    np.testing.assert_array_equal(compare(np.array([1.0 + 5e-6, 1.0 + 5e-5, 1.0 - 5e-5, 0.0]), np.array([1, 1, 1, 0])),
-                                  [0.5, 1.0, 0.0, 0.5])  # fmt: skip
-    assert compare(np.array(-1.0 + 5e-6), np.array(-1.0)) == 0.5 and compare(np.array(-0.9), np.array(-1.0)) == 1.0
+    impossible, possible = np.array([1.0 + 5e-6, 1.0 + 5e-5, 1.0 - 5e-5, 0.0]), np.array([1.0, 1.0, 1.0, 0.0])
+    np.testing.assert_array_equal(more_surprising(impossible, possible), [0.5, 1.0, 0.0, 0.5])
+    below = more_surprising(np.array([-1.0 + 5e-6, -0.9]), np.array([-1.0, -1.0]))  # a surprise may be negative
+    np.testing.assert_array_equal(below, [0.5, 1.0])
 
 
 def test_intervals_are_over_quadruplets_and_never_without_width_at_the_ends():

@@ -76,7 +76,7 @@ class Quadruplets:
 
     def films(self) -> np.ndarray:
         """All four films of each: A, B, AB, BA. uint8 (N, 4, T, H, W, 3)."""
-        joined = [exchanged(pair, cuts) for pair, cuts in zip(self.frames, self.cuts, strict=True)]
+        joined = [change_places(pair, cuts) for pair, cuts in zip(self.frames, self.cuts, strict=True)]
         return np.concatenate([self.frames, np.stack(joined)], axis=1)
 
 
@@ -92,7 +92,7 @@ def equal_windows(first: np.ndarray, second: np.ndarray) -> list[tuple[int, int]
     return [(int(begin), int(end) - 1) for begin, end in edges.reshape(-1, 2)]
 
 
-def exchanged(pair: np.ndarray, cuts: np.ndarray | tuple[int, ...]) -> np.ndarray:
+def change_places(pair: np.ndarray, cuts: np.ndarray | tuple[int, ...]) -> np.ndarray:
     """Two films that change places at every cut: (2, T, ...) -> (2, T, ...).
 
     With one cut these are A[:c] + B[c:] and B[:c] + A[c:]; with two, the middle alone is exchanged.
@@ -110,6 +110,7 @@ def make_quadruplet(name: str, seed: int, *, tier: str = "family", size: int = 3
 
     name: a property. tier: "family", one of the held-out tiers of ``properties.TIERS``, or "held-out": the seed then
     says which of the four. "inertia" and "solidity" of one seed differ in nothing but the hidden wall.
+    size: pixels of a frame; in larger frames less is needed to hide a body, so another draw of the seed may be taken.
     Raises ValueError for an unknown property or tier, and RuntimeError where no draw has its windows.
     """
     if tier == HELD_OUT_TIER:

@@ -39,7 +39,7 @@ def _checked(surprise: np.ndarray, cuts: np.ndarray | None = None) -> np.ndarray
     return values
 
 
-def compare(impossible: np.ndarray, possible: np.ndarray, *, tolerance: float = TOLERANCE) -> np.ndarray:
+def more_surprising(impossible: np.ndarray, possible: np.ndarray, *, tolerance: float = TOLERANCE) -> np.ndarray:
     """1 where the impossible film has the higher surprise, 0 where it has the lower one, 0.5 where they are equal.
 
     tolerance: relative to the larger of the two; without it rounding in float32 decides between equal films.
@@ -76,7 +76,7 @@ def scores(surprise: np.ndarray, cuts: np.ndarray, *, tolerance: float = TOLERAN
     What only compares a frame with its neighbour has 0.5 exactly, in every quadruplet. Raises as ``same_frames``.
     """
     possible, impossible = same_frames(surprise, cuts)
-    return compare(impossible, possible, tolerance=tolerance).mean(axis=1)
+    return more_surprising(impossible, possible, tolerance=tolerance).mean(axis=1)
 
 
 def accuracy(values: np.ndarray, *, seed: int = 0) -> dict[str, float | int]:
@@ -155,7 +155,7 @@ def maximum_scores(surprise: np.ndarray, *, tolerance: float = TOLERANCE) -> np.
     nothing, is right every time. surprise: (N, 4, T).
     """
     highest = _checked(surprise)[..., 1:].max(axis=2)  # (N, 4)
-    return compare(highest[:, AB] + highest[:, BA], highest[:, A] + highest[:, B], tolerance=tolerance)
+    return more_surprising(highest[:, AB] + highest[:, BA], highest[:, A] + highest[:, B], tolerance=tolerance)
 
 
 def same_beginning_scores(surprise: np.ndarray, cuts: np.ndarray, *, tolerance: float = TOLERANCE) -> np.ndarray:
@@ -167,7 +167,7 @@ def same_beginning_scores(surprise: np.ndarray, cuts: np.ndarray, *, tolerance: 
     values = _checked(surprise, cuts)
     scored = np.arange(values.shape[2]) >= np.asarray(cuts)[:, :1]  # (N, T)
     means = np.where(scored[:, None], values, 0.0).sum(axis=2) / scored.sum(axis=1)[:, None]  # (N, 4)
-    return compare(means[:, [AB, BA]], means[:, [A, B]], tolerance=tolerance).mean(axis=1)
+    return more_surprising(means[:, [AB, BA]], means[:, [A, B]], tolerance=tolerance).mean(axis=1)
 
 
 def sum_scores(surprise: np.ndarray, *, tolerance: float = TOLERANCE) -> np.ndarray:
@@ -177,4 +177,4 @@ def sum_scores(surprise: np.ndarray, *, tolerance: float = TOLERANCE) -> np.ndar
     that never learned anything range from 0 to 1 by their seed, so it needs many of them as a control. (N, 4, T).
     """
     total = _checked(surprise)[..., 1:].sum(axis=2)  # (N, 4)
-    return compare(total[:, AB] + total[:, BA], total[:, A] + total[:, B], tolerance=tolerance)
+    return more_surprising(total[:, AB] + total[:, BA], total[:, A] + total[:, B], tolerance=tolerance)
