@@ -703,48 +703,6 @@ def mixes_by_gradient(network, x, t):
             if any(slope[others].any() for slope in slopes):
                 return True
     return False
-# --- 11 -----------------------------------------------------------------------------------------------------------
-
-
-def known_by_counting(given, frames, group):
-    counts = torch.zeros((frames - 1) // group + 1)
-    for t in set(given):
-        counts[(t + group - 1) // group] += 1
-    return counts == torch.tensor([1.0] + [group] * (len(counts) - 1))
-
-
-def shown_group_by_group(x_t, t, known, latents):
-    x, levels = x_t.clone(), t[:, None].repeat(1, len(known))
-    for g, there in enumerate(known.tolist()):
-        if there:
-            x[:, g], levels[:, g] = latents[:, g], 0.0
-    return x, levels
-
-
-def shown_by_products(x_t, t, known, latents):
-    k = known.float()
-    return k[:, None, None, None] * latents + (1 - k)[:, None, None, None] * x_t, t[:, None] * (1 - k)
-
-
-def windows_one_by_one(frames, window, keep):
-    count, there = 1, window
-    while there < frames:
-        count, there = count + 1, there + window - keep
-    return count
-
-
-def colours_by_counter(asked, found):
-    return (Counter(asked) & Counter(found)).total() / len(asked)
-
-
-def balanced_by_loop(asked, right):
-    shares = []
-    for k in range(asked.shape[1]):
-        if asked[:, k].any():
-            shares.append(right[:, k].sum() / asked[:, k].sum())
-    return float(np.mean(shares))
-
-
 RIGHT = {
     "clip.tokens": [tokens_with_pad_sequence],
     "clip.similarities": [similarities_of_torch],
@@ -807,11 +765,6 @@ RIGHT = {
     "dit.block_parameters": [parameters_of_layers],
     "dit.multiply_adds": [adds_token_by_token],
     "dit.mixes_films": [mixes_by_gradient],
-    "film.known": [known_by_counting],
-    "film.shown": [shown_group_by_group, shown_by_products],
-    "film.windows": [windows_one_by_one],
-    "film.colours_right": [colours_by_counter],
-    "film.balanced": [balanced_by_loop],
     "tokens.nearest": [nearest_by_expansion, nearest_by_loop],
     "tokens.straight_through": [through_with_detached_x],
     "tokens.two_losses": [losses_of_torch],
