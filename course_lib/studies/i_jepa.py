@@ -128,10 +128,10 @@ def run(report: Callable[[str], None] = print) -> dict[str, Any]:
                              "encoders": {}, "steps": {}}  # fmt: skip
     for name, encoder in {**picture_controls(shared, fit), **other_encoders()}.items():
         found["encoders"][name] = probe_pictures(encoder, fit, ask)
-        report(f"{name}: {summary(found['encoders'][name])}")
+        report(f"{name}: {in_a_line(found['encoders'][name])}")
     for step, file in files.items():
         found["steps"][str(step)] = probe_pictures(snapshot(model, file), fit, ask)
-        report(f"after {step} steps: {summary(found['steps'][str(step)])}")
+        report(f"after {step} steps: {in_a_line(found['steps'][str(step)])}")
     last = found["steps"][str(config.train.steps)]
     for probe in ("attentive", "linear"):
         better = above(last[probe], found["encoders"]["untrained"][probe])
@@ -140,7 +140,7 @@ def run(report: Callable[[str], None] = print) -> dict[str, Any]:
     return found
 
 
-def summary(answers: Mapping[str, Any]) -> str:
+def in_a_line(answers: Mapping[str, Any]) -> str:
     """The attentive values in one line."""
     return ", ".join(f"{name} {score['value']:.2f}" for name, score in answers["attentive"].items())
 
