@@ -1,6 +1,6 @@
 """Does a diffusion transformer get better with the operations of a forward pass? Four sizes, two patches, three seeds.
 
-Peebles & Xie (DiT, 2022, arXiv 2212.09748, section 5 and figure 8) train twelve models, four sizes with patches of 8, 4
+Peebles & Xie (DiT, 2022, arXiv 2212.09748, section 5) train twelve models, four sizes with patches of 8, 4
 and 2, and find the FID to follow the Gflops of one forward pass, not the number of weights: smaller patches make more
 tokens, with the same weights. Here are eight, as small as one core can train. All see the same films in the same
 order, with the same noise at the same levels: a seed decides them, whatever the network.
