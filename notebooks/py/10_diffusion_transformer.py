@@ -631,7 +631,7 @@ show.strips({f"{n + 1} asked": np.stack(estimates)[::2, n] for n in range(4)}, l
 from course_lib.views.conditioning import gate_sizes, gates_figure
 
 at_levels = [0.05, 0.2, 0.35, 0.5, 0.65, 0.8, 0.95]
-gates = gate_sizes(dit, tokenise(PROMPTS, 32), at_levels)  # (7 levels, 4 blocks, 2)
+gates = gate_sizes(dit, tokenise(PROMPTS, 32), at_levels)  # (7 levels, 2 blocks, 2)
 gates_figure(gates, at_levels)
 
 # %% [markdown] tags=["optional"]
@@ -981,7 +981,7 @@ conditioning_figure(ways)
 show.table(conditioning_rows(ways))
 
 # %% [markdown] tags=["lecture"]
-# By the loss, both adaLNs are far ahead, as in the paper: adaLN 0.889 (0.879 to 0.898), adaLN-Zero 0.904 (0.897 to 0.912), cross-attention 1.028 (0.993 to 1.063), in-context 1.056 (1.033 to 1.079). Between the two adaLNs nothing is decided: with the zeros it is 0.016 more ($-0.001$ to 0.032). With four blocks and 550 steps they gained nothing; with eight blocks and 80 steps they gained much; the paper has 28 blocks. Our attention to words costs operations and did not pay in the loss (0.933).
+# By the loss, both adaLNs are far ahead, as in the paper: adaLN 0.889 (0.879 to 0.898), adaLN-Zero 0.904 (0.897 to 0.912), cross-attention 1.028 (0.993 to 1.063), in-context 1.056 (1.033 to 1.079). Between the two adaLNs nothing is decided: with the zeros it is 0.016 more ($-0.001$ to 0.032). So the zeros gained nothing with four blocks and 550 steps, and much with eight blocks and 80 steps; the paper has 28 blocks. Our attention to words costs operations and did not pay in the loss (0.933).
 #
 # But look at the reader's scores: cross-attention 0.19, in-context 0.15, adaLN 0.09, adaLN-Zero 0.08. All are poor, and the two with the *higher* loss follow their prompts better. Who chose by the loss alone would not see it.
 
@@ -1028,7 +1028,7 @@ progress()
 # **"Sora: a transformer that generates autoregressively"** (以自回归方式). Half of it. A transformer, yes, in the report's own words a diffusion transformer on spacetime patches. Autoregressive, no: no mask in this network says that a token waits for an earlier one; all groups of a film are denoised together, and every token sees all others at every step. What *can* be done in order is a choice at sampling: known groups first, then the rest.
 
 # %% [markdown] tags=["lecture"]
-# **"By the scaling law: large models, data, computing"** (通过 Scaling Law 大规模/大数据/大算力). At our sizes it stands: over eight networks of 0.003 to 0.17 Gflops the rank correlation of loss and operations is $-0.95$ ($-1.00$ to $-0.60$), all trained alike. But with the same total computing the largest was not the best, and on the films the reader saw little of it. The paper has the same for ImageNet: from S/2 to XL/2 the FID falls from 68.4 to 19.5, and Gflops correlate with FID at $-0.93$ (section 5). Sora's report shows samples at 1, 4 and 32 times the computing, and no numbers.
+# **"By the scaling law: large models, data, computing"** (通过 Scaling Law 大规模/大数据/大算力). At our sizes it stands: over eight networks of 0.003 to 0.17 Gflops the rank correlation of loss and operations is $-0.95$ ($-1.00$ to $-0.60$), all trained alike. But with the same total computing the largest was not always the best, and on the films the reader saw little of it. The paper has the same for ImageNet: from S/2 to XL/2 the FID falls from 68.4 to 19.5, and Gflops correlate with FID at $-0.93$ (section 5). Sora's report shows samples at 1, 4 and 32 times the computing, and no numbers.
 
 # %% [markdown] tags=["lecture"]
 # **What was shown.** A DiT from six numbers to a class that agrees with the library's, with the paper's parameters and Gflops, and with the layout of its published weights. A fresh one is the identity to the bit. In half a minute a small one learned to use its neighbours, and how much its caption asks for, each measured against a control.
