@@ -89,7 +89,7 @@ for name, row in (("normalised", x), ("x (1 + scale)", x * (1 + scale)), ("+ shi
     print(f"{name:14}", [f"{value:5.2f}" for value in row.tolist()])
 
 # %% [markdown] tags=["lecture"]
-# A scale of 0 leaves a number as it is, 1 doubles it, $-1$ switches it off. A shift moves it. So whoever sets twelve numbers decides which channels the block gets to see, and how loudly.
+# A scale of 0 leaves a number as it is, 1 doubles it, $-1$ switches it off. A shift moves it. Whoever sets these twelve numbers decides which channels the block sees, and how loudly.
 
 # %% [markdown]
 # **Exercise 1. Modulate.** Write it for many tokens, before it is shown in a block. There is one row of shifts and one of scales for each film (or group of frames), and all $N$ tokens of it get the same. (Difficulty 2, 6 minutes. A blank left as `...` never stops the notebook: the library's answer is used. `hint("dit.modulate")` helps in two steps; `answer("dit.modulate")` shows a solution.)
@@ -447,7 +447,7 @@ for name, (depth, width, heads, millions) in PAPER.items():
     assert round(count / 1e6) == millions
 
 # %% [markdown] tags=["lecture"]
-# All four agree with the paper. A block has $18D^2 + 15D$ parameters, of which the modulation is $6D^2 + 6D$: a third. It is used once for a picture and not once for a token, so it costs next to nothing. That answers the first question *to discuss*.
+# All four agree. A block has $18D^2 + 15D$ parameters, of which the modulation is $6D^2 + 6D$: a third. It is used once for a picture and not once for a token, so it costs next to nothing: the first question *to discuss*.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Counting operations
@@ -482,7 +482,7 @@ halved = {name: GFLOPS[name][2] / GFLOPS[name][1] for name in GFLOPS}
 print("patches half as wide, times as many operations:", {name: round(ratio, 2) for name, ratio in halved.items()})
 
 # %% [markdown] tags=["lecture"]
-# Every count lies within 1.5 % of the paper's. The second question of *Predict first*: patches half as wide make four times as many tokens and cost about four times as much (4.1 to 4.3), with the *same* number of blocks and parameters but for a few in the first and last matrix. So parameters are a poor measure of a DiT; the paper plots quality against Gflops instead.
+# Every count lies within 1.5 % of the paper's. The second question of *Predict first*: patches half as wide make four times as many tokens and cost about four times as much (4.1 to 4.3), with nearly the *same* parameters. So parameters are a poor measure of a DiT; the paper plots quality against Gflops instead.
 
 # %% [markdown] tags=["optional"]
 # ### The published weights fit
@@ -539,7 +539,7 @@ with torch.no_grad():
 assert torch.allclose(ours, y, atol=1e-3) and y.std() > 1
 print("block 0 agrees")
 
-# %% [markdown] tags=["lecture"]
+# %% [markdown] tags=["optional"]
 # How far do we depart from the paper? All of it stands in the configuration:
 #
 # | | paper | here |
@@ -622,19 +622,19 @@ show.strips({f"{n + 1} asked": np.stack(estimates)[::2, n] for n in range(4)}, l
 # %% [markdown] tags=["lecture"]
 # From pure noise the estimate is an empty room: the mean of all that could lie behind it. At $t$ = 0.75 it is decided where something stands, and after 0.62 hardly anything moves. What comes later is detail.
 
-# %% [markdown] tags=["lecture"]
+# %% [markdown] tags=["optional"]
 # ### Gates that have opened
 #
 # All gates began at 0. How far are they open now, and does it depend on the noise level?
 
-# %% tags=["lecture"]
+# %% tags=["optional"]
 from course_lib.views.conditioning import gate_sizes, gates_figure
 
 at_levels = [0.05, 0.2, 0.35, 0.5, 0.65, 0.8, 0.95]
-gates = gate_sizes(dit, tokenise(PROMPTS, 32), at_levels)  # (7 levels, 4 blocks, 2)
+gates = gate_sizes(dit, tokenise(PROMPTS, 32), at_levels)  # (7 levels, 2 blocks, 2)
 gates_figure(gates, at_levels)
 
-# %% [markdown] tags=["lecture"]
+# %% [markdown] tags=["optional"]
 # They are open, and most at high noise: in the second block's feed-forward the mean is 1.0 at low levels and 1.4 at $t$ = 0.95. The attention's are smaller, 0.2 to 0.5. (A gate multiplies a branch of any size, so this does not measure which branch matters more.)
 
 # %% [markdown] tags=["lecture"]
@@ -757,7 +757,7 @@ axes[0].legend()
 plt.show()
 
 # %% [markdown] tags=["lecture"]
-# All three runs with the zeros end near 1.04, all three without them near 1.22. The gradients are about as long in both, so it is not that they explode; the first blocks simply have less to undo. Eight blocks and 80 steps are a beginning. *Measure* looks again after more steps, with four blocks.
+# All three runs with the zeros end near 1.04, all three without them near 1.22. The gradients are about as long in both, so it is not that they explode. Eight blocks and 80 steps are a beginning; *Measure* looks again with four blocks and more steps.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### A film that listens to strangers
@@ -820,7 +820,7 @@ show.table([{"modulation": name, **{f"loss, steps {a} to {a + 29}": np.mean([r["
             for name, rows in losses.items()])  # fmt: skip
 
 # %% [markdown] tags=["lecture"]
-# 0.970 and 0.974: the loss falls all the same, because a noisy image says much about its own noise level. No curve would have shown the bug.
+# 0.970 and 0.974: the loss falls all the same. No curve would have shown the bug.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Measure
@@ -918,7 +918,7 @@ show.table([{"asked for": n, "films": int((asked == n).sum()), "found, mean": th
              **{f"colours of {name}": share[asked == n].mean() for name, share in colours.items()}} for n in (1, 2, 3, 4)])  # fmt: skip
 
 # %% [markdown] tags=["lecture"]
-# Number follows the prompt: 0.1, 0.6, 1.6 and 3.4 bodies where one to four were asked for. Colours do not: 0.48 of the prompt's own in films of four, and 0.41 of another prompt's. So the first thing that this network has learned of a sentence is how much it asks for; perhaps it looks at nothing but its length.
+# Number follows the prompt: 0.1, 0.6, 1.6 and 3.4 bodies where one to four were asked for. Colours do not: 0.48 of the prompt's own in films of four, and 0.41 of another prompt's. So the first thing that it has learned of a sentence is how much it asks for, perhaps from its length alone.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Does the loss fall with the operations?
@@ -981,12 +981,12 @@ conditioning_figure(ways)
 show.table(conditioning_rows(ways))
 
 # %% [markdown] tags=["lecture"]
-# By the loss, both adaLNs are far ahead, as in the paper: adaLN 0.889 (0.879 to 0.898), adaLN-Zero 0.904 (0.897 to 0.912), cross-attention 1.028 (0.993 to 1.063), in-context 1.056 (1.033 to 1.079). Between the two adaLNs nothing is decided: with the zeros it is 0.016 more ($-0.001$ to 0.032). With four blocks and 550 steps they gained nothing; with eight blocks and 80 steps they gained much; the paper has 28 blocks. Our attention to words costs operations and did not pay in the loss (0.933).
+# By the loss, both adaLNs are far ahead, as in the paper: adaLN 0.889 (0.879 to 0.898), adaLN-Zero 0.904 (0.897 to 0.912), cross-attention 1.028 (0.993 to 1.063), in-context 1.056 (1.033 to 1.079). Between the two adaLNs nothing is decided: with the zeros it is 0.016 more ($-0.001$ to 0.032). So the zeros gained nothing with four blocks and 550 steps, and much with eight blocks and 80 steps; the paper has 28 blocks. Our attention to words costs operations and did not pay in the loss (0.933).
 #
-# But look at the reader's scores: cross-attention 0.19, in-context 0.15, adaLN 0.09, adaLN-Zero 0.08. All are poor, and their order is the *reverse*. Who chose by the loss alone would choose a network that follows prompts least.
+# But look at the reader's scores: cross-attention 0.19, in-context 0.15, adaLN 0.09, adaLN-Zero 0.08. All are poor, and the two with the *higher* loss follow their prompts better. Who chose by the loss alone would not see it.
 
 # %% [markdown] tags=["lecture"]
-# **Locality.** The depthwise convolution lowers our loss by 0.040 (0.011 to 0.069), the stem by 0.030 ($-0.011$ to 0.070), which may be luck. The U-Net is ahead of all, by 0.130 (0.109 to 0.150), with 174,000 parameters against 454,000. So at this size neighbours that are built in are worth more than attention everywhere. That answers half of the second question *to discuss*. The other half: a built-in rule stands in for data, and what it is worth may shrink as a network grows. Before putting it into a large one, repeat the comparison at several sizes and see whether the gap closes. The paper's claim is about large ones; nothing here contradicts it.
+# **Locality.** The depthwise convolution lowers our loss by 0.040 (0.011 to 0.069), the stem by 0.030 ($-0.011$ to 0.070), which may be luck. The U-Net is ahead of all, by 0.130 (0.109 to 0.150), with 174,000 parameters against 454,000. So at this size built-in neighbours are worth more than attention everywhere. But a built-in rule stands in for data, and its worth may shrink as a network grows. So, to the second question *to discuss*: repeat the comparison at several sizes and see whether the gap closes. The paper's claim is about large networks; nothing here contradicts it.
 
 # %% [markdown] tags=["optional"]
 # ### What was tried before
@@ -1028,10 +1028,10 @@ progress()
 # **"Sora: a transformer that generates autoregressively"** (以自回归方式). Half of it. A transformer, yes, in the report's own words a diffusion transformer on spacetime patches. Autoregressive, no: no mask in this network says that a token waits for an earlier one; all groups of a film are denoised together, and every token sees all others at every step. What *can* be done in order is a choice at sampling: known groups first, then the rest.
 
 # %% [markdown] tags=["lecture"]
-# **"By the scaling law: large models, data, computing"** (通过 Scaling Law 大规模/大数据/大算力). At our sizes it stands: over eight networks of 0.003 to 0.17 Gflops the rank correlation of loss and operations is $-0.95$ ($-1.00$ to $-0.60$), all trained alike. But with the same total computing the largest was not the best, and on the films the reader saw little of it. The paper has the same for ImageNet: from S/2 to XL/2 the FID falls from 68.4 to 19.5, and Gflops correlate with FID at $-0.93$ (section 5). Sora's report shows samples at 1, 4 and 32 times the computing, and no numbers.
+# **"By the scaling law: large models, data, computing"** (通过 Scaling Law 大规模/大数据/大算力). At our sizes it stands: over eight networks of 0.003 to 0.17 Gflops the rank correlation of loss and operations is $-0.95$ ($-1.00$ to $-0.60$), all trained alike. But with the same total computing the largest was not always the best, and on the films the reader saw little of it. The paper has the same for ImageNet: from S/2 to XL/2 the FID falls from 68.4 to 19.5, and Gflops correlate with FID at $-0.93$ (section 5). Sora's report shows samples at 1, 4 and 32 times the computing, and no numbers.
 
 # %% [markdown] tags=["lecture"]
-# **What was shown.** A DiT from six numbers to a class that agrees with the library's, with the paper's parameters and Gflops, and with the layout of its published weights. A fresh one is the identity to the bit. In half a minute a small one learned to use its neighbours and the length of its caption, each measured against a control.
+# **What was shown.** A DiT from six numbers to a class that agrees with the library's, with the paper's parameters and Gflops, and with the layout of its published weights. A fresh one is the identity to the bit. In half a minute a small one learned to use its neighbours, and how much its caption asks for, each measured against a control.
 
 # %% [markdown] tags=["lecture"]
 # **What was not.** The films of half a minute are poor, and no checkpoint was loaded to hide it. Intervals are over films, not over trainings, except where seeds are named. Which of the four ways is best at the paper's size we only quote. And a loss is not a film: the pilots' loss kept falling while bodies stayed uncounted.
