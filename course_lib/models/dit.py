@@ -177,7 +177,7 @@ def _norm(config: DiTConfig) -> nn.LayerNorm:
     return nn.LayerNorm(config.width, eps=1e-6, elementwise_affine=not config.adaptive)
 
 
-class Seen(NamedTuple):
+class Kept(NamedTuple):
     """What a block keeps of the groups so far, for the next one."""
 
     attention: KeysValues  # of all of them
@@ -187,7 +187,7 @@ class Seen(NamedTuple):
 class Past(NamedTuple):
     """What all blocks keep. groups: how many have gone by, which is the next one's place in time."""
 
-    layers: tuple[Seen | None, ...]
+    layers: tuple[Kept | None, ...]
     groups: int
 
     def repeat(self, count: int) -> Past:
@@ -196,7 +196,7 @@ class Past(NamedTuple):
         def rows(part: Tensor | None) -> Tensor | None:
             return None if part is None else part.repeat_interleave(count, dim=0)
 
-        return Past(tuple(Seen(KeysValues(*map(rows, kept.attention)), rows(kept.hidden)) for kept in self.layers),
+        return Past(tuple(Kept(KeysValues(*map(rows, kept.attention)), rows(kept.hidden)) for kept in self.layers),
                     self.groups)  # fmt: skip
 
 
@@ -240,8 +240,8 @@ class DiTBlock(nn.Module):
 
     def extend(
         self, x: Tensor, c: Tensor, given: Tensor, mask: Tensor | None, grid: tuple[int, int],
-        past: Seen | None = None, allowed: Tensor | None = None,
-    ) -> tuple[Tensor, Seen]:  # fmt: skip
+        past: Kept | None = None, allowed: Tensor | None = None,
+    ) -> tuple[Tensor, Kept]:  # fmt: skip
         """As ``forward``, for groups that follow those of ``past``; also what is kept of all. allowed: bool (G * N, M),
         which of all M patches so far each one may look at; None for all."""
         attended, hidden = (None, None) if past is None else past
@@ -253,7 +253,7 @@ class DiTBlock(nn.Module):
         if self.words is not None:
             x = x + self.words(self.norm_words(x).flatten(1, 2), given, mask).unflatten(1, films)
         y, last = self.mlp.extend(modulate(self.norm2(x), shift_mlp, scale_mlp), grid, hidden)
-        return x + gate_mlp.unsqueeze(-2) * y, Seen(kept, last)
+        return x + gate_mlp.unsqueeze(-2) * y, Kept(kept, last)
 
 
 class FinalLayer(nn.Module):
