@@ -280,7 +280,8 @@ def test_surprise_depends_on_the_key() -> None:
 @pytest.mark.parametrize(("changes", "words"), [
     ({"model.causal": False}, "causal is false"), ({"model.window": 33}, "model.window is 33"),
     ({"model.actions": 3}, "model.actions is 3; the Playground has 4"), ({"model.channels": 8}, "model.channels is 8"),
-    ({"model.patch": 16}, "model.patch is 16"), ({"model.conditioning": "in-context"}, "conditioning is in-context"),
+    ({"model.patch": 16}, "model.patch is 16"), ({"model.depthwise": False}, "set depthwise to true"),
+    ({"model.conditioning": "cross-attention"}, "conditioning is cross-attention"),
 ])  # fmt: skip
 def test_what_does_not_fit_is_refused_by_name(changes: dict, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
