@@ -247,7 +247,6 @@ def errors_on_new_films(model: IJEPA) -> tuple[float, float]:
 def test_learning_the_tiny_one_beats_a_constant_guess_on_new_films() -> None:
     model = train("i_jepa", "tiny", progress="none").model
     own, constant = errors_on_new_films(model)
-    print(f"own {own:.3f}, constant {constant:.3f}")
+    print(f"own {own:.4f}, constant {constant:.4f}")
     assert own < 0.8 * constant
-    with torch.no_grad():
-        assert float(model.encode(torch.rand(8, 3, 32, 32, generator=seeded())).std(dim=(0, 1)).mean()) > 0.01
+    assert constant > 0.02, "targets that are all alike are guessed by a constant: a collapse"
