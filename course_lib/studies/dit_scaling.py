@@ -54,8 +54,9 @@ WORDS = 15  # tokens of the longest caption of two bodies, marks included: what 
 SCORES = ("number", "colour", "shape", "motion")
 QUARTERS = 4  # times that the held-out loss is taken during a training
 COMMON = {
-    "model.text_depth": 1, "model.depthwise": False, "model.masked": 0.0, "model.ema": 0.99,
-    "data.count": 8000, "data.most_bodies": 2, "data.batch": 16,
+    "model.text_depth": 1, "model.depthwise": False, "model.depthwise_time": False, "model.masked": 0.0,
+    "model.ema": 0.99, "data.count": 8000, "data.most_bodies": 2, "data.even": False, "data.lengths": [5],
+    "data.batch": 16,
     "train.steps": 500, "train.learning_rate": 2e-3, "train.warmup": 50, "train.final": 0.01,
 }  # fmt: skip
 """What all runs share, beside what the size ``cpu`` says: no convolutions, whole films made from the caption alone."""
