@@ -389,8 +389,7 @@ def toy() -> tuple[Data, Tensor]:
     pictures = torch.randn(2, 2, 12, 2, 2, generator=seeded(5)).repeat_interleave(4, -1).repeat_interleave(4, -2)
     which = torch.arange(64) % 2
     z = pictures[which] + 0.1 * torch.randn(64, 2, 12, 8, 8, generator=seeded(6))
-    tokens = tokenise([CAPTIONS[n] for n in which.tolist()], 32)
-    arrays = {"latents": z.numpy(), "tokens": tokens.numpy(), "weights": np.ones(64, dtype=np.float32)}
+    arrays = {"latents": z.numpy(), "tokens": tokenise([CAPTIONS[n] for n in which.tolist()], 32).numpy()}
     return Data(arrays, "two pictures", hashlib.sha256(b"toy").hexdigest()), pictures
 
 

@@ -173,9 +173,11 @@ def test_all_sizes_see_the_same_films_noise_and_levels(monkeypatch: pytest.Monke
 
     def training(name: str, width: int, patch: int, seed: int, make: Callable[..., DiT] = DiT) -> None:
         class Recorded(make):
-            def forward(self, x_t: Tensor, t: Tensor, condition: Tensor | None = None) -> Tensor:
+            def forward(
+                self, x_t: Tensor, t: Tensor, condition: Tensor | None = None, actions: Tensor | None = None
+            ) -> Tensor:
                 seen.setdefault(name, []).extend([x_t.detach().clone(), t.clone(), condition.clone()])
-                return super().forward(x_t, t, condition)
+                return super().forward(x_t, t, condition, actions)
 
         config = run_config(seed, size_changes(width, 1, patch), {**QUICK, "train.steps": 3})
         model = AveragedDiT(config.model, Recorded)

@@ -32,6 +32,7 @@ PARTS = {
     "samplers": "samplers of a known distribution",
     "denoiser": "denoiser of a known distribution",
     "codec": "video codec",
+    "dit": "diffusion transformer",
     "text_to_video": "text-to-video model",
     "block": "block whose cost could be timed",
     "reader": "reader",

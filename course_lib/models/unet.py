@@ -108,9 +108,11 @@ class UNet(DiT):
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(self.last.bias)
 
-    def forward(self, x_t: Tensor, t: Tensor, condition: Tensor | None = None) -> Tensor:
-        """See ``DiT.forward``. Raises ValueError for latents, levels or conditions of other shapes."""
-        self._check(x_t, t, condition)
+    def forward(
+        self, x_t: Tensor, t: Tensor, condition: Tensor | None = None, actions: Tensor | None = None
+    ) -> Tensor:
+        """See ``DiT.forward``. Raises ValueError for latents, levels or conditions of other shapes, and for actions."""
+        self._check(x_t, t, condition, actions)
         films = x_t.shape[:2]
         time = self.t_embedder(t if t.ndim == 2 else t[:, None])  # (B, G or 1, D)
         given = self.y_embedder(self.y_embedder.empty(len(x_t)) if condition is None else condition)

@@ -555,7 +555,7 @@ def noised_in_training(seed: int) -> tuple[Tensor, Tensor]:
     """What the library's loss shows to the network."""
     (model, z), shown = films_with_known_groups(seed), {}
 
-    def network(x_t: Tensor, t: Tensor, condition: Tensor) -> Tensor:
+    def network(x_t: Tensor, t: Tensor, *_: Tensor | None) -> Tensor:
         shown["x_t"], shown["levels"] = x_t, t
         return torch.zeros_like(x_t)
 

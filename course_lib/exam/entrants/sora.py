@@ -1,15 +1,17 @@
-"""Text to video in its parts: CLIP, the samplers of diffusion with a denoiser, and the video codec."""
+"""Text to video in its parts: CLIP, samplers with a denoiser, the video codec, and the kind of transformer."""
 
 from __future__ import annotations
 
 from course_lib.exam.entrant import Entrant, learned, learned_together
 from course_lib.exam.entrants import clip, codec, denoiser
+from course_lib.exam.questions import scaling
 
-BARS = {**clip.BARS, **codec.BARS, **denoiser.BARS}
+BARS = {**clip.BARS, **codec.BARS, **denoiser.BARS, **scaling.BARS}
 
 
 def _sora() -> Entrant:
     from course_lib.models.base import untrained_twin
+    from course_lib.models.dit import DiT
     from course_lib.nets.samplers import SAMPLERS
     from course_lib.training.checkpoints import load_checkpoint, provenance
 
@@ -17,11 +19,11 @@ def _sora() -> Entrant:
     known = {name: learned(provenance(name)) for name in parts}
     return Entrant(
         name="sora",
-        parts=parts | {"samplers": SAMPLERS},
+        parts=parts | {"samplers": SAMPLERS, "dit": DiT},
         **learned_together(known),
         checkpoint=known["codec"]["checkpoint"],
         untrained={"denoiser": untrained_twin(parts["denoiser"])},
-        questions=["text", "sampling", "codec"],
+        questions=["text", "sampling", "codec", "scaling"],
         bars=BARS,
         films="bodies",
     )

@@ -101,8 +101,9 @@ def load(config: RunConfig, given: Any) -> Data:
     arrays = {
         "latents": code_films(codec, films.frames[few, :longest]).numpy(),
         "tokens": tokenise(texts, config.model.context).numpy(),
-        "weights": motion_weights(texts) if data.even else np.ones(len(few), dtype=np.float32),
     }
+    if data.even:
+        arrays["weights"] = motion_weights(texts)
     text = f"{len(few)} captioned films of the Playground set {films.name!r}, train, {size} pixels, {longest} frames"
     return Data(arrays, text, hashlib.sha256(f"{films.hash} {data.most_bodies} {data.even}".encode()).hexdigest())
 
@@ -147,8 +148,11 @@ def batches(data: Data, config: RunConfig, generator: torch.Generator) -> Iterat
         groups = codec.config.groups(length)  # of a causal codec the first groups are the shorter film's
         count = config.data.batch * (most // groups)
         if data.arrays:
-            weights = torch.from_numpy(data.arrays["weights"])
-            rows = torch.multinomial(weights, count, replacement=True, generator=generator).numpy()
+            if config.data.even:
+                weights = torch.from_numpy(data.arrays["weights"])
+                rows = torch.multinomial(weights, count, replacement=True, generator=generator).numpy()
+            else:
+                rows = torch.randint(len(data.arrays["tokens"]), (count,), generator=generator).numpy()
             latents = torch.from_numpy(data.arrays["latents"][rows, :groups])
             tokens = torch.from_numpy(data.arrays["tokens"][rows])
         else:
