@@ -21,7 +21,6 @@ from course_lib.exam.sitting import Sitting
 from course_lib.studies.dit_scaling import SCORES, correlation_and_interval, measured_scaling, rank_correlation
 from course_lib.studies.store import check_weights
 
-BARS = {"scaling_loss_rank_correlation": 0.0}
 DEALS = 1000
 
 
