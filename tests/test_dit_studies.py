@@ -17,7 +17,6 @@ from scipy.stats import spearmanr
 from torch import Tensor
 
 from course_lib.exam.entrant import Entrant
-from course_lib.exam.questions import scaling
 from course_lib.exam.run import examine
 from course_lib.exam.sitting import Sitting
 from course_lib.lookup import ExamError
