@@ -143,7 +143,7 @@ def my_timestep_embedding(t: torch.Tensor, width: int) -> torch.Tensor:
 # %% tags=["lecture"]
 levels = torch.linspace(0, 1, 201)
 waves = my_timestep_embedding(levels, 256)  # (201, 256)
-fig, (left, right) = plt.subplots(1, 2, figsize=(9, 2.9))
+fig, (left, right) = plt.subplots(1, 2, figsize=(6.6, 2.3))
 left.imshow(waves, aspect="auto", cmap="RdBu", extent=(0, 256, 1, 0))
 left.set(title="waves", xlabel="channel", ylabel="noise level t")
 left.grid(False)
