@@ -9,6 +9,7 @@ import torch
 from course_lib.models.base import fresh
 from course_lib.models.clip import tokenise
 from course_lib.models.dit import DiT, DiTConfig
+from course_lib.show.figure import CourseFigure
 from course_lib.views.conditioning import (
     PARTS,
     by_level_figure,
@@ -27,9 +28,13 @@ def small(**changes: object) -> DiT:
     return fresh(DiT, DiTConfig(**{**SMALL, **changes}), 0).eval()
 
 
+def titles(figure: CourseFigure) -> list[str]:
+    return [axes.get_title(loc="left") or axes.get_title() for axes in figure.axes]
+
+
 def test_the_drawing_has_the_four_ways_of_the_library_and_their_parts() -> None:
     figure = four_ways_figure()
-    assert [axes.get_title(loc="left") for axes in figure.axes] == list(PARTS)
+    assert titles(figure) == list(PARTS)
     for way, axes in zip(PARTS, figure.axes, strict=True):
         texts = [text.get_text() for text in axes.texts]
         block = small(conditioning=way).blocks[0]
@@ -54,7 +59,7 @@ def test_gates_begin_at_0_and_are_those_that_the_blocks_use() -> None:
     sizes = gate_sizes(dit, tokens, levels)
     assert sizes.shape == (2, 3, 2)
     np.testing.assert_allclose(sizes, np.broadcast_to([[0, 0], [0.5, 0], [0, 2]], (2, 3, 2)), atol=1e-6)
-    assert [axes.get_title(loc="left") for axes in gates_figure(sizes, levels).axes] == ["attention", "feed-forward"]
+    assert titles(gates_figure(sizes, levels)) == ["attention", "feed-forward"]
 
 
 def test_other_ways_have_no_gates_to_look_at() -> None:
