@@ -16,6 +16,7 @@ from course_lib.models.dit import (
     AveragedDiT,
     DiT,
     DiTConfig,
+    FeedForward,
     KnownGroups,
     modulate,
     spacetime_positions,
@@ -337,6 +338,23 @@ def test_films_are_coded_as_the_codec_does_it_and_have_their_captions() -> None:
         recipe_file.load(config, make_films("bodies", split="test", count=2, length=5))
 
 
+def test_a_convolution_along_time_ties_a_place_to_itself_in_the_groups_beside_it_and_begins_at_nothing() -> None:
+    layer = FeedForward(DiTConfig(**{**SMALL, "depthwise": True, "depthwise_time": True}))
+    x = torch.randn(1, 4, 4, 16, generator=seeded(), requires_grad=True)
+
+    def reaches() -> list[list[int]]:
+        """Groups and places of x that group 1, place 2 depends on."""
+        (gradient,) = torch.autograd.grad(layer(x, (2, 2))[0, 1, 2].sum(), x)
+        return (gradient[0].abs().sum(dim=-1) > 0).nonzero().tolist()
+
+    torch.nn.init.zeros_(layer.near.weight)
+    assert reaches() == [[1, 2]]
+    torch.nn.init.ones_(layer.before_and_after)
+    assert reaches() == [[0, 2], [1, 2], [2, 2]]
+    with pytest.raises(ValueError, match="set depthwise to true"):
+        DiTConfig(**{**SMALL, "depthwise_time": True})
+
+
 def test_even_motions_are_drawn_equally_often_among_films_of_one_body() -> None:
     films = make_films("bodies", split="train", count=300, length=5)
     single = [text for text in films.captions if text.startswith("a ") and " and " not in text]
@@ -371,7 +389,8 @@ def toy() -> tuple[Data, Tensor]:
     pictures = torch.randn(2, 2, 12, 2, 2, generator=seeded(5)).repeat_interleave(4, -1).repeat_interleave(4, -2)
     which = torch.arange(64) % 2
     z = pictures[which] + 0.1 * torch.randn(64, 2, 12, 8, 8, generator=seeded(6))
-    arrays = {"latents": z.numpy(), "tokens": tokenise([CAPTIONS[n] for n in which.tolist()], 32).numpy()}
+    tokens = tokenise([CAPTIONS[n] for n in which.tolist()], 32)
+    arrays = {"latents": z.numpy(), "tokens": tokens.numpy(), "weights": np.ones(64, dtype=np.float32)}
     return Data(arrays, "two pictures", hashlib.sha256(b"toy").hexdigest()), pictures
 
 

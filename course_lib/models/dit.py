@@ -20,7 +20,8 @@ What is predicted and how one samples is not known here but in ``nets/diffusion.
 those of the paper's program. What is added to it, all of it in the configuration: time among the positions; captions,
 read by a few transformer blocks and attended to beside adaLN, as in PixArt-alpha (Chen et al. 2023, arXiv 2310.00426,
 section 2.3; its last projection begins at 0); ``depthwise``, a 3 x 3 convolution in the feed-forward, so that a token
-knows its neighbours at once, as in SANA (Xie et al. 2024, arXiv 2410.10629); ``stem``, convolutions before the first
+knows its neighbours at once, as in SANA (Xie et al. 2024, arXiv 2410.10629), and with ``depthwise_time`` its own place
+before and after; ``stem``, convolutions before the first
 block and after the last. The last two give a small model the locality that the paper shows a large one can do without.
 """
 
@@ -64,6 +65,7 @@ class DiTConfig(ModelConfig):
     learned_variance: Annotated[bool, Field(description="a second half of the output says the variance")] = True
     stem: Annotated[int, Field(ge=0, le=4096, description="channels of convolutions around the blocks; 0: none")] = 0
     depthwise: Annotated[bool, Field(description="a 3 x 3 convolution inside the feed-forward")] = False
+    depthwise_time: Annotated[bool, Field(description="and one over the groups before and after")] = False
     schedule: Annotated[ScheduleName, Field(description="how data turn into noise")] = "linear"
     target: Annotated[Target, Field(description="what the network predicts")] = "epsilon"
     times: Annotated[Times, Field(description="at which noise levels it is trained")] = "uniform"
@@ -87,6 +89,8 @@ class DiTConfig(ModelConfig):
             raise ValueError("word_attention and text_depth are for captions: set classes to 0")
         if self.depthwise and self.conditioning == "in-context":
             raise ValueError("depthwise needs tokens on a grid, and in-context puts others among them")
+        if self.depthwise_time and not self.depthwise:
+            raise ValueError("depthwise_time goes with depthwise: set depthwise to true")
         return self
 
 
@@ -127,19 +131,25 @@ def modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
 
 class FeedForward(MLP):
     """The feed-forward layer with the program's approximate GELU. With ``depthwise`` each channel inside also sees the
-    neighbouring places of its group: h + Conv(h), 3 x 3, whose weights begin at 0."""
+    neighbouring places of its group: h + Conv(h), 3 x 3, whose weights begin at 0; with ``depthwise_time`` also its own
+    place in the groups before and after, each with a weight that begins at 0."""
 
     def __init__(self, config: DiTConfig) -> None:
         hidden = round(config.mlp_ratio * config.width)
         super().__init__(config.width, hidden)
         self.near = nn.Conv2d(hidden, hidden, 3, padding=1, groups=hidden) if config.depthwise else None
+        self.before_and_after = nn.Parameter(torch.zeros(2, hidden)) if config.depthwise_time else None
 
     def forward(self, x: Tensor, grid: tuple[int, int] = (0, 0)) -> Tensor:
         """(B, G, N, D) -> the same. grid: rows and columns of the N patches, for the convolution."""
         h = self.wide(x)
         if self.near is not None:
             places = h.flatten(0, 1).transpose(1, 2).unflatten(2, grid)  # (B, G, N, H) -> (B * G, H, rows, columns)
-            h = h + self.near(places).flatten(2).transpose(1, 2).view_as(h)
+            near = self.near(places).flatten(2).transpose(1, 2).view_as(h)
+            if self.before_and_after is not None:
+                padded = F.pad(h, (0, 0, 0, 0, 1, 1))  # (B, G, N, H) -> (B, 1 + G + 1, N, H): nothing outside the film
+                near = near + self.before_and_after[0] * padded[:, :-2] + self.before_and_after[1] * padded[:, 2:]
+            h = h + near
         return self.narrow(F.gelu(h, approximate="tanh"))
 
 
