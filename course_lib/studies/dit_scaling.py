@@ -118,8 +118,7 @@ def draw_held_out(latents: Tensor, tokens: Tensor, levels: int, generator: torch
 
 @torch.no_grad()
 def held_out_loss(dit: DiT, held: HeldOut, batch: int = 64) -> float:
-    """The mean squared error of the prediction. Whoever says 0 gets the variance of the noise, 1, plus the latents' mean
-    square."""
+    """The mean squared error of the prediction. For 0 it is the noise's variance, 1, plus the latents' mean square."""
     total = 0.0
     for z, tokens, t, epsilon in zip(*(part.split(batch) for part in held), strict=True):
         x_t, target = dit.diffusion.noised(z, epsilon, t), dit.diffusion.target_of(z, epsilon, t)

@@ -27,9 +27,9 @@ DEALS = 1000
 def ask(entrant: Entrant, sitting: Sitting) -> Iterator[Row]:
     """Rows scaling_* for an entrant with the part "dit" and a codec that comes with the course."""
     entrant.part("dit")
+    sitting.admit_episodes(entrant, "bodies")
     if "codec" not in entrant.checkpoints:
         raise NotCapable("the study trained on the latents of the course's codec, and this DiT has another one")
-    sitting.admit_episodes(entrant, "bodies")
     kept = measured_scaling()
     check_weights(kept.codec, entrant.checkpoints["codec"], "dit_scaling")
     gflops, parameters = kept.grid(lambda run: run.gflops), kept.grid(lambda run: run.parameters)
