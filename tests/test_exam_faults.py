@@ -221,9 +221,6 @@ def test_every_question_can_be_put_to_every_fake(question: str, sitting: Sitting
     assert all(row.note for row in report.rows if row.value is None)
 
 
-WAITING = {"prompts": "it is asked of text to video, whose checkpoint comes with notebook 11"}
-
-
 @pytest.fixture(scope="module")
 def everybody() -> list[Entrant]:
     return [make() for make in entrants().values()]
@@ -236,4 +233,4 @@ def test_every_question_can_be_put_to_everybody(question: str, everybody: list[E
     report = examine(everybody, sitting, questions=[question])
     assert {row.model for row in report.rows} == {entrant.name for entrant in everybody}
     assert not report.failed, [(row.model, row.note) for row in report.failed]
-    assert any(row.value is not None for row in report.rows) == (question not in WAITING), "nobody can answer it"
+    assert any(row.value is not None for row in report.rows) , "nobody can answer it"

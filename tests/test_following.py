@@ -14,6 +14,7 @@ from course_lib.exam.entrant import Entrant
 from course_lib.exam.entrants import dit
 from course_lib.exam.measures.generated import summary
 from course_lib.exam.questions import prompts as questions
+from course_lib.exam.registry import entrants
 from course_lib.exam.rows import Report
 from course_lib.exam.run import examine
 from course_lib.exam.sitting import Sitting
@@ -88,6 +89,13 @@ def test_always_one_answer_is_right_where_it_was_asked_for() -> None:
     motions[0, 2], motions[1, 0] = (3, 1), (1, 1)
     always = questions._one_answer(motions, 2)
     assert always[0, 2].tolist() == [3.0, 3.0] and always[1, 0].tolist() == [1.0, 0.0]
+
+
+def test_the_shipped_model_follows_prompts_and_its_controls_do_not() -> None:
+    report = examine([entrants()["dit"]()], Sitting(count=5), questions=["prompts"], failures="raise")
+    for word in ("number", "colour", "shape"):
+        row = report["dit", f"prompt_{word}"]
+        assert row.low > max(row.controls[name] for name in ("shuffled", "w_0", "untrained")), word
 
 
 # --------------------------------------------------------------------------------------------------- what was kept

@@ -178,7 +178,6 @@ recipe = Recipe(
     batches=batches,
     phases=phases,
     parts={"dit": lambda model: model.average},
-    ship=(),
     half=frozenset({("dit", "cpu")}),
     published=675_129_632,  # DiT-XL/2 as its program counts: the fixed positions, 294,912 numbers, are among them
 )
