@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from course_lib.models.i_jepa import IJEPAConfig
-from course_lib.studies.i_jepa import pictures_to_ask, probe_pictures, summary, train_with_snapshots
+from course_lib.studies.i_jepa import in_a_line, pictures_to_ask, probe_pictures, train_with_snapshots
 from course_lib.studies.store import DATA, read_study
 from course_lib.training import discard, load_config
 
@@ -31,7 +31,7 @@ def run(report: Callable[[str], None] = print) -> dict[str, Any]:
         config = load_config("i_jepa", "cpu", {"model.masking": kind, "train.steps": STEPS})
         model, _, minutes = train_with_snapshots(config, FOLDER / kind, (), progress="plain")
         found[kind] = {"minutes_of_training": minutes, **probe_pictures(model.encode, fit, ask)}
-        report(f"{kind}: {summary(found[kind])}")
+        report(f"{kind}: {in_a_line(found[kind])}")
         discard(FOLDER / kind)
     return {"steps": STEPS, "kinds": found}
 
