@@ -16,7 +16,7 @@ from course_lib.contract import NotCapable
 from course_lib.exam.entrant import Candidate, Entrant, EntrantError, own_entrant
 from course_lib.exam.measures.intervals import mean_and_interval
 from course_lib.exam.measures.rollout import check_frames
-from course_lib.exam.questions import long_play, playing, reconstruction, surprise, tokens
+from course_lib.exam.questions import long_play, playing, reconstruction, surprise, text, tokens
 from course_lib.exam.registry import candidate, entrants, questions
 from course_lib.exam.rows import Row
 from course_lib.exam.run import examine
@@ -207,6 +207,8 @@ def short_questions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(surprise, "TIMES", surprise.TIMES[:2])
     for name, few in {"POINTS": 200, "REPEATS": 5, "STEPS": 4}.items():
         monkeypatch.setattr(study, name, few)
+    for name, few in {"READ": 20, "PROMPTS": 40, "LEAST_FILMS": 150, "TIMES_AS_MANY": 5}.items():
+        monkeypatch.setattr(text, name, few)
     for group in (reconstruction, tokens):
         monkeypatch.setattr(group, "load_films", lambda *names, count, **more: load_films(*names, count=60, **more))
 
@@ -233,4 +235,4 @@ def test_every_question_can_be_put_to_everybody(question: str, everybody: list[E
     report = examine(everybody, sitting, questions=[question])
     assert {row.model for row in report.rows} == {entrant.name for entrant in everybody}
     assert not report.failed, [(row.model, row.note) for row in report.failed]
-    assert any(row.value is not None for row in report.rows) , "nobody can answer it"
+    assert any(row.value is not None for row in report.rows), "nobody can answer it"
