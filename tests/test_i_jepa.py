@@ -10,11 +10,12 @@ from torch.nn import functional as F
 from course_lib.models.base import ViTConfig
 from course_lib.models.i_jepa import IJEPA, IJEPAConfig
 from course_lib.nets.masks import Masks
-from course_lib.nets.patches import patchify, unpatchify
+from course_lib.nets.patches import patchify
 from course_lib.nets.vit import ViT
 from course_lib.training import ConfigError, build, get_recipe, load_config, train
 from course_lib.worlds.films import load_films
 from course_lib.worlds.frames import to_model
+from tests.test_mae import frames, repainted
 
 SMALL = {"frame_size": 32, "patch": 4, "width": 16, "depth": 2, "heads": 2, "predictor_width": 8, "predictor_depth": 1,
          "predictor_heads": 2, "minimum": 8}  # fmt: skip
@@ -27,18 +28,6 @@ def seeded(seed: int = 0) -> torch.Generator:
 
 def small(**changes: object) -> IJEPA:
     return build(get_recipe("i_jepa"), IJEPAConfig(**{**SMALL, **changes}))  # type: ignore[return-value]
-
-
-def frames(batch: int = 3) -> Tensor:
-    return torch.rand(batch, 3, 32, 32, generator=seeded(1))
-
-
-def repainted(x: Tensor, places: Tensor) -> Tensor:
-    """The same pictures with other pixels in some patches. places: (B, M)."""
-    patches = patchify(x, 4)
-    other = torch.rand(patches.shape, generator=seeded(7))
-    chosen = torch.zeros(patches.shape[:2], dtype=torch.bool).scatter(1, places, True)
-    return unpatchify(torch.where(chosen[..., None], other, patches), 4, 32)
 
 
 def separated(model: IJEPA) -> IJEPA:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from course_lib.models.official_ijepa import HEADS, load_official_ijepa
+from tests.test_official_dit import positions
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -25,14 +25,6 @@ def shapes(depth: int, width: int, patch: int, side: int, hidden: int) -> dict[s
         for name, shape in layers.items():
             found |= {f"blocks.{i}.{name}.weight": shape, f"blocks.{i}.{name}.bias": shape[:1]}
     return found
-
-
-def positions(side: int, width: int) -> Tensor:
-    """The program's: the column's sines and cosines, then the row's."""
-    speed = 1.0 / 10_000 ** (np.arange(width // 4) / (width / 4))
-    rows, columns = np.meshgrid(np.arange(side), np.arange(side), indexing="ij")
-    angles = [place.reshape(-1, 1) * speed for place in (columns, rows)]
-    return torch.from_numpy(np.concatenate([f(a) for a in angles for f in (np.sin, np.cos)], axis=1)).float()[None]
 
 
 def published(depth: int = 2, width: int = 192, patch: int = 3, side: int = 4) -> dict[str, Tensor]:

@@ -19,8 +19,8 @@ import torch
 
 from course_lib.models.vmc import VMC
 from course_lib.planning.racing import FIRST_TRACK, race_returns
-from course_lib.studies.store import read_study
-from course_lib.training.checkpoints import load_checkpoint, provenance
+from course_lib.studies.store import read_study, weights_of
+from course_lib.training.checkpoints import load_checkpoint
 from course_lib.worlds.carracing import FOLDER, WanderingDriver
 from course_lib.worlds.race import Race
 
@@ -81,7 +81,7 @@ def run(report: Callable[[str], None] = print) -> dict[str, Any]:
     for name, values in returns.items():
         report(f"{name}: {np.mean(values):.0f}")
     return {"environment": "CarRacing-v3", "first_track": FIRST_TRACK["test"],
-            "checkpoint": provenance("vmc", size=SIZE, part="c")["sha256"][:12], "returns": returns}  # fmt: skip
+            "checkpoint": weights_of("vmc", SIZE, "c"), "returns": returns}  # fmt: skip
 
 
 def carracing_returns() -> dict[str, Any]:

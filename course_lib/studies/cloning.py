@@ -24,8 +24,8 @@ from course_lib.models.cloning import KEYS, Player, Policy, PolicyConfig, draw_l
 from course_lib.models.lam import LatentActionModel
 from course_lib.nets.fit import fit
 from course_lib.planning.games import play_together
-from course_lib.studies.store import DATA, read_study
-from course_lib.training.checkpoints import load_checkpoint, provenance
+from course_lib.studies.store import DATA, read_study, weights_of
+from course_lib.training.checkpoints import load_checkpoint
 from course_lib.worlds import spec
 from course_lib.worlds.expert import film_expert
 from course_lib.worlds.oracle import normalised_return
@@ -155,7 +155,7 @@ def run(report: Callable[[str], None] = print) -> dict[str, Any]:
     for name, values in found.items():
         report(f"{name}: {values.mean():.3f}")
     returns = {name: [round(float(value), 4) for value in values] for name, values in found.items()}
-    return {"checkpoint": provenance("lam")["sha256"][:12], "returns": returns}
+    return {"checkpoint": weights_of("lam"), "returns": returns}
 
 
 def measured_returns() -> tuple[dict[str, np.ndarray], str]:

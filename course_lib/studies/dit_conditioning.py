@@ -35,9 +35,8 @@ from course_lib.studies.dit_scaling import (
     run_config,
     size_changes,
     train_and_measure,
-    weights_of,
 )
-from course_lib.studies.store import DATA, kept_piece, read_study
+from course_lib.studies.store import DATA, kept_piece, read_study, weights_of
 
 KEPT = DATA / "playground" / "dit_conditioning.json"
 SIZE = {**size_changes(64, 4, 2), "model.word_attention": False}

@@ -28,18 +28,18 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from course_lib.exam.measures.prompts import balanced_motion, draw_prompts, follow_prompts
+from course_lib.exam.measures.generated import summary
+from course_lib.exam.measures.prompts import draw_prompts, follow_prompts
 from course_lib.models.base import fresh
 from course_lib.models.clip import tokenise
 from course_lib.models.codec import VideoCodec
 from course_lib.models.dit import AveragedDiT, DiT
 from course_lib.models.reader import Reader
 from course_lib.models.text_to_video import TextToVideo
-from course_lib.studies.store import DATA, kept_piece, read_study
+from course_lib.studies.store import DATA, kept_piece, read_study, weights_of
 from course_lib.training import load_checkpoint, load_config, train
-from course_lib.training.checkpoints import provenance
+from course_lib.training.latents import code_films, codec_of
 from course_lib.training.recipe import Data, RunConfig
-from course_lib.training.recipes.dit import code_films
 from course_lib.training.registry import get_recipe
 from course_lib.worlds.captions import FRAMES, parse_caption
 from course_lib.worlds.films import code_version, load_films
@@ -150,7 +150,7 @@ class Material:
     @cached_property
     def codec(self) -> VideoCodec:
         """The codec that the configuration names."""
-        return load_checkpoint("codec", size=self.config.data.codec).requires_grad_(False)
+        return codec_of(self.config)
 
     @cached_property
     def reader(self) -> Reader:
@@ -180,10 +180,9 @@ class Material:
         make = TextToVideo(dit, self.codec)
         generator = torch.Generator().manual_seed(0)
         films = make.films(prompts, max(self.config.data.lengths), generator=generator, w=self.w, steps=self.steps)
-        found = follow_prompts(self.reader, to_uint8(films), prompts)
-        shares = {"number": found.number.mean(), "colour": found.matched["colour"].mean(),
-                  "shape": found.matched["shape"].mean(), "motion": balanced_motion(found.motions)}  # fmt: skip
-        shares |= {"mean": np.mean([shares[name] for name in SCORES]), "all": found.everything.mean()}
+        found = summary(follow_prompts(self.reader, to_uint8(films), prompts))
+        shares = {name: found[name] for name in SCORES}
+        shares |= {"mean": np.mean(list(shares.values())), "all": found["everything"]}
         return {name: round(float(share), 4) for name, share in shares.items()}
 
     def decides(self) -> dict[str, Any]:
@@ -191,11 +190,6 @@ class Material:
         numbers = {name: getattr(self, name) for name in ("films", "levels", "prompts", "steps", "w")}
         return {**numbers, "codec": weights_of("codec", self.config.data.codec), "reader": weights_of("reader"),
                 "world": code_version()}  # fmt: skip
-
-
-def weights_of(name: str, size: str = "cpu") -> str:
-    """The first digits of the SHA-256 of a checkpoint."""
-    return provenance(name, size=size)["sha256"][:12]
 
 
 def train_and_measure(

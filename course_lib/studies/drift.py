@@ -23,6 +23,7 @@ from course_lib.exam.measures.codecs import codec_coder, coded
 from course_lib.exam.measures.drift import Kept, bodies_of, kept_bodies, long_films
 from course_lib.exam.measures.prompts import draw_prompts
 from course_lib.models.text_to_video import GUIDANCE
+from course_lib.studies.following import followed_weights
 from course_lib.studies.store import DATA, read_study
 from course_lib.training.checkpoints import load_checkpoint, provenance
 from course_lib.training.text_to_video import load_text_to_video
@@ -76,7 +77,7 @@ def run(report: Callable[[str], None] = print) -> dict[str, Any]:
         report(f"{name}: number {found.number.mean():.2f}, bodies {found.bodies.mean():.2f}, "
                f"in the last tenth {found.bodies[:, -FRAMES // 10 :].mean():.2f}")  # fmt: skip
     return {"seed": SEED, "films": len(few), "frames": FRAMES, "window": window, "keep": keep,
-            "weights": {name: provenance(name)["sha256"][:12] for name in ("dit", "codec")}, "kept": kept}  # fmt: skip
+            "weights": followed_weights(), "kept": kept}  # fmt: skip
 
 
 def averaged(found: Kept) -> dict[str, list[float]]:

@@ -37,8 +37,8 @@ from course_lib.exam.measures.prompts import WORDS_OF_A_BODY, Following, draw_pr
 from course_lib.models.base import untrained_twin
 from course_lib.models.reader import Reader
 from course_lib.models.text_to_video import TextToVideo
-from course_lib.studies.store import DATA, read_study
-from course_lib.training.checkpoints import load_checkpoint, provenance
+from course_lib.studies.store import DATA, read_study, weights_of
+from course_lib.training.checkpoints import load_checkpoint
 from course_lib.training.text_to_video import load_text_to_video
 from course_lib.worlds import spec
 from course_lib.worlds.captions import FRAMES, parse_caption
@@ -184,7 +184,7 @@ def run(report: Callable[[str], None] = print) -> Facts:
 
 def followed_weights() -> dict[str, str]:
     """The first digits of the SHA-256 of what made the films."""
-    return {name: provenance(name)["sha256"][:12] for name in ("dit", "codec")}
+    return {name: weights_of(name) for name in ("dit", "codec")}
 
 
 def as_following(stored: Mapping[str, Any]) -> Following:

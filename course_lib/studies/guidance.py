@@ -21,8 +21,9 @@ from course_lib.exam.measures.prompts import (
 )
 from course_lib.models.reader import Reader
 from course_lib.models.text_to_video import GUIDANCE, TextToVideo
+from course_lib.studies.following import followed_weights
 from course_lib.studies.store import DATA, read_study
-from course_lib.training.checkpoints import load_checkpoint, provenance
+from course_lib.training.checkpoints import load_checkpoint
 from course_lib.training.text_to_video import load_text_to_video
 
 KEPT = DATA / "playground" / "guidance.json"
@@ -66,12 +67,7 @@ def run(report: Callable[[str], None] = print) -> dict[str, Any]:
         usual = found["guidance"][f"{GUIDANCE:g}"] if steps == USUAL_STEPS else None
         found["steps"][str(steps)] = answers = usual or follow_at(make, reader, prompts, w=GUIDANCE, steps=steps)
         report(f"{steps} steps: " + ", ".join(f"{name} {each['value']:.2f}" for name, each in answers.items()))
-    return {"seed": SEED, "prompts": PROMPTS, "most_bodies": make.most_bodies, "weights": sampled_weights()} | found
-
-
-def sampled_weights() -> dict[str, str]:
-    """The first digits of the SHA-256 of what was sampled."""
-    return {name: provenance(name)["sha256"][:12] for name in ("dit", "codec")}
+    return {"seed": SEED, "prompts": PROMPTS, "most_bodies": make.most_bodies, "weights": followed_weights()} | found
 
 
 @dataclass(frozen=True)

@@ -35,8 +35,8 @@ from course_lib.exam.measures.seeking import seek, things_seen, touches
 from course_lib.models.genie import Genie
 from course_lib.models.key_map import KeyedGenie
 from course_lib.models.reader import Reader
-from course_lib.studies.store import DATA, read_study
-from course_lib.training.checkpoints import load_checkpoint, provenance
+from course_lib.studies.store import DATA, read_study, weights_of
+from course_lib.training.checkpoints import load_checkpoint
 from course_lib.worlds import spec
 from course_lib.worlds.draw import draw_film, draw_together
 from course_lib.worlds.films import Films, begin, load_films
@@ -176,9 +176,9 @@ def run(report: Callable[[str], None] = print) -> dict[str, Any]:
 
 def played_weights() -> dict[str, str]:
     """The first digits of the SHA-256 of everything that is played."""
-    return {"genie": provenance("genie", part="dynamics")["sha256"][:12],
-            "key_map": provenance("key_map")["sha256"][:12],
-            "vmc": provenance("vmc", part="m")["sha256"][:12]}  # fmt: skip
+    return {"genie": weights_of("genie", part="dynamics"),
+            "key_map": weights_of("key_map"),
+            "vmc": weights_of("vmc", part="m")}  # fmt: skip
 
 
 @dataclass(frozen=True)

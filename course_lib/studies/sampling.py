@@ -26,8 +26,8 @@ from course_lib.models.denoiser import Denoiser
 from course_lib.models.mixture import GaussianMixture, known_mixture
 from course_lib.nets.diffusion import Diffusion
 from course_lib.nets.samplers import SAMPLERS, Step, sample
-from course_lib.studies.store import DATA, read_study
-from course_lib.training.checkpoints import load_checkpoint, provenance
+from course_lib.studies.store import DATA, read_study, weights_of
+from course_lib.training.checkpoints import load_checkpoint
 
 Draw = Callable[[torch.Generator], Tensor]  # POINTS samples, (POINTS, d)
 
@@ -137,7 +137,7 @@ def run(report: Callable[[str], None] = print) -> dict[str, Any]:
 
 def denoiser_weights() -> str:
     """The first digits of the SHA-256 of the denoiser's checkpoint."""
-    return provenance("denoiser")["sha256"][:12]
+    return weights_of("denoiser")
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,8 @@ from course_lib.exam.measures.seeking import things_seen
 from course_lib.models.dit_world import DiTWorld
 from course_lib.models.reader import Reader
 from course_lib.planning.shooting import shoot
-from course_lib.studies.store import DATA, read_study
-from course_lib.training.checkpoints import load_checkpoint, provenance
+from course_lib.studies.store import DATA, read_study, weights_of
+from course_lib.training.checkpoints import load_checkpoint
 from course_lib.worlds.draw import draw_film
 from course_lib.worlds.films import begin, wander
 from course_lib.worlds.frames import to_model, to_uint8
@@ -107,7 +107,7 @@ def run(report: Callable[[str], None] = print) -> dict[str, Any]:
     for name, press in players.items():
         found[name] = [frames_to_star(press, task) for task in range(TASKS)]
         report(f"{name}: {sum(frames <= LIMIT for frames in found[name])} of {TASKS} stars, {found[name]}")
-    return {"limit": LIMIT, "candidates": CANDIDATES, "weights": provenance("dit_world")["sha256"][:12],
+    return {"limit": LIMIT, "candidates": CANDIDATES, "weights": weights_of("dit_world"),
             "frames": found}  # fmt: skip
 
 

@@ -18,7 +18,7 @@ import torch
 
 from course_lib.files import atomic_file
 from course_lib.lookup import CourseError, ExamError, load, names
-from course_lib.training.checkpoints import code_version
+from course_lib.training.checkpoints import code_version, provenance
 from course_lib.worlds.films import cache_folder
 
 DATA = Path(__file__).resolve().parents[2] / "data"
@@ -102,6 +102,11 @@ def read_study(path: Path, parse: Callable[[Any], T], study: str) -> T:
         raise ExamError(f"there is no {path}; {way_out}") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ExamError(f"{path} does not hold the facts that it should ({error!r}); {way_out}") from None
+
+
+def weights_of(name: str, size: str = "cpu", part: str | None = None) -> str:
+    """The first digits of the SHA-256 of a checkpoint, as rows and kept facts name it."""
+    return provenance(name, size=size, part=part)["sha256"][:12]
 
 
 def check_weights(kept: str, present: str | None, study: str) -> None:

@@ -1,4 +1,4 @@
-"""Films as latents of a codec that learns no more: what a diffusion transformer is trained on."""
+"""What the recipes of diffusion transformers share: films as latents of a codec that learns no more, and the phase."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import torch
 from torch import Tensor
 
 from course_lib.models.codec import VideoCodec
+from course_lib.models.dit import AveragedDiT
 from course_lib.training.checkpoints import CheckpointError, load_checkpoint
 from course_lib.training.config import ConfigError
-from course_lib.training.recipe import RunConfig
+from course_lib.training.recipe import Phase, RunConfig, decay_groups
 from course_lib.worlds.frames import to_model
 
 CODED = 100  # films that go through the codec together
@@ -31,6 +32,11 @@ def check_latents(config: RunConfig, codec: VideoCodec) -> None:
     side = codec.config.side
     if side % config.model.patch:
         raise ConfigError(f"model.patch is {config.model.patch}: the codec has {side} x {side} places")
+
+
+def phases(model: AveragedDiT, config: RunConfig) -> list[Phase]:
+    """The network learns, the average follows; weight decay for the matrices alone."""
+    return [Phase("train", config.train.steps, decay_groups(model.network))]
 
 
 @torch.no_grad()

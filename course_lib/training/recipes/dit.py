@@ -17,8 +17,8 @@ from course_lib.models.clip import PAD, tokenise
 from course_lib.models.dit import AveragedDiT, DiTConfig
 from course_lib.training.config import ConfigError
 from course_lib.training.data import check_films
-from course_lib.training.latents import check_latents, code_films, codec_of
-from course_lib.training.recipe import Data, Phase, Recipe, RunConfig, TrainConfig, decay_groups
+from course_lib.training.latents import check_latents, code_films, codec_of, phases
+from course_lib.training.recipe import Data, Recipe, RunConfig, TrainConfig
 from course_lib.worlds import captions as grammar
 from course_lib.worlds import spec
 from course_lib.worlds.films import Films, code_version, load_films, make_film
@@ -160,11 +160,6 @@ def batches(data: Data, config: RunConfig, generator: torch.Generator) -> Iterat
             latents, tokens = code_films(codec, frames), tokenise(texts, config.model.context)
         longest = int((tokens != PAD).sum(dim=1).max())
         yield {"latents": latents, "tokens": tokens[:, :longest]}
-
-
-def phases(model: AveragedDiT, config: RunConfig) -> list[Phase]:
-    """The network learns, the average follows; weight decay for the matrices alone."""
-    return [Phase("train", config.train.steps, decay_groups(model.network))]
 
 
 recipe = Recipe(

@@ -15,8 +15,8 @@ from course_lib.models.dit import AveragedDiT
 from course_lib.models.dit_world import DiTWorldConfig
 from course_lib.training.config import ConfigError
 from course_lib.training.data import FilmSets, check_films
-from course_lib.training.latents import check_latents, code_films, codec_of
-from course_lib.training.recipe import Data, Phase, Recipe, RunConfig, TrainConfig, decay_groups
+from course_lib.training.latents import check_latents, code_films, codec_of, phases
+from course_lib.training.recipe import Data, Recipe, RunConfig, TrainConfig
 from course_lib.worlds import spec
 from course_lib.worlds.films import Films, load_films
 
@@ -84,11 +84,6 @@ def batches(data: Data, config: RunConfig, generator: torch.Generator) -> Iterat
             led[:, 1:] = torch.from_numpy(keys[film, when[:, :-1]])
             batch["actions"] = led
         yield batch
-
-
-def phases(model: AveragedDiT, config: RunConfig) -> list[Phase]:
-    """The network learns, the average follows; weight decay for the matrices alone."""
-    return [Phase("train", config.train.steps, decay_groups(model.network))]
 
 
 recipe = Recipe(
