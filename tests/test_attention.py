@@ -186,6 +186,24 @@ def test_cross_attention_is_the_formula_and_missing_tokens_do_not_count() -> Non
         CrossAttention(8, 3)
 
 
+@pytest.mark.parametrize("others", [None, 5])
+def test_in_mixed_precision_attention_is_nearly_that_of_float32_and_so_are_its_gradients(others: int | None) -> None:
+    """On a CPU the softmax itself is computed in float32."""
+    x = torch.randn(2, 6, 16, generator=torch.Generator().manual_seed(0))
+    given = () if others is None else (torch.randn(2, others, 16, generator=torch.Generator().manual_seed(1)),)
+    torch.manual_seed(0)
+    layer = Attention(16, 4) if others is None else CrossAttention(16, 4)
+    found = {}
+    for mixed in (False, True):
+        layer.zero_grad()
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=mixed):
+            y = layer(x, *given)
+        y.float().square().sum().backward()
+        found[mixed] = (y.float(), torch.cat([parameter.grad.flatten() for parameter in layer.parameters()]))
+    for exact, rounded in zip(found[False], found[True], strict=True):
+        assert 0 < (exact - rounded).norm() < 0.03 * exact.norm()
+
+
 def test_the_mlp_keeps_tokens_apart() -> None:
     torch.manual_seed(7)
     x = draw(4, 8).requires_grad_()

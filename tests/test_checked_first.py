@@ -32,6 +32,7 @@ from course_lib.training import (
     provenance,
     train,
 )
+from course_lib.training import data as data_module
 from course_lib.training.recipes import genie as genie_recipe
 from course_lib.training.recipes import vmc as vmc_recipe
 from course_lib.training.resume import FILE
@@ -54,7 +55,7 @@ def no_data(monkeypatch: pytest.MonkeyPatch) -> None:
         raise Untouched
 
     for module in ("data", "recipes.genie", "recipes.vmc", "recipes.reader"):
-        for name in ("load_films", "load_carracing", "load_coinrun", "load_races"):
+        for name in ("load_films", "training_films", "load_carracing", "load_coinrun", "load_races"):
             monkeypatch.setattr(f"course_lib.training.{module}.{name}", refuse, raising=False)
 
 
@@ -324,6 +325,6 @@ def test_an_evolution_goes_on_from_its_own_lives_alone(tmp_path: Path) -> None:
 
 def test_the_films_module_is_what_the_fixtures_block() -> None:
     """The fixtures above patch a name where it is used; this holds them to the name that there is."""
-    for module in (genie_recipe, vmc_recipe):
-        assert module.load_films is films_module.load_films
+    assert genie_recipe.load_films is data_module.load_films is films_module.load_films
+    assert vmc_recipe.training_films is data_module.training_films
     assert os.fspath(checkpoints.CHECKPOINTS).endswith("checkpoints")

@@ -4,17 +4,21 @@ and its keys, and what surprises it does not depend on who asks beside."""
 from __future__ import annotations
 
 import hashlib
-from functools import lru_cache
+from functools import partial
 
 import pytest
 import torch
 from torch import Tensor
 
 from course_lib.contract import NotCapable, imagine
+from course_lib.exam.questions import playing
+from course_lib.exam.registry import get_entrant
+from course_lib.exam.run import examine
+from course_lib.exam.sitting import Sitting
 from course_lib.models.base import untrained_twin
 from course_lib.models.codec import CodecConfig, VideoCodec
 from course_lib.models.dit import DiT, DiTConfig, KnownGroups
-from course_lib.models.dit_world import DiTWorld, DiTWorldConfig, Window
+from course_lib.models.dit_world import DiTWorld, Window
 from course_lib.nets.attention import Attention
 from course_lib.training import ConfigError, load_checkpoint, load_config, train
 from course_lib.training.recipe import Data
@@ -22,24 +26,7 @@ from course_lib.training.recipes import dit_world as recipe_file
 from course_lib.worlds.films import make_films
 from course_lib.worlds.frames import to_model
 from tests.contract_tests import check_world_model
-
-SMALL = {"channels": 3, "patch": 2, "width": 16, "depth": 2, "heads": 2, "classes": 0, "learned_variance": False,
-         "schedule": "straight", "target": "u", "context": 2, "dropped": 0.0, "window": 4, "steps": 3}  # fmt: skip
-KEYS = 4
-
-
-def seeded(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
-def dit(**changes: object) -> DiT:
-    """One whose every weight matters: a fresh one says 0 whatever it is given."""
-    torch.manual_seed(0)
-    model = DiT(DiTWorldConfig(**{**SMALL, **changes})).eval()
-    with torch.no_grad():
-        for n, parameter in enumerate(model.parameters()):
-            parameter.add_(0.2 * torch.randn(parameter.shape, generator=seeded(n)))
-    return model
+from tests.dit_world import KEYS, SMALL, dit, seeded, world
 
 
 def latents(films: int = 2, groups: int = 4, seed: int = 1) -> Tensor:
@@ -56,15 +43,6 @@ def led(films: int = 2, groups: int = 4) -> Tensor:
     return keys
 
 
-@lru_cache
-def world(**changes: object) -> DiTWorld:
-    codec = VideoCodec(CodecConfig(kind="frames", widths=(8, 8), latent=3, stem=4)).eval()
-    with torch.no_grad():
-        for n, parameter in enumerate(codec.parameters()):  # so that its pictures depend on its latents
-            parameter.add_(0.1 * torch.randn(parameter.shape, generator=seeded(n)))
-    return DiTWorld(dit(**changes), codec)
-
-
 def films(count: int = 3, frames: int = 7) -> tuple[Tensor, Tensor]:
     g = seeded(4)
     return torch.rand(count, frames, 3, 32, 32, generator=g), torch.randint(KEYS, (count, frames - 1), generator=g)
@@ -75,6 +53,7 @@ def films(count: int = 3, frames: int = 7) -> tuple[Tensor, Tensor]:
 
 @pytest.mark.parametrize("extra", [
     {}, {"depthwise": True}, {"depthwise": True, "depthwise_time": True}, {"stem": 8}, {"patch": 1},
+    {"stem": 8, "stem_blocks": 1},
     {"conditioning": "adaLN"}, {"word_attention": True, "text_depth": 1},
 ])  # fmt: skip
 def test_no_gradient_reaches_a_frame_from_what_comes_later(extra: dict) -> None:
@@ -344,3 +323,29 @@ def test_learning_a_tiny_world_it_shows_what_the_keys_do_and_what_was_there() ->
     errors = {name: error(frame) for name, frame in made.items()}
     print(errors)
     assert errors["trained"] < 0.5 * min(errors["copy"], errors["other keys"], errors["untrained"])
+
+
+# --------------------------------------------------------------------------------------------------------- at the exam
+
+
+def test_the_shipped_world_obeys_its_keys_and_is_played(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(playing, "seconds_a_frame", partial(playing.seconds_a_frame, steps=4))
+    entrant, sitting = get_entrant("dit_world"), Sitting(count=20, split="validation")
+    report = examine([entrant], sitting, questions=["control", "playing"], failures="raise")
+    rows = {row.question: row for row in report.rows}
+    print([(row.question, row.value, row.low, row.high, row.controls) for row in report.rows])
+    chosen, gain, fps = (rows[q] for q in ("action_choice_accuracy", "delta4_psnr_db", "play_fps"))
+    assert chosen.low > max(chosen.controls.values()), "it does not ignore the key"
+    assert gain.low > max(0.3, *gain.controls.values())
+    assert fps.value < fps.controls["one_decoding_step"], "fewer sampling steps are faster"
+
+
+def test_the_text_model_goes_on_with_films_and_is_not_asked_about_keys() -> None:
+    entrant, sitting = get_entrant("dit-film"), Sitting(count=8, split="validation")
+    report = examine([entrant], sitting, questions=["prediction", "control"], failures="raise")
+    rows = {row.question: row for row in report.rows}
+    (refused,) = (row for row in report.rows if row.value is None)
+    assert "takes no actions" in refused.note
+    near = rows["psnr_db_t1"]
+    print(near)
+    assert near.value > near.controls["other_film"], "it goes on with the film that it has seen"

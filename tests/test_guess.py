@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from course_lib.show.guess import Guess, guess, still
+from course_lib.show.guess import Guess, Words, guess, still
 
 NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "py" / "00_start_here.py"
 
@@ -149,6 +149,17 @@ def test_the_stored_picture_shows_the_first_round_and_the_last(changed: int, see
     before = still(Guess(real, dreamed))
     dreamed[changed] = 255 - dreamed[changed]
     assert (still(Guess(real, dreamed)) != before) is seen
+
+
+def test_other_films_have_other_words() -> None:
+    words = Words(("possible", "impossible"), "which film is possible?", "possible")
+    game = Guess(*films(1), ["why."], seed=1, words=words)
+    assert "which film is possible?" in game.message() and game.names() == ("left", "right")
+    game.answer(game.real_side[0])
+    assert game.message().startswith(f"Yes, the {game.real_side[0]} one is possible. why.")
+    assert game.names()[("left", "right").index(game.real_side[0])] == "possible"
+    box = guess(*films(1), words=words)
+    assert (box.left.description, box.right.description) == ("left is possible", "right is possible")
 
 
 def test_a_game_of_one_round_has_a_stored_picture_too() -> None:

@@ -101,8 +101,6 @@ STEMS = {
     ("views", "i_jepa"): "its pictures come with notebook 18",
     ("entrants", "key_map"): "it takes no exam of its own: it translates keys for the entrant genie",
     ("views", "key_map"): "it draws nothing: notebook 15 prints the codes that it names",
-    ("entrants", "dit_world"): "it takes the exam when its checkpoint comes, with notebook 11",
-    ("views", "dit_world"): "its pictures come with notebook 11",
     ("views", "reader"): "it is an instrument: what it reads is drawn on other models' frames",
 }
 

@@ -13,10 +13,12 @@ from course_lib.exam.entrant import Entrant
 from course_lib.exam.measures.rollout import dream
 from course_lib.exam.questions import control, cost, playing
 from course_lib.exam.questions.cost import cost_of_frames, joint_block
-from course_lib.exam.questions.playing import dream_latent, infer_latent, seconds_a_frame
+from course_lib.exam.questions.playing import InOneStep, dream_latent, infer_latent, seconds_a_frame, takes_steps
 from course_lib.exam.registry import get_entrant
 from course_lib.exam.sitting import Sitting
+from course_lib.models.extrapolate import Extrapolation
 from course_lib.models.genie import Genie
+from course_lib.models.key_map import KeyedGenie, KeyMap, KeyMapConfig
 from course_lib.nets.space_time import SpaceTimeBlock
 from course_lib.training import get_recipe, load_config
 from course_lib.training.recipe import build
@@ -45,16 +47,42 @@ def test_dreaming_under_latent_actions_is_dreaming_under_the_keys_that_the_table
 
 def test_the_questions_about_play_have_their_controls(model: Genie, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(playing, "seconds_a_frame", partial(seconds_a_frame, steps=4))
-    entrant = Entrant(
-        "tiny", {"latent_model": model, "lam": model.lam, "block": lambda width: SpaceTimeBlock(width, 2)}, [],
-        untrained={"latent_model": model.untrained()}, films="goal",
-    )  # fmt: skip
+    parts = {"model": model, "latent_model": model, "lam": model.lam, "block": lambda width: SpaceTimeBlock(width, 2)}
+    entrant = Entrant("tiny", parts, [], untrained={"latent_model": model.untrained()}, films="goal")
     sitting = Sitting(count=6, split="validation")
     rows = {row.question: row for row in (*playing.ask(entrant, sitting), *cost.ask(entrant, sitting))}
     assert set(rows) == {"latent_delta4_psnr_db", "latent_psnr_db_t4", "play_fps", "time_exponent"}
     gain, fps, exponent = (rows[q] for q in ("latent_delta4_psnr_db", "play_fps", "time_exponent"))
     assert {"another_films_codes", "untrained"} <= set(gain.controls) and "joint" in exponent.controls
     assert 0 < fps.low <= fps.value <= fps.high and exponent.direction == "lower"
+    assert set(fps.controls) == {"simulator", "one_decoding_step"} and fps.controls["simulator"] > fps.value
+
+
+def test_who_has_real_keys_is_asked_how_fast_it_is_and_nothing_about_latent_actions(
+    model: Genie, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(playing, "seconds_a_frame", partial(seconds_a_frame, steps=4))
+    sitting = Sitting(count=5, split="validation")
+    asked = {"still": Extrapolation(rate=0.0, actions=4), "keyed": KeyedGenie(model, KeyMap(KeyMapConfig()).eval())}
+    for name, world in asked.items():
+        (row,) = playing.ask(Entrant(name, {"model": world}, [], films="goal"), sitting)
+        assert row.question == "play_fps" and row.value > 0
+        assert ("one_decoding_step" in row.controls) == (name == "keyed") == takes_steps(world)
+    with pytest.raises(NotCapable, match="takes no actions"):
+        list(playing.ask(Entrant("film", {"model": Extrapolation()}, [], films="goal"), sitting))
+    with pytest.raises(NotCapable, match="comes without a"):
+        list(playing.ask(Entrant("nobody", {}, [], films="goal"), sitting))
+
+
+def test_one_step_is_one_step_and_a_world_without_steps_is_refused(model: Genie) -> None:
+    film = to_model(load_films("goal", split="validation", count=1).frames[:, :3])
+    keys, one = torch.tensor([1]), InOneStep(model)
+    state = one.encode(film, model.lam.infer(film))
+    made = one.predict(state, keys)
+    assert torch.equal(made.tokens, model.predict(state, keys, steps=1).tokens)
+    assert torch.equal(one.decode(made), model.decode(made)) and one.capabilities == model.capabilities
+    with pytest.raises(TypeError, match="makes a frame at once"):
+        InOneStep(Extrapolation())
 
 
 def test_a_player_takes_time_and_costs_grow_with_the_frames(model: Genie) -> None:

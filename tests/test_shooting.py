@@ -11,11 +11,13 @@ import torch
 
 from course_lib.contract import NotCapable, imagine
 from course_lib.exam.measures.frames import MISSED
+from course_lib.exam.measures.intervals import wilson_interval
 from course_lib.lookup import ExamError
 from course_lib.models.fakes import BlindFake, RecurrentFake, TabularFake
 from course_lib.models.yardsticks import PerfectModel
 from course_lib.planning.shooting import random_plans, shoot
 from course_lib.studies import shooting as study
+from course_lib.studies.store import check_weights, weights_of
 from course_lib.training import load_checkpoint
 from course_lib.worlds import spec
 from course_lib.worlds.films import load_films
@@ -114,3 +116,13 @@ def test_kept_facts_that_are_missing_or_damaged_are_refused(tmp_path, monkeypatc
         study.KEPT.write_text(json.dumps(facts | damage))
         with pytest.raises(ExamError, match="does not hold the facts"):
             study.measured_shooting()
+
+
+def test_what_was_measured_says_that_planning_in_the_film_model_reaches_more_stars_than_no_plan() -> None:
+    found = study.measured_shooting()
+    check_weights(found.weights, weights_of("dit_world"), "shooting")
+    reached = {who: int((found.frames[who] <= found.limit).sum()) for who in study.PLAYERS}
+    bounds = {who: wilson_interval(count, study.TASKS) for who, count in reached.items()}
+    print(reached, bounds)
+    assert bounds["planned"][0] > bounds["random keys"][1]
+    assert reached["random keys"] < reached["planned"] <= reached["oracle"]

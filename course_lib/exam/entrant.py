@@ -15,7 +15,7 @@ from course_lib.worlds import spec
 from course_lib.worlds.films import Films
 from course_lib.worlds.scenes import FILM_SETS
 
-ELSEWHERE = ("carracing", "coinrun")  # data that is no film set of the Playground
+ELSEWHERE = ("carracing", "coinrun", "screens", "starless")  # data that is no film set of the Playground
 OWN = "own"  # data that does not come with the course: "own/my_films"
 
 PARTS = {
@@ -24,6 +24,7 @@ PARTS = {
     "policy": "policy to act by",
     "controllers": "controllers, one from a dream and one from the real world",
     "driver": "controller that drives the car",
+    "planner": "planner that is given a goal picture",
     "vae": "variational autoencoder",
     "tokenizer": "tokenizer",
     "lam": "latent action model",
@@ -36,6 +37,8 @@ PARTS = {
     "text_to_video": "text-to-video model",
     "block": "block whose cost could be timed",
     "reader": "reader",
+    "engine": "physics engine that is handed the state behind a first frame",
+    "quadruplets": "maker of matched films",
 }
 """The parts that questions ask for, in words. A model may bring others; a question that asks for one names it here."""
 

@@ -1,7 +1,8 @@
 """One sitting of the exam: held-out films, the reader, what all entrants share, and the guard at the door.
 
-Whoever asks a question gets its films from ``Sitting.films_for`` and its episodes by ``Sitting.admit_episodes``, which
-refuse to score a model on what it has, or may have, learned from. There is no other way in.
+Whoever asks a question gets its films from ``Sitting.films_for``, matched films from ``Sitting.quadruplets_for``, and
+its episodes by ``Sitting.admit_episodes``, which refuse to score a model on what it has, or may have, learned from.
+There is no other way in.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ import torch
 from course_lib.lookup import ExamError, did_you_mean
 from course_lib.models.reader import Reader
 from course_lib.worlds import spec
+from course_lib.worlds.family import NAME as SCREENS
 from course_lib.worlds.films import Films, load_films
+from course_lib.worlds.quadruplets import Quadruplets, make_quadruplets
 from course_lib.worlds.scenes import FILM_SETS
 
 if TYPE_CHECKING:
@@ -111,6 +114,15 @@ class Sitting:
         Raises ExamError where it may have learned from them.
         """
         return _admit(entrant, f"{world}/{self.split}")
+
+    def quadruplets_for(self, entrant: Guarded, name: str, *, tier: str, count: int) -> Quadruplets:
+        """Matched films that this entrant may be asked on. Raises ExamError where it may have seen them."""
+        self.admit_episodes(entrant, SCREENS)
+        made = self.once(("quadruplets", name, tier, count), lambda: make_quadruplets(
+            name, split=self.split, count=count, tier=tier, size=self.size))  # fmt: skip
+        if made.hash in entrant.hashes:
+            raise ExamError(f"{entrant.name} was trained on these very films ({name}, {tier}): ask it on others")
+        return made
 
     def generator(self, offset: int = 0) -> torch.Generator:
         """A generator for draws of this sitting; the same offset gives the same numbers."""

@@ -25,7 +25,8 @@ read by a few transformer blocks and attended to beside adaLN, as in PixArt-alph
 section 2.3; its last projection begins at 0); ``depthwise``, a 3 x 3 convolution in the feed-forward, so that a token
 knows its neighbours at once, as in SANA (Xie et al. 2024, arXiv 2410.10629), and with ``depthwise_time`` its own place
 before and, where it may look there, after; ``stem``, convolutions before the first
-block and after the last. The last two give a small model the locality that the paper shows a large one can do without.
+block and after the last, and with ``stem_blocks`` a small U-Net around the transformer. These give a small model the
+locality that the paper shows a large one can do without.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ from course_lib.models.base import Layers, ModelConfig, PositiveInt, check_heads
 from course_lib.models.conditions import CaptionEmbedder, Given, LabelEmbedder, TimestepEmbedder
 from course_lib.nets.attention import MLP, Attention, CrossAttention, KeysValues, causal_mask
 from course_lib.nets.chance import integers, normal, uniform
+from course_lib.nets.convolutions import GROUPS, ResidualStem
 from course_lib.nets.diffusion import Diffusion, Predict, Target, Times, draw_times, guided
 from course_lib.nets.ema import ema_decay, update_average
 from course_lib.nets.patches import patchify, sincos, sincos_2d, unpatchify
@@ -68,6 +70,7 @@ class DiTConfig(ModelConfig):
     classes: Annotated[int, Field(ge=0, le=65_536, description="classes; 0: the condition is a caption")] = 1000
     learned_variance: Annotated[bool, Field(description="a second half of the output says the variance")] = True
     stem: Annotated[int, Field(ge=0, le=4096, description="channels of convolutions around the blocks; 0: none")] = 0
+    stem_blocks: Annotated[int, Field(ge=0, le=64, description="residual blocks in the stem, on either side")] = 0
     depthwise: Annotated[bool, Field(description="a 3 x 3 convolution inside the feed-forward")] = False
     depthwise_time: Annotated[bool, Field(description="and one over the groups before and after")] = False
     schedule: Annotated[ScheduleName, Field(description="how data turn into noise")] = "linear"
@@ -96,6 +99,8 @@ class DiTConfig(ModelConfig):
             raise ValueError("word_attention and text_depth are for captions: set classes to 0")
         if self.depthwise and self.conditioning == "in-context":
             raise ValueError("depthwise needs tokens on a grid, and in-context puts others among them")
+        if self.stem_blocks and (self.stem < GROUPS or self.stem % GROUPS):
+            raise ValueError(f"stem_blocks have norms of {GROUPS} groups: stem is {self.stem}, not a multiple of that")
         if self.depthwise_time and not self.depthwise:
             raise ValueError("depthwise_time goes with depthwise: set depthwise to true")
         if not self.adaptive and (self.causal or self.actions):
@@ -280,7 +285,7 @@ class Stem(nn.Module):
 
     What ``into`` found is added again in ``out``, so places need not pass through a token to be drawn sharply. How much
     of it is right depends on the noise level (of a clean picture, its negative; of noise, the noise itself): it is
-    modulated as the tokens are.
+    modulated as the tokens are. ``ResidualStem`` is the deeper one.
     """
 
     def __init__(self, config: DiTConfig, outputs: int) -> None:
@@ -288,6 +293,11 @@ class Stem(nn.Module):
         self.into = nn.Conv2d(config.channels, config.stem, 3, padding=1)
         self.adaLN_modulation = nn.Sequential(nn.SiLU(), nn.Linear(config.width, 2 * config.stem))
         self.out = nn.Conv2d(config.stem, outputs, 3, padding=1)
+
+    def take_in(self, x: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+        """Latents (B, G, C, h, w) -> features (B, G, S, h, w), twice: to go on with, and to come back to."""
+        features = self.into(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+        return features, features
 
     def draw_out(self, x: Tensor, features: Tensor, c: Tensor) -> Tensor:
         """x, features: (B, G, S, h, w); c: (B, G or 1, D) -> (B, G, outputs, h, w)."""
@@ -310,7 +320,7 @@ class DiT(nn.Module):
         self.config = config
         self.diffusion = Diffusion.of(config.schedule, config.target)
         self.outputs = (2 if config.learned_variance else 1) * config.channels
-        self.stem = Stem(config, self.outputs) if config.stem else None
+        self.stem = self._stem()
         self.x_embedder = nn.Linear((config.stem or config.channels) * config.patch**2, config.width)
         self.t_embedder = TimestepEmbedder(config.width)
         captions = config.context, config.width, config.text_depth, config.heads
@@ -319,6 +329,13 @@ class DiT(nn.Module):
         self.blocks = nn.ModuleList(DiTBlock(config) for _ in range(config.depth))
         self.final_layer = FinalLayer(config, config.stem or self.outputs)
         self._initialise()
+
+    def _stem(self) -> Stem | ResidualStem | None:
+        config = self.config
+        if config.stem_blocks:  # who looks back alone has no convolution over the groups after
+            return ResidualStem(config.channels, config.stem, self.outputs, blocks=config.stem_blocks,
+                                width=config.width, temporal=not config.causal)  # fmt: skip
+        return Stem(config, self.outputs) if config.stem else None
 
     def _initialise(self) -> None:
         """As the program does: Xavier for matrices, and zeros where a branch joins the tokens and at the end."""
@@ -373,13 +390,13 @@ class DiT(nn.Module):
             c = c + self.a_embedder(none if actions is None else actions)  # (B, G, D)
 
         gone = 0 if past is None else past.groups
-        features = x_t if self.stem is None else self.stem.into(x_t.flatten(0, 1)).unflatten(0, films)
+        features, found = (x_t, None) if self.stem is None else self.stem.take_in(x_t, c)
         x = self.x_embedder(patchify(features, self.config.patch))  # (B, G, C, h, w) -> (B, G, N, D)
         x = x + spacetime_positions(gone + films[1], rows, columns, self.config.width)[gone:].to(x)
         x, kept = self._through_blocks(x, c, time, given, (rows, columns), past)
         x = unpatchify(self.final_layer(x, c), self.config.patch, tuple(x_t.shape[3:]))  # (B, G, 2 C or C, h, w)
         if self.stem is not None:
-            x = self.stem.draw_out(x, features, c)
+            x = self.stem.draw_out(x, found, c)
         return x.float(), kept  # also where mixed precision computes in bfloat16
 
     def _through_blocks(

@@ -76,7 +76,7 @@ class Window(State):
 class DiTWorld:
     """A DiT on single frames and their codec, under the course's contract.
 
-        world = DiTWorld(load_checkpoint("dit_world").average, load_checkpoint("codec", size="cpu-frames"))
+        world = load_dit_world()                            # of training/dit_world.py
         state = world.encode(frames, keys)                  # (B, T, 3, 32, 32), (B, T - 1)
         state = world.predict(state, key)                   # (B,)
         frame = world.decode(state)                         # (B, 3, 32, 32)

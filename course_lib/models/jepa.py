@@ -172,17 +172,28 @@ class JEPA(nn.Module):
         if config.cure == "contrastive":
             guesses, found = (F.normalize(gather_batch(each), dim=1) for each in (guess, target))
             loss = parts["contrast"] = symmetric_loss(guesses @ found.T / config.temperature)  # (B, B)
-        elif config.cure == "vicreg":
-            parts |= {"variance": variance_term(every), "covariance": covariance_term(every)}
-            loss = error + config.variance * parts["variance"] + config.covariance * parts["covariance"]
-        elif config.cure == "sigreg":
+        else:
+            loss, added = self.regularised(error, every, generator)
+            parts |= added
+        return {"loss": loss, **parts}
+
+    def regularised(
+        self, error: Tensor, every: Tensor, generator: torch.Generator | None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """An error with what VICReg or SIGReg adds to it, and the terms added; the other cures add none.
+
+        every: all embeddings of the batch, (M, D). The generator draws SIGReg's directions.
+        """
+        config = self.config
+        if config.cure == "vicreg":
+            terms = {"variance": variance_term(every), "covariance": covariance_term(every)}
+            return error + config.variance * terms["variance"] + config.covariance * terms["covariance"], terms
+        if config.cure == "sigreg":
             if generator is None:
                 raise ValueError("sigreg draws directions: it needs a generator")
-            parts["normality"] = sigreg(every, random_directions(config.latent, config.slices, generator).to(every))
-            loss = error + config.normality * parts["normality"]
-        else:
-            loss = error
-        return {"loss": loss, **parts}
+            terms = {"normality": sigreg(every, random_directions(config.latent, config.slices, generator).to(every))}
+            return error + config.normality * terms["normality"], terms
+        return error, {}
 
     @torch.no_grad()
     def after_step(self, step: int, of: int) -> None:

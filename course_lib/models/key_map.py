@@ -121,11 +121,12 @@ class KeyedGenie:
         return self.key_map(self._frames(state), keys).argmax(dim=-1)
 
     def predict(
-        self, state: Seen, action: Tensor | None = None, *, generator: torch.Generator | None = None
-    ) -> Seen:
-        """One frame further under a key."""
+        self, state: Seen, action: Tensor | None = None, *, generator: torch.Generator | None = None,
+        steps: int | None = None,
+    ) -> Seen:  # fmt: skip
+        """One frame further under a key. steps: of decoding; None for the configuration's."""
         self.capabilities.actions.check(action, (len(state),))
-        return self.genie.predict(state, self.code(state, action), generator=generator)
+        return self.genie.predict(state, self.code(state, action), generator=generator, steps=steps)
 
     def decode(self, state: Seen, *, generator: torch.Generator | None = None) -> Tensor:
         """What the tokenizer draws of the last frame, (B, 3, H, W)."""

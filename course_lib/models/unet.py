@@ -26,33 +26,8 @@ from course_lib.models.base import check_groups
 from course_lib.models.conditions import CaptionEmbedder, LabelEmbedder, TimestepEmbedder
 from course_lib.models.dit import DiT, DiTConfig, spacetime_positions
 from course_lib.nets.attention import Attention, CrossAttention
+from course_lib.nets.convolutions import GROUPS, AdaptiveResidual
 from course_lib.nets.diffusion import Diffusion
-
-GROUPS = 8  # of a norm
-
-
-class AdaptiveResidual(nn.Module):
-    """x + conv(SiLU(AdaGN(conv(SiLU(norm(x))), c))), the second convolution 0 at first.
-
-    (N, C, h, w) and c (N, D) -> (N, outputs, h, w).
-    """
-
-    def __init__(self, inputs: int, outputs: int, width: int) -> None:
-        """width: channels of c."""
-        super().__init__()
-        self.norm1, self.conv1 = nn.GroupNorm(GROUPS, inputs), nn.Conv2d(inputs, outputs, 3, padding=1)
-        self.norm2, self.conv2 = nn.GroupNorm(GROUPS, outputs), nn.Conv2d(outputs, outputs, 3, padding=1)
-        self.modulation = nn.Sequential(nn.SiLU(), nn.Linear(width, 2 * outputs))
-        self.skip = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
-        nn.init.zeros_(self.conv2.weight)
-        nn.init.zeros_(self.conv2.bias)
-
-    def forward(self, x: Tensor, c: Tensor) -> Tensor:
-        """See the class."""
-        shift, scale = self.modulation(c)[..., None, None].chunk(2, dim=1)  # (N, 2 C, 1, 1) -> twice (N, C, 1, 1)
-        h = self.conv1(nn.functional.silu(self.norm1(x)))
-        h = self.norm2(h) * (1.0 + scale) + shift
-        return self.skip(x) + self.conv2(nn.functional.silu(h))
 
 
 class FilmAttention(nn.Module):

@@ -35,7 +35,7 @@ class VMCConfig(ModelConfig):
         Literal["discrete", "car"], Field(description="discrete: the largest output is pressed; car: CarRacing's three")
     ] = "discrete"
     controllers: Annotated[
-        tuple[str, ...], Field(strict=False, min_length=1, description="where each C lived: 'dream 1.0', 'real', ...")
+        tuple[str, ...], Field(strict=False, description="where each C lived: 'dream 1.0', 'real', ...; none: V and M")
     ] = ("dream 1.0",)
 
     @model_validator(mode="after")

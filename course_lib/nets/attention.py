@@ -17,7 +17,7 @@ logit is then at most sqrt(d), whatever the weights.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -55,6 +55,14 @@ def causal_mask(queries: int, keys: int | None = None) -> Tensor:
     if keys < queries:
         raise ValueError(f"{queries} tokens that look back need as many keys, not {keys}: each looks at itself too")
     return torch.ones(queries, keys, dtype=torch.bool).tril(diagonal=keys - queries)
+
+
+def _fast_attention(q: Tensor, k: Tensor, v: Tensor, **how: Any) -> Tensor:
+    """torch's own. On a CPU always in float32: its way back in bfloat16 took a third of a training step there."""
+    if q.device.type != "cpu" or q.dtype != torch.bfloat16:
+        return F.scaled_dot_product_attention(q, k, v, **how)
+    with torch.autocast("cpu", enabled=False):  # mixed precision would make bfloat16 of it again
+        return F.scaled_dot_product_attention(q.float(), k.float(), v.float(), **how).to(q.dtype)
 
 
 class Attention(nn.Module):
@@ -117,12 +125,12 @@ class Attention(nn.Module):
         mask = causal_mask(q.shape[-2], k.shape[-2]).to(x.device) if some else allowed
         # torch's fast kernels take four axes and no others; with five it was five times slower on a CPU.
         many = [part.reshape(math.prod(part.shape[:-3]), *part.shape[-3:]) for part in (q, k, v)]  # (B, heads, ., d)
-        mixed = F.scaled_dot_product_attention(*many, attn_mask=mask, is_causal=fresh).view(q.shape)
+        mixed = _fast_attention(*many, attn_mask=mask, is_causal=fresh).view(q.shape)
         return self.out(mixed.transpose(-2, -3).flatten(-2)), KeysValues(k, v)  # (..., N, heads * d) -> (..., N, D)
 
     def _masked(self, x: Tensor, mask: Tensor) -> tuple[Tensor, KeysValues]:
         q, k, v = self.split(x)  # (B, heads, N, d)
-        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask[:, None, None])
+        mixed = _fast_attention(q, k, v, attn_mask=mask[:, None, None])
         return self.out(mixed.transpose(-2, -3).flatten(-2)), KeysValues(k, v)
 
     def weights(self, x: Tensor) -> Tensor:
@@ -151,7 +159,7 @@ class CrossAttention(nn.Module):
         """See the class."""
         q, k, v = self._split(x, others)
         mask = None if mask is None else mask[:, None, None]  # (B, M) -> (B, 1, 1, M), for all heads and queries
-        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        mixed = _fast_attention(q, k, v, attn_mask=mask)
         return self.out(mixed.transpose(1, 2).flatten(2))  # (B, N, heads * d) -> (B, N, D)
 
     def weights(self, x: Tensor, others: Tensor, mask: Tensor | None = None) -> Tensor:

@@ -1,4 +1,4 @@
-"""A game for the eye: two films side by side, one real and one dreamed. Which is which?
+"""A game for the eye: two films side by side, one real and one dreamed (or possible and impossible). Which is which?
 
 ``Guess`` holds the rules and can be played in a test without a browser; ``guess`` puts buttons around it.
 Like everything in ``show`` it takes arrays: who made the films, and how, is not its business.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import traceback
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import ipywidgets as widgets
@@ -24,17 +25,32 @@ Side = Literal["left", "right"]
 REST_SECONDS = 0.7  # the last frame stays a moment, so that the eye sees where the film begins again
 
 
+@dataclass(frozen=True)
+class Words:
+    """What the two kinds of films are called above the canvas, what is asked, what the one looked for is, and what
+    stands for the game where there are no pictures."""
+
+    names: tuple[str, str] = ("simulator", "dream")
+    question: str = "which film comes from the simulator?"
+    right: str = "real"
+    films: str = "one real and one dreamed"
+
+
+REAL_OR_DREAMED = Words()
+
+
 class Guess:
     """The rules. A round shows two films; the player says on which side the real one is; then both are named.
 
     real, dreamed: uint8 ``(N, T, H, W, 3)``, N rounds. notes: one sentence a round that is told with the answer.
-    seed: decides the side of the real film in each round, as a fair coin would.
+    seed: decides the side of the real film in each round, as a fair coin would. words: for other kinds of films.
     Raises ValueError when the two sets do not fit each other.
     """
 
     def __init__(
-        self, real: ArrayLike, dreamed: ArrayLike, notes: Sequence[str] | None = None, *, seed: int = 0
-    ) -> None:
+        self, real: ArrayLike, dreamed: ArrayLike, notes: Sequence[str] | None = None, *, seed: int = 0,
+        words: Words = REAL_OR_DREAMED,
+    ) -> None:  # fmt: skip
         self.real, self.dreamed = (np.asarray(films) for films in (real, dreamed))
         if self.real.shape != self.dreamed.shape or self.real.ndim != 5:
             raise ValueError(
@@ -45,6 +61,7 @@ class Guess:
             check.film(films[0], name)
         if notes is not None and len(notes) != len(self.real):
             raise ValueError(f"{len(self.real)} rounds need {len(self.real)} notes, not {len(notes)}")
+        self.words = words
         self.notes = list(notes) if notes is not None else [""] * len(self.real)
         self.real_side: list[Side] = [
             "left" if coin else "right" for coin in np.random.default_rng(seed).integers(0, 2, len(self.real))
@@ -82,7 +99,7 @@ class Guess:
         """What stands above the two films: sides before the answer, the truth after it."""
         if not self.revealed:
             return "left", "right"
-        return ("simulator", "dream") if self.real_side[self.round] == "left" else ("dream", "simulator")
+        return self.words.names if self.real_side[self.round] == "left" else self.words.names[::-1]
 
     def answer(self, side: Side) -> bool:
         """Say that the film on this side is real; True when it is. Raises ValueError out of turn."""
@@ -97,7 +114,7 @@ class Guess:
     def next(self) -> None:
         """Go on to the next round; after the last one, begin again. Raises ValueError before an answer."""
         if not self.revealed:
-            raise ValueError("answer this round first: which side is real?")
+            raise ValueError(f"answer this round first: which side is {self.words.right}?")
         if self.finished:
             self.answers = []
         self.revealed = False
@@ -105,9 +122,10 @@ class Guess:
     def message(self) -> str:
         """One line for the player: where the game stands."""
         if not self.revealed:
-            return f"Round {self.round + 1} of {self.rounds}: which film comes from the simulator?"
+            return f"Round {self.round + 1} of {self.rounds}: {self.words.question}"
         right = self.answers[-1] == self.real_side[self.round]
-        text = f"{'Yes' if right else 'No'}, the {self.real_side[self.round]} one is real. {self.notes[self.round]}"
+        side, note = self.real_side[self.round], self.notes[self.round]
+        text = f"{'Yes' if right else 'No'}, the {side} one is {self.words.right}. {note}"
         played = len(self.answers)
         end = " That was the last round." if self.finished else ""
         return f"{text.rstrip()} Score: {self.score} of {played}.{end}"
@@ -138,8 +156,8 @@ class GuessBox(widgets.VBox):
     def __init__(self, game: Guess, fps: float, scale: int) -> None:
         self.game = game
         self.rest = round(REST_SECONDS * fps)
-        self.left = widgets.Button(description="left is real")
-        self.right = widgets.Button(description="right is real")
+        self.left = widgets.Button(description=f"left is {game.words.right}")
+        self.right = widgets.Button(description=f"right is {game.words.right}")
         self.onward = widgets.Button(description="next round")
         self.message = widgets.HTML()
         self.canvas = canvas(self._players(), fps=fps, scale=scale, autoplay=True)
@@ -178,7 +196,7 @@ class GuessBox(widgets.VBox):
         """The widget, and beside it ``still``: what a page without a kernel shows."""
         bundle = super()._repr_mimebundle_(**keywords)
         data = bundle[0] if isinstance(bundle, tuple) else bundle
-        text = f"Game: {self.game.rounds} rounds of two films, one real and one dreamed"
+        text = f"Game: {self.game.rounds} rounds of two films, {self.game.words.films}"
         return {**data, "text/plain": text, "image/png": self._still}
 
 
@@ -190,9 +208,11 @@ def guess(
     seed: int = 0,
     fps: float = 10,
     scale: int = 9,
+    words: Words = REAL_OR_DREAMED,
 ) -> GuessBox:
     """Let the reader tell real films from dreamed ones, round after round, with the score.
 
     real, dreamed: uint8 ``(N, T, H, W, 3)``. notes: one sentence a round, told with the answer. seed: who stands where.
+    words: for other kinds of films than real and dreamed ones.
     """
-    return GuessBox(Guess(real, dreamed, notes, seed=seed), fps, scale)
+    return GuessBox(Guess(real, dreamed, notes, seed=seed, words=words), fps, scale)

@@ -59,12 +59,12 @@ COMMON = {
     "data.batch": 16,
     "train.steps": 500, "train.learning_rate": 2e-3, "train.warmup": 50, "train.final": 0.01,
 }  # fmt: skip
-"""What all runs share, beside what the size ``cpu`` says: no convolutions, whole films made from the caption alone."""
+"""What all runs share beside ``cpu-tokens``: no convolutions, whole films made from the caption alone."""
 
 
 def run_config(seed: int, changes: Mapping[str, Any], common: Mapping[str, Any] = COMMON) -> RunConfig:
-    """The configuration of one run: the size ``cpu``, what all runs share, and what is this run's own."""
-    return load_config("dit", "cpu", {**common, **changes, "train.seed": seed})
+    """The configuration of one run: the size ``cpu-tokens``, what all runs share, and what is this run's own."""
+    return load_config("dit", "cpu-tokens", {**common, **changes, "train.seed": seed})
 
 
 def size_changes(width: int, depth: int, patch: int) -> dict[str, Any]:

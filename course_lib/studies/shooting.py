@@ -22,11 +22,11 @@ from torch import Tensor
 from course_lib.contract import State, WorldModel
 from course_lib.exam.measures.frames import MISSED
 from course_lib.exam.measures.seeking import things_seen
-from course_lib.models.dit_world import DiTWorld
 from course_lib.models.reader import Reader
 from course_lib.planning.shooting import shoot
 from course_lib.studies.store import DATA, read_study, weights_of
 from course_lib.training.checkpoints import load_checkpoint
+from course_lib.training.dit_world import load_dit_world
 from course_lib.worlds.draw import draw_film
 from course_lib.worlds.films import begin, wander
 from course_lib.worlds.frames import to_model, to_uint8
@@ -95,8 +95,8 @@ def frames_to_star(press: Press, task: int, *, split: str = "test", size: int = 
 
 
 def run(report: Callable[[str], None] = print) -> dict[str, Any]:
-    """Play every room three times: about half an hour of one core, nearly all of it the planner's."""
-    world = DiTWorld(load_checkpoint("dit_world").average, load_checkpoint("codec", size="cpu-frames"))
+    """Play every room three times: about four minutes of one core, nearly all of it the planner's."""
+    world = load_dit_world()
     without_plan = np.random.default_rng(SEED)
     players: dict[str, Press] = {
         "planned": planner(world, load_checkpoint("reader"), torch.Generator().manual_seed(SEED)),

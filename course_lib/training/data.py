@@ -16,6 +16,8 @@ from course_lib.training.config import ConfigError
 from course_lib.training.recipe import Data, RunConfig
 from course_lib.worlds.carracing import load_carracing
 from course_lib.worlds.coinrun import load_coinrun
+from course_lib.worlds.family import NAME as SCREENS
+from course_lib.worlds.family import make_family
 from course_lib.worlds.films import Films, load_films
 from course_lib.worlds.frames import to_model
 from course_lib.worlds.scenes import check_trainable
@@ -24,6 +26,24 @@ RECORDED = 64  # pixels on a side of the frames of both recordings
 CARRACING = "carracing"  # the one data set here that is not the Playground; ``count`` does not apply to it
 COINRUN = "coinrun"  # the one set here that is not the Playground's
 COINRUN_FRAMES = 16  # its episodes, of up to 48 frames, are cut into films of so many (Genie, appendix F)
+
+
+def check_learnable(name: str) -> None:
+    """Raises ValueError for a name under which the Playground has no films to learn from: a set that is unknown, or one
+    that is kept for questions about generalisation. The family with screens (``worlds/family``) is no set, and has one.
+    """
+    if name != SCREENS:
+        check_trainable(name, "train")
+
+
+def training_films(name: str, *, count: int, size: int) -> Films:
+    """The first ``count`` training films of a set of the Playground, or of the family with screens.
+
+    The family's are not kept on disk: a thousand films take three seconds. Raises ValueError as ``load_films``.
+    """
+    if name == SCREENS:
+        return make_family(split="train", count=count, size=size)
+    return load_films(name, split="train", count=count, size=size)
 
 
 def check_recorded(key: str, films: str | Mapping[str, int], size_key: str, size: int) -> None:
@@ -41,10 +61,11 @@ def check_films(films: Films, frames: int, size: int) -> None:
 
 
 class FilmData(Strict):
-    """Films to learn from, always their training split: a set of the Playground, or the recording of CarRacing."""
+    """Films to learn from, always their training split: a set of the Playground, its family with screens, or the
+    recording of CarRacing."""
 
     films: Annotated[
-        str, Field(description="a film set of the Playground, for example simple or rich; or carracing")
+        str, Field(description="a film set of the Playground, for example simple or rich; screens; or carracing")
     ] = "simple"
     count: Annotated[int, Field(ge=1, le=100_000, description="films")] = 500
     batch: Annotated[int, Field(ge=1, le=65_536, description="examples in each step")] = 64
@@ -53,7 +74,7 @@ class FilmData(Strict):
     @classmethod
     def _may_be_learned_from(cls, name: str) -> str:
         if name != CARRACING:
-            check_trainable(name, "train")  # an unknown set, or one that is kept for questions about generalisation
+            check_learnable(name)
         return name
 
 
@@ -111,7 +132,7 @@ def film_frames(config: FilmData, size: int, given: Any = None) -> Data:
         frames = _single(load_carracing("train").frames, size)
         return Data({"frames": frames}, f"{len(frames)} frames of CarRacing-v3, train, {size} pixels", _digest(frames))
     if given is None:
-        given = load_films(config.films, split="train", count=config.count, size=size)
+        given = training_films(config.films, count=config.count, size=size)
     if isinstance(given, Films):
         films = given.for_training()
         text = f"{len(films)} films of the Playground set {films.name!r}, {films.split}, {size} pixels"

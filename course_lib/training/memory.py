@@ -10,6 +10,7 @@ the rest. So a size states somewhat more than the estimate, ``train.memory_gib``
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import torch
@@ -20,6 +21,7 @@ from course_lib.training.recipe import Recipe, RunConfig, build
 
 GIB = 2**30
 SMALL = (1, 2)  # batches that even a laptop can measure
+TRIES = 30  # batches, until one has that many
 
 
 class NotEnoughMemory(ConfigError):
@@ -60,9 +62,12 @@ def estimate(recipe: Recipe, config: RunConfig, given: Any) -> Estimate:
             small = config.with_value(phase.batch, batch)
             draws = torch.Generator().manual_seed(0)
             own = phase.batches
-            example = next(recipe.batches(data, small, draws) if own is None else own(model, data, small, draws))
-            drawn = {name: len(tensor) for name, tensor in example.items()}
-            if set(drawn.values()) != {batch}:
+            batches = recipe.batches(data, small, draws) if own is None else own(model, data, small, draws)
+            for example in islice(batches, TRIES):
+                drawn = {name: len(tensor) for name, tensor in example.items()}
+                if set(drawn.values()) == {batch}:
+                    break  # where films have several lengths, these are the longest: of shorter ones there are more
+            else:
                 raise ValueError(f"phase {phase.name!r} draws {drawn} examples where {phase.batch} is {batch}")
             saved.append(_saved(model, phase.loss, example, config.train.precision))
         each = (saved[1] - saved[0]) / (SMALL[1] - SMALL[0])

@@ -1048,6 +1048,6 @@ progress()
 
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["navigation"]
 # - **Before this notebook:** [09 Video latents](09_video_latents.ipynb)
-# - **After it:** 11 Text to video (planned); until it is there, [12 The space-time transformer](12_space_time_transformer.ipynb)
+# - **After it:** [11 Text to video](11_text_to_video.ipynb)
 # - **All notebooks:** [contents](contents.md)
 # - **In the claims ledger:** [C23](claims.md#c23), [C24](claims.md#c24)

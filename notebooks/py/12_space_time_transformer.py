@@ -743,7 +743,7 @@ progress()
 # Claims examined here: C32, C33, C34
 
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["navigation"]
-# - **Before this notebook:** 11 Text to video (planned); until it is there, [10 The diffusion transformer](10_diffusion_transformer.ipynb)
+# - **Before this notebook:** [11 Text to video](11_text_to_video.ipynb)
 # - **After it:** [13 The video tokenizer](13_video_tokenizer.ipynb)
 # - **All notebooks:** [contents](contents.md)
 # - **In the claims ledger:** [C32](claims.md#c32), [C33](claims.md#c33), [C34](claims.md#c34)

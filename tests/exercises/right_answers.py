@@ -11,6 +11,9 @@ import torch.nn.functional as F
 from scipy import stats
 from torch import nn
 
+from course_lib.exam.measures.expectation import scores
+from course_lib.worlds.quadruplets import equal_windows
+
 # --- 01
 
 
@@ -703,6 +706,66 @@ def mixes_by_gradient(network, x, t):
             if any(slope[others].any() for slope in slopes):
                 return True
     return False
+# --- 11 -----------------------------------------------------------------------------------------------------------
+
+
+def known_by_counting(given, frames, group):
+    counts = torch.zeros((frames - 1) // group + 1)
+    for t in set(given):
+        counts[(t + group - 1) // group] += 1
+    return counts == torch.tensor([1.0] + [group] * (len(counts) - 1))
+
+
+def shown_group_by_group(x_t, t, known, latents):
+    x, levels = x_t.clone(), t[:, None].repeat(1, len(known))
+    for g, there in enumerate(known.tolist()):
+        if there:
+            x[:, g], levels[:, g] = latents[:, g], 0.0
+    return x, levels
+
+
+def shown_by_products(x_t, t, known, latents):
+    k = known.float()
+    return k[:, None, None, None] * latents + (1 - k)[:, None, None, None] * x_t, t[:, None] * (1 - k)
+
+
+def windows_one_by_one(frames, window, keep):
+    count, there = 1, window
+    while there < frames:
+        count, there = count + 1, there + window - keep
+    return count
+
+
+def colours_by_counter(asked, found):
+    return (Counter(asked) & Counter(found)).total() / len(asked)
+
+
+def balanced_by_loop(asked, right):
+    shares = []
+    for k in range(asked.shape[1]):
+        if asked[:, k].any():
+            shares.append(right[:, k].sum() / asked[:, k].sum())
+    return float(np.mean(shares))
+
+
+def cut_by_the_library(first, second):
+    windows = [w for w in equal_windows(first.numpy(), second.numpy()) if w[1] > w[0]]
+    return windows[0][0] + (windows[0][1] - windows[0][0] + 1) // 2
+
+
+def scores_by_the_library(surprise, cuts):
+    return torch.from_numpy(scores(surprise.numpy(), cuts.numpy()[:, None])).float()
+
+
+def engine_with_the_best_apart(squared):
+    nearest = squared.min(dim=0).values
+    return nearest / 2 - torch.exp((nearest - squared) / 2).mean(dim=0).log()
+
+
+def reach_by_subtraction(first, last, memories, frames):
+    return (torch.clamp(memories + first, max=frames) - (last + 1)).clamp(min=0)
+
+
 RIGHT = {
     "clip.tokens": [tokens_with_pad_sequence],
     "clip.similarities": [similarities_of_torch],
@@ -765,6 +828,11 @@ RIGHT = {
     "dit.block_parameters": [parameters_of_layers],
     "dit.multiply_adds": [adds_token_by_token],
     "dit.mixes_films": [mixes_by_gradient],
+    "film.known": [known_by_counting],
+    "film.shown": [shown_group_by_group, shown_by_products],
+    "film.windows": [windows_one_by_one],
+    "film.colours_right": [colours_by_counter],
+    "film.balanced": [balanced_by_loop],
     "tokens.nearest": [nearest_by_expansion, nearest_by_loop],
     "tokens.straight_through": [through_with_detached_x],
     "tokens.two_losses": [losses_of_torch],
@@ -791,4 +859,8 @@ RIGHT = {
     "collapse.covariance": [covariance_of_torch],
     "collapse.effective_rank": [rank_of_scipy, rank_by_product],
     "collapse.verdict": [verdict_by_where, verdict_by_sign],
+    "voe.cut": [cut_by_the_library],
+    "voe.scores": [scores_by_the_library],
+    "voe.engine": [engine_with_the_best_apart],
+    "voe.reach": [reach_by_subtraction],
 }

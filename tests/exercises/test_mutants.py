@@ -17,7 +17,18 @@ SHARES = "an entropy takes shares, and those of means are those of sums"
 
 SYMMETRIC = "equal captions are equal both ways, and have the same number of copies"
 
+ALL_ALIKE = "all four films of a quadruplet have one factor more, and only their order counts"
 EQUIVALENT: dict[str, dict[str, str]] = {
+    "voe.scores": {
+        "means = (surprise.nan_to_num() * scored[:, None]).sum(dim=2) / scored.sum(dim=1, keepdim=True)"
+        "  ->  means = (surprise.nan_to_num() * scored[:, None]).sum(dim=2) * scored.sum(dim=1, keepdim=True)":
+            ALL_ALIKE,
+        "means = (surprise.nan_to_num() * scored[:, None]).sum(dim=2) / scored.sum(dim=1, keepdim=True)"
+        "  ->  means = (surprise.nan_to_num() * scored[:, None]).mean(dim=2) / scored.sum(dim=1, keepdim=True)":
+            ALL_ALIKE,
+        "return torch.where(tied, 0.5, (impossible > possible).float()).mean(dim=1)"
+        "  ->  return torch.where(tied, 0.5, (impossible >= possible).float()).mean(dim=1)": "equal means are tied",
+    },
     "clip.shared_answers": {
         "return same / same.sum(dim=1, keepdim=True)  ->  return same / same.sum(dim=1, keepdim=False)": SYMMETRIC,
         "return same / same.sum(dim=1, keepdim=True)  ->  return same / same.sum(dim=0, keepdim=True)": SYMMETRIC,

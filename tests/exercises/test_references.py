@@ -21,9 +21,12 @@ from torch.utils.flop_counter import FlopCounterMode
 from course_lib.exam.measures.codecs import principal_blocks
 from course_lib.exam.measures.collapse import effective_rank
 from course_lib.exam.measures.counterfactuals import choice_accuracy
+from course_lib.exam.measures.drift import long_films
+from course_lib.exam.measures.expectation import scores
 from course_lib.exam.measures.information import accuracy_by_film, nmi_of_counts
 from course_lib.exam.measures.intervals import paired_ratio_interval, ratio_interval
 from course_lib.exam.measures.probes import control_task, fit_ridge
+from course_lib.exam.measures.prompts import balanced_motion, hold_against
 from course_lib.exam.measures.retrieval import class_vectors, gallery
 from course_lib.exam.measures.timing import exponents
 from course_lib.exercises.core import all_exercises, find
@@ -35,7 +38,7 @@ from course_lib.models.cloning import key_shares as shares_of_keys
 from course_lib.models.codec import CodecConfig, VideoCodec, group_before, group_frames
 from course_lib.models.conditions import timestep_embedding
 from course_lib.models.counting import CountModel, transition_error
-from course_lib.models.dit import DiT, DiTBlock, DiTConfig, modulate
+from course_lib.models.dit import DiT, DiTBlock, DiTConfig, KnownGroups, modulate
 from course_lib.models.dyna import learn, plan
 from course_lib.models.dynamics import Dynamics, cosine_share
 from course_lib.models.lam import LatentActionModel, LatentActionOutput
@@ -59,8 +62,10 @@ from course_lib.nets.space_time import (
     multiply_adds,
 )
 from course_lib.planning.lives import returns_of
+from course_lib.worlds import spec
 from course_lib.worlds.frames import psnr
 from course_lib.worlds.oracle import normalised_return, reference_returns
+from course_lib.worlds.quadruplets import equal_windows, make_quadruplet
 
 ROUNDS = 4
 Inputs = tuple[Any, ...]
@@ -263,6 +268,25 @@ def rank_of_a_cloud(values: Tensor) -> float:
     sides, _ = torch.linalg.qr(sides - sides.mean(dim=0))  # columns add up to 0, so the mean of the rows is 0
     turned, _ = torch.linalg.qr(torch.randn(count, count, generator=seeded(2), dtype=torch.float64))
     return effective_rank((sides * values @ turned).numpy() + 3.0)
+
+
+# --- 23 -----------------------------------------------------------------------------------------------------------
+
+
+def films_of_a_property(seed: int) -> Inputs:
+    name = ("permanence", "shape", "energy")[seed % 3]
+    return tuple(torch.from_numpy(film) for film in make_quadruplet(name, seed).frames)
+
+
+def middle_of_the_first_window(first: Tensor, second: Tensor) -> int:
+    (begin, end) = next(w for w in equal_windows(first.numpy(), second.numpy()) if w[1] > w[0])
+    return begin + (end - begin + 1) // 2
+
+
+def quadruplets_and_cuts(seed: int) -> Inputs:
+    surprise = torch.rand(8, 4, 12, generator=seeded(seed))
+    surprise[..., 0] = torch.nan
+    return surprise, torch.randint(1, 11, (8,), generator=seeded(seed))
 
 
 # --- 06 and 12 ----------------------------------------------------------------------------------------------------
@@ -593,6 +617,59 @@ def mixed_by_a_dit(reference: Callable[..., Any], seed: int) -> bool:
     model, z = small_dit(seed), torch.randn(4, 2, 2, 2, 2, generator=seeded(seed))
     with torch.no_grad():
         return reference(lambda x, t: model(x, t), z, torch.linspace(0.2, 0.8, 4))
+# --- notebook 11 ---------------------------------------------------------------------------------------------------
+
+
+def given_frames(seed: int) -> Inputs:
+    return (([0], 9, 4), ([0, 13, 14, 15, 16], 17, 4), (list(range(5)), 9, 4), ([0, 1, 2, 3], 9, 4))[seed]
+
+
+def groups_of_a_causal_codec(given: list[int], frames: int, group: int) -> Tensor:
+    """Groups of a codec's film whose every frame is given: cut with the library's own function."""
+    there = torch.zeros(1, frames, 1, 1, 1)
+    there[:, given] = 1.0
+    return group_frames(there, group).flatten(2).amin(dim=2)[0] > 0
+
+
+def noisy_latents(seed: int) -> Inputs:
+    x_t, latents = normals((2, 3, 4, 2, 2), (2, 3, 4, 2, 2))(seed)
+    return x_t, torch.rand(2, generator=seeded(seed)), torch.tensor([True, bool(seed % 2), False]), latents
+
+
+def shown_to_the_network(x_t: Tensor, t: Tensor, known: Tensor, latents: Tensor) -> tuple[Tensor, Tensor]:
+    seen: list[tuple[Tensor, Tensor]] = []
+
+    class Noting(DiT):
+        def forward(self, x: Tensor, levels: Tensor, condition: Tensor | None, actions: Tensor | None) -> Tensor:
+            seen.append((x, levels))
+            return x
+
+    config = DiTConfig(channels=4, patch=1, width=8, depth=1, heads=2, classes=0, learned_variance=False)
+    Noting(config).predict(None, 0.0, KnownGroups(known, latents))(x_t, t)
+    return seen[0]
+
+
+def windows_counted(frames: int, window: int, keep: int) -> int:
+    made = SimpleNamespace(count=0)
+
+    def films(prompts: list[str], length: int, **_: Any) -> Tensor:
+        made.count += 1
+        return torch.zeros(1, length, 3, 2, 2)
+
+    made.films = films
+    made.continued = lambda beginning, prompts, length, **_: films(prompts, length)
+    long_films(made, [""], frames, window=window, keep=keep, generator=seeded(0))
+    return made.count
+
+
+def prompt_of(colours: list[str]) -> str:
+    return " and ".join(f"a small {colour} ball falling" for colour in colours)
+
+
+def balls(colours: list[str]) -> list[dict[str, str]]:
+    return [{"colour": colour, "shape": "ball", "motion": "falling"} for colour in colours]
+
+
 # --- the table ----------------------------------------------------------------------------------------------------
 
 TABLE: dict[str, Same | str] = {
@@ -752,6 +829,19 @@ TABLE: dict[str, Same | str] = {
     "dit.block_parameters": Same(parameters_of_a_block, lambda seed: (8 * (seed + 1),)),
     "dit.multiply_adds": Same(counted_multiply_adds, lambda seed: (5 + 3 * seed, 8 * (seed + 1), 1 + seed)),
     "dit.mixes_films": Same(lambda seed: False, lambda seed: (seed,), mixed_by_a_dit),
+    "film.known": Same(groups_of_a_causal_codec, given_frames),
+    "film.shown": Same(shown_to_the_network, noisy_latents),
+    "film.windows": Same(
+        windows_counted, lambda seed: ((600, 17, 5), (21, 5, 1), (17, 17, 5), (40, 13, 9))[seed]
+    ),
+    "film.colours_right": Same(
+        lambda asked, found: float(hold_against([(len(found), balls(found))], [prompt_of(asked)]).matched["colour"][0]),
+        lambda seed: (list(rng(seed).choice(spec.COLOURS[:3], 3)), list(rng(seed + 9).choice(spec.COLOURS[:3], 4))),
+    ),
+    "film.balanced": Same(
+        lambda asked, right: balanced_motion(np.stack([asked, right], axis=-1)),
+        lambda seed: (a := rng(seed).integers(0, 3, (8, 5)) * (1, 1, 1, 1, 0), rng(seed + 9).binomial(a, 0.4)),
+    ),
     "tokens.nearest": Same(nearest, normals((40, 5), (12, 5))),
     "tokens.straight_through": Same(straight_through, normals((6, 3), (6, 3))),
     "tokens.two_losses": Same(losses_of_the_quantiser, vectors_with_their_codes),
@@ -809,6 +899,13 @@ TABLE: dict[str, Same | str] = {
     "collapse.covariance": Same(covariance_term, normals((7, 5))),
     "collapse.effective_rank": Same(rank_of_a_cloud, lambda seed: (torch.rand(6, generator=seeded(seed)),)),
     "collapse.verdict": "a rule for reading an experiment; no part of the library decides",
+    "voe.cut": Same(middle_of_the_first_window, films_of_a_property),
+    "voe.scores": Same(
+        lambda surprise, cuts: torch.from_numpy(scores(surprise.numpy(), cuts.numpy()[:, None])).float(),
+        quadruplets_and_cuts,
+    ),
+    "voe.engine": "NoisyEngine.surprise runs the engine first; tests/test_expectation.py asks it film by film",
+    "voe.reach": "a rule for an experiment; tests/test_views_expectation.py asks a model with a short memory",
 }
 
 

@@ -19,7 +19,7 @@ def _vmc() -> Entrant:
                "vae": model.v},
         untrained={"model": model.untrained()},
         fresh=FRESH,
-        questions=["prediction", "control", "probing", "surprise", "returns", "acting", "long_play"],
+        questions=["prediction", "control", "probing", "surprise", "returns", "acting", "long_play", "expectation"],
         bars={"dream_position_error_ratio_t10": 0.5, "dream_return": 0.8, "sweep_inner_maximum": 1.0},
         films=m["configuration"]["data"]["films"],
         probes=m["configuration"]["data"]["films"],
@@ -43,4 +43,20 @@ def _vmc_carracing() -> Entrant:
     )
 
 
-ENTRANTS = {"vmc": _vmc, "vmc-carracing": _vmc_carracing}
+def _vmc_family() -> Entrant:
+    from course_lib.training.checkpoints import load_checkpoint, provenance
+    from course_lib.worlds.properties import PROPERTIES
+
+    model = load_checkpoint("vmc", size="cpu-family")
+    return Entrant(
+        name="vmc-family",
+        parts={"model": model, "vae": model.v},
+        untrained={"model": model.untrained()},
+        fresh=FRESH,
+        questions=["expectation"],
+        bars={f"voe_{name}": 0.95 for name in PROPERTIES},
+        **learned(provenance("vmc", size="cpu-family", part="m")),
+    )  # fmt: skip
+
+
+ENTRANTS = {"vmc": _vmc, "vmc-carracing": _vmc_carracing, "vmc-family": _vmc_family}

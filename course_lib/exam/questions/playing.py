@@ -1,4 +1,4 @@
-"""Can it be played? Questions to a world that was learned with latent actions.
+"""Can it be played? How fast a frame of a world comes, and what latent actions are worth where it has them.
 
 Genie's measure of control (Bruce et al. 2024, arXiv 2402.15391, section 3) is how much better a frame is drawn, t steps
 after the last one that was seen, under the actions that the latent action model finds in the film than under others:
@@ -9,11 +9,13 @@ Here "random" are the actions found in another film, so that the codes are as fr
 asks the same with the four keys, through the table from keys to codes; what is lost between the two is the table's, and
 that of codes which say what happened and not what was pressed.
 
-How fast a frame is made is a clock's answer: it changes with the machine and with what else runs on it.
+That is asked where there are latent actions. How fast a frame is made is asked of whoever is played with the keys: it
+is a clock's answer, and changes with the machine and with what else runs on it.
 """
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import Iterator
 
@@ -21,15 +23,28 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from course_lib.contract import imagine
+from course_lib.contract import State, WorldModel, imagine
 from course_lib.exam.entrant import Entrant
 from course_lib.exam.measures.intervals import mean_and_interval
-from course_lib.exam.measures.rollout import CHUNK, SEEN, as_input, draw
+from course_lib.exam.measures.rollout import (
+    CHUNK,
+    SEEN,
+    as_input,
+    decodes,
+    draw,
+    fits,
+    takes_actions,
+    translate,
+)
 from course_lib.exam.rows import Row
 from course_lib.exam.sitting import Sitting
 from course_lib.models.genie import Genie
 from course_lib.models.play import DreamPlayer
+from course_lib.worlds import spec
+from course_lib.worlds.env import PlaygroundEnv
+from course_lib.worlds.films import Films
 from course_lib.worlds.frames import psnr
+from course_lib.worlds.play import EnvPlayer
 
 AHEAD = 4  # the paper's t
 
@@ -70,12 +85,35 @@ def with_decoding(
     return other.eval()
 
 
-def seconds_a_frame(model: Genie, film: np.ndarray, *, steps: int = 40, repeats: int = 8) -> np.ndarray:
-    """Mean seconds of a step of play, drawing and all, in each of some stretches, (repeats,). film: uint8 (T, H, W, 3).
+class InOneStep:
+    """A world that makes a frame in steps (of decoding, of sampling), made to take one alone; else the same world.
 
-    The same player that the canvas has; keys change, and a first stretch goes before that is not timed.
+    Raises TypeError for a world that takes no number of steps.
     """
-    player = DreamPlayer(model, film[:1], generator=torch.Generator().manual_seed(0))
+
+    def __init__(self, model: WorldModel) -> None:
+        if not takes_steps(model):
+            raise TypeError(f"a {type(model).__name__} makes a frame at once: its predict takes no number of steps")
+        self.model, self.capabilities = model, model.capabilities
+        self.encode, self.decode, self.surprise = model.encode, model.decode, model.surprise
+
+    def predict(
+        self, state: State, action: Tensor | None = None, *, generator: torch.Generator | None = None
+    ) -> State:
+        """See the contract."""
+        return self.model.predict(state, action, generator=generator, steps=1)  # type: ignore[call-arg]
+
+
+def takes_steps(model: WorldModel) -> bool:
+    """Whether a world makes a frame in steps, whose number its ``predict`` takes."""
+    return "steps" in inspect.signature(model.predict).parameters
+
+
+def seconds_a_step(player: DreamPlayer | EnvPlayer, *, steps: int = 40, repeats: int = 8) -> np.ndarray:
+    """Mean seconds of a step of play, drawing and all, in each of some stretches, (repeats,).
+
+    Keys change, and a first stretch goes before that is not timed.
+    """
     taken = np.empty(repeats + 1)
     for row in range(repeats + 1):
         begin = time.perf_counter()
@@ -85,10 +123,40 @@ def seconds_a_frame(model: Genie, film: np.ndarray, *, steps: int = 40, repeats:
     return taken[1:]
 
 
+def seconds_a_frame(model: WorldModel, film: np.ndarray, *, steps: int = 40, repeats: int = 8) -> np.ndarray:
+    """The same of a world that is entered at the first frame of a film, uint8 (T, H, W, 3): the canvas's own player."""
+    player = DreamPlayer(model, film[:1], generator=torch.Generator().manual_seed(0))
+    return seconds_a_step(player, steps=steps, repeats=repeats)
+
+
 def ask(entrant: Entrant, sitting: Sitting) -> Iterator[Row]:
-    """Rows latent_delta4_psnr_db, latent_psnr_db_t4 and play_fps."""
-    model, _ = entrant.part("latent_model"), entrant.part("lam")
+    """Rows latent_delta4_psnr_db and latent_psnr_db_t4 of a world with latent actions, and play_fps of every world."""
+    model = entrant.part("model")
     films = sitting.films_for(entrant)
+    fits(model, sitting.size)
+    takes_actions(model)
+    decodes(model)
+    translate(model, torch.arange(len(spec.ACTIONS)))  # is there an action for each key?
+    if "latent_model" in entrant.parts:
+        yield from _latent(entrant, sitting, films)
+
+    first = films.frames[0]
+    taken = seconds_a_frame(model, first)
+    simulator = EnvPlayer(PlaygroundEnv(size=sitting.size))
+    simulator.reset()
+    others = {"simulator": seconds_a_step(simulator, repeats=5)}
+    if takes_steps(model):
+        others["one_decoding_step"] = seconds_a_frame(InOneStep(model), first, repeats=5)
+    yield entrant.row(
+        sitting, films, "play_fps", unit="1/s", **mean_and_interval(1.0 / taken, seed=sitting.seed),
+        controls={name: float((1.0 / seconds).mean()) for name, seconds in others.items()},
+        note=f"frames of the world that is played with the keys, {torch.get_num_threads()} threads; n counts stretches "
+        "of 40 frames",
+    )  # fmt: skip
+
+
+def _latent(entrant: Entrant, sitting: Sitting, films: Films) -> Iterator[Row]:
+    model, _ = entrant.part("latent_model"), entrant.part("lam")
     frames, _ = as_input(films)
     real = frames[:, SEEN + AHEAD - 1]
 
@@ -112,13 +180,4 @@ def ask(entrant: Entrant, sitting: Sitting) -> Iterator[Row]:
         controls={"copy_last": float(still.mean()), "another_films_codes": float(other.mean()),
                   "untrained": float(bare[0].mean())},
         note=f"better than the last frame seen by {float((own - still).mean()):.1f} dB in the mean of films",
-    )  # fmt: skip
-
-    taken = seconds_a_frame(model, films.frames[0])
-    in_one_step = seconds_a_frame(with_decoding(model, 1), films.frames[0], repeats=5)
-    yield entrant.row(
-        sitting, films, "play_fps", unit="1/s", **mean_and_interval(1.0 / taken, seed=sitting.seed),
-        controls={"one_decoding_step": float((1.0 / in_one_step).mean())},
-        note=f"{model.config.steps} decoding steps a frame, {torch.get_num_threads()} threads; n counts stretches of "
-        "40 frames",
     )  # fmt: skip

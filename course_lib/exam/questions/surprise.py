@@ -15,44 +15,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from course_lib.contract import WorldModel
 from course_lib.exam.entrant import Entrant
 from course_lib.exam.measures.intervals import mean_and_interval
-from course_lib.exam.measures.rollout import CHUNK, as_input, fits, translate
+from course_lib.exam.measures.rollout import as_input, fits
+from course_lib.exam.measures.surprises import check_context_only, surprises
 from course_lib.exam.rows import Row
 from course_lib.exam.sitting import Sitting
-from course_lib.lookup import ExamError
 from course_lib.models.extrapolate import Extrapolation
 
 TIMES = (5, 11, 17, 23, 29)  # the last frame before the pair parts
-
-
-@torch.no_grad()
-def surprises(
-    model: WorldModel, frames: Tensor, actions: Tensor, generator: torch.Generator | None = None
-) -> Tensor:
-    """A model's surprise at every frame, (N, T), in its own unit; NaN at frame 0.
-
-    frames: (N, T, 3, H, W); actions: the Playground's, (N, T - 1). Raises NotCapable where it cannot look at them.
-    """
-    fits(model, frames.shape[-1])
-    translated = translate(model, actions)
-    parts = []
-    for start in range(0, len(frames), CHUNK):
-        rows = slice(start, start + CHUNK)
-        pressed = None if translated is None else translated[rows]
-        parts.append(model.surprise(frames[rows], pressed, generator=generator))
-    return torch.cat(parts)
-
-
-def check_context_only(model: WorldModel, frames: Tensor, actions: Tensor) -> None:
-    """Raise ExamError when the surprise at a frame changes with what comes later: it would know the answer."""
-    middle = frames.shape[1] // 2
-    changed = frames.clone()
-    changed[:, middle + 1 :] = 1.0 - changed[:, middle + 1 :].flip(1)
-    before, after = (surprises(model, film, actions)[:, 1 : middle + 1] for film in (frames, changed))
-    if not torch.allclose(before, after, rtol=1e-3, atol=1e-5):
-        raise ExamError("its surprise at a frame changes with what comes later; surprise is taken from context only")
 
 
 def turned_back(frames: Tensor, time: int) -> tuple[Tensor, Tensor]:

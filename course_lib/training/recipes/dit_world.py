@@ -97,7 +97,6 @@ recipe = Recipe(
     batches=batches,
     phases=phases,
     parts={"dit_world": lambda model: model.average},
-    ship=(),
     half=frozenset({("dit_world", "cpu")}),
     paper=False,
 )

@@ -12,10 +12,10 @@ from torch import Tensor
 
 from course_lib.models.jepa import JEPA, JEPAConfig
 from course_lib.training.config import ConfigError
-from course_lib.training.data import FilmData, check_films
+from course_lib.training.data import FilmData, check_films, training_films
 from course_lib.training.recipe import Data, Phase, Recipe, RunConfig, TrainConfig, decay_groups
 from course_lib.worlds import spec
-from course_lib.worlds.films import Films, load_films
+from course_lib.worlds.films import Films
 from course_lib.worlds.frames import to_model
 
 
@@ -43,7 +43,7 @@ def load(config: RunConfig, given: Any) -> Data:
     """
     size, length = config.model.frame_size, config.model.context + 1
     if given is None:
-        given = load_films(config.data.films, split="train", count=config.data.count, size=size)
+        given = training_films(config.data.films, count=config.data.count, size=size)
     if not isinstance(given, Films):
         raise TypeError(f"a JEPA learns from films with their actions (Films), not from {type(given).__name__}")
     films = given.for_training()

@@ -22,11 +22,11 @@ from course_lib.planning.controller import ControllerTraining, as_weights, direc
 from course_lib.planning.lives import EPISODE, DreamWorld, RealWorld, World, beginnings
 from course_lib.planning.racing import FIRST_TRACK, RaceWorld
 from course_lib.training.config import ConfigError
-from course_lib.training.data import CARRACING, FilmData, check_recorded
+from course_lib.training.data import CARRACING, FilmData, check_recorded, training_films
 from course_lib.training.recipe import Data, Phase, Recipe, RunConfig, TrainConfig
 from course_lib.worlds import spec
 from course_lib.worlds.carracing import make_carracing
-from course_lib.worlds.films import Films, load_films
+from course_lib.worlds.films import Films
 from course_lib.worlds.frames import to_model
 from course_lib.worlds.race_films import RaceFilms, load_races
 
@@ -110,7 +110,7 @@ def load(config: RunConfig, given: Any) -> Data:
         episodes = f"{config.data.count} episodes" if given is None else "the caller"
         return Data(arrays, f"{len(races)} films of CarRacing-v3 from {episodes}, train", races.hash)
     if given is None:
-        given = load_films(config.data.films, split="train", count=config.data.count, size=config.model.v.frame_size)
+        given = training_films(config.data.films, count=config.data.count, size=config.model.v.frame_size)
     if not isinstance(given, Films):
         raise TypeError(f"V and M learn from films with their actions and rewards (Films), not {type(given).__name__}")
     films = given.for_training()
@@ -168,10 +168,13 @@ def finish(
 ) -> dict[str, dict[str, Any]]:
     """Evolve every controller of the configuration in the world that it is named after; see ``world_of``.
 
-    The weights are put into the model. Each evolution keeps a JSON file in the folder, and goes on from it; its name
-    says with which V and M, and how, so that no evolution goes on from the lives of another.
+    A model without controllers is V and M alone, and ready. The weights are put into the model. Each evolution keeps a
+    JSON file in the folder, and goes on from it; its name says with which V and M, and how, so that no evolution goes
+    on from the lives of another.
     """
     train, facts = config.train, {}
+    if not model.c.names:
+        return {"controllers": facts}
     mark = _mark(model, config)
     some = slice(0, 1000 if model.config.control == "discrete" else 100)
     starts = _as_known_by(model, data, some, train.seed)
@@ -254,7 +257,7 @@ recipe = Recipe(
     phases=phases,
     finish=finish,
     parts={"v": lambda model: model.v, "m": lambda model: model.m, "c": lambda model: model.c},
-    ship=("cpu", "cpu-carracing"),
-    half=frozenset({("v", "cpu-carracing")}),
+    ship=("cpu", "cpu-carracing", "cpu-family"),
+    half=frozenset({("v", "cpu-carracing"), ("v", "cpu-family"), ("m", "cpu-family")}),
     published=4_348_547 + 422_368 + 867,  # Ha & Schmidhuber 2018, appendices A.1 to A.3
 )

@@ -1,0 +1,53 @@
+"""The diffusion transformer as a world model: one that is played with the keys, and the text model, which takes none.
+
+``dit_world`` makes a frame at a time, each under a key. ``dit-film`` is the model of text to video at the same
+questions: it goes on with the films that it has seen, without a prompt, and answers nothing about actions.
+"""
+
+from __future__ import annotations
+
+from course_lib.exam.entrant import Entrant, learned, learned_together
+
+FRESH = "transformer with fresh weights; the codec is kept"
+
+
+def _dit_world() -> Entrant:
+    from course_lib.training.checkpoints import provenance
+    from course_lib.training.dit_world import load_dit_world
+
+    facts = {"dit_world": provenance("dit_world"), "codec": provenance("codec", size="cpu-frames")}
+    known, model = {name: learned(fact) for name, fact in facts.items()}, load_dit_world()
+    return Entrant(
+        name="dit_world",
+        parts={"model": model},
+        **learned_together(known),
+        checkpoint=known["dit_world"]["checkpoint"],
+        untrained={"model": model.untrained()},
+        fresh=FRESH,
+        questions=["prediction", "control", "probing", "surprise", "playing"],
+        films="goal",
+        probes="goal",
+    )
+
+
+def _dit_film() -> Entrant:
+    from course_lib.models.continuation import Continuation
+    from course_lib.training.checkpoints import provenance
+    from course_lib.training.text_to_video import load_text_to_video
+
+    facts = {"dit": provenance("dit"), "codec": provenance("codec")}
+    known = {name: learned(fact) for name, fact in facts.items()}
+    model = Continuation(load_text_to_video(), frames=max(facts["dit"]["configuration"]["data"]["lengths"]))
+    return Entrant(
+        name="dit-film",
+        parts={"model": model},
+        **learned_together(known),
+        checkpoint=known["dit"]["checkpoint"],
+        untrained={"model": model.untrained()},
+        fresh=FRESH,
+        questions=["prediction", "control", "surprise"],
+        films="bodies",
+    )
+
+
+ENTRANTS = {"dit_world": _dit_world, "dit-film": _dit_film}

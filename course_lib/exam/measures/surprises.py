@@ -1,0 +1,54 @@
+"""Asking a model what surprises it: at every frame of given films, from what came before that frame alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from course_lib.contract import WorldModel
+from course_lib.exam.measures.rollout import CHUNK, fits, translate
+from course_lib.lookup import ExamError
+from course_lib.worlds.frames import to_model
+
+
+@torch.no_grad()
+def surprises(
+    model: WorldModel, frames: Tensor, actions: Tensor, generator: torch.Generator | None = None
+) -> Tensor:
+    """A model's surprise at every frame, (N, T), in its own unit; NaN at frame 0.
+
+    frames: (N, T, 3, H, W); actions: the Playground's, (N, T - 1). Raises NotCapable where it cannot look at them.
+    """
+    fits(model, frames.shape[-1])
+    translated = translate(model, actions)
+    parts = []
+    for start in range(0, len(frames), CHUNK):
+        rows = slice(start, start + CHUNK)
+        pressed = None if translated is None else translated[rows]
+        parts.append(model.surprise(frames[rows], pressed, generator=generator))
+    return torch.cat(parts)
+
+
+def check_context_only(model: WorldModel, frames: Tensor, actions: Tensor) -> None:
+    """Raise ExamError when the surprise at a frame changes with what comes later: it would know the answer."""
+    middle = frames.shape[1] // 2
+    changed = frames.clone()
+    changed[:, middle + 1 :] = 1.0 - changed[:, middle + 1 :].flip(1)
+    before, after = (surprises(model, film, actions)[:, 1 : middle + 1] for film in (frames, changed))
+    if not torch.allclose(before, after, rtol=1e-3, atol=1e-5):
+        raise ExamError("its surprise at a frame changes with what comes later; surprise is taken from context only")
+
+
+def quadruplet_surprises(model: WorldModel, films: np.ndarray) -> np.ndarray:
+    """The same of matched films, in which no key is pressed. uint8 (N, 4, T, H, W, 3) -> float64 (N, 4, T).
+
+    Raises NotCapable where the model cannot look at them.
+    """
+    few = CHUNK // films.shape[1]  # quadruplets at a time
+    keys = torch.zeros(few * films.shape[1], films.shape[2] - 1, dtype=torch.long)
+    parts = []
+    for start in range(0, len(films), few):
+        frames = to_model(films[start : start + few].reshape(-1, *films.shape[2:]))
+        parts.append(surprises(model, frames, keys[: len(frames)]).double().numpy())
+    return np.concatenate(parts).reshape(films.shape[:3])

@@ -1,0 +1,212 @@
+"""The six modules of an autonomous agent, as six objects that reach goal pictures.
+
+LeCun, A Path Towards Autonomous Machine Intelligence, 2022, section 3. The names are the paper's:
+
+    configurator        sets the others to a task: here it says which goal pictures are wanted
+    perception          makes of frames the state of the world
+    world model         imagines what follows from a state and actions: any ``WorldModel``
+    cost                the intrinsic cost, which is fixed, and a critic, which learns to foresee it
+    short-term memory   the states that were met, with what they cost
+    actor               proposes actions: in Mode-2 a plan, searched with the world model and the cost
+
+Without a critic the agent does what ``goals.GoalPlanner`` does, key for key. Another task needs another call of the
+configurator and no training: the goal enters through the intrinsic cost alone. What is left out of the paper's picture:
+the configurator does not learn, and the world model is not trained while it is used.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from course_lib.contract import Cost, State, WorldModel
+from course_lib.nets.fit import fit
+from course_lib.planning.cem import Budget, RecedingSearch
+from course_lib.planning.goals import Embed, GoalDistance, Weights, perceive
+from course_lib.worlds.frames import to_model
+from course_lib.worlds.simulate import Simulation
+
+
+@dataclass
+class Perception:
+    """Frames, and the keys between them -> the state of the world."""
+
+    model: WorldModel
+
+    def __call__(self, frames: np.ndarray, keys: np.ndarray) -> State:
+        """See ``goals.perceive``."""
+        return perceive(self.model, frames, keys)
+
+
+@dataclass
+class IntrinsicCost:
+    """What the agent dislikes, and cannot unlearn: to be far from its goal. goal: embeddings (N, D)."""
+
+    embed: Embed
+    weights: Weights = field(default_factory=Weights)
+    goal: Tensor | None = None
+
+    def now(self, state: State, which: Tensor) -> Tensor:
+        """The distance of each state from its goal, (M,)."""
+        return (self.embed(state) - self.goal[which]).norm(dim=1)
+
+    def ahead(self, which: Tensor) -> GoalDistance:
+        """The cost of imagined futures in the rooms ``which``, (M,)."""
+        return GoalDistance(self.goal[which], self.embed, self.weights)
+
+
+class Critic(nn.Module):
+    """How near to the goal will it still come from here? Learned from what short-term memory holds.
+
+    Embedding and goal, (B, D) each -> the smallest distance to come, (B,). It begins at the distance that there is now
+    and learns what is to be taken off it.
+    """
+
+    def __init__(self, latent: int, hidden: int = 64) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(2 * latent, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(),
+                                    nn.Linear(hidden, 1))  # fmt: skip
+
+    def forward(self, s: Tensor, goal: Tensor) -> Tensor:
+        """See the class."""
+        return (s - goal).norm(dim=1) + self.layers(torch.cat([s, goal], dim=1)).squeeze(1)
+
+    def learn(self, memory: ShortTermMemory, *, steps: int = 500, generator: torch.Generator) -> list[dict[str, float]]:
+        """Fit it to what came after the states of the memory; returns the numbers of every step."""
+        s, goal, to_come = memory.lessons()
+
+        def loss(rows: Tensor) -> dict[str, Tensor]:
+            return {"loss": (self(s[rows], goal[rows]) - to_come[rows]).square().mean()}
+
+        return fit(self, loss, lambda g: torch.randint(len(s), (64,), generator=g), steps=steps,
+                   learning_rate=2e-3, generator=generator)  # fmt: skip
+
+
+@dataclass
+class CostModule:
+    """Intrinsic cost and critic together. share: how much the critic counts, asked at the end of a future."""
+
+    intrinsic: IntrinsicCost
+    critic: Critic | None = None
+    share: float = 1.0
+
+    def ahead(self, which: Tensor) -> Cost:
+        """A ``Cost`` of imagined futures in the rooms ``which``, (M,)."""
+        distance = self.intrinsic.ahead(which)
+        if self.critic is None:
+            return distance
+
+        def both(states: Sequence[State], actions: Tensor) -> Tensor:
+            goal = distance.goal.repeat_interleave(len(actions) // len(distance.goal), dim=0)
+            return distance(states, actions) + self.share * self.critic(self.intrinsic.embed(states[-1]), goal)
+
+        return both
+
+
+class Met(NamedTuple):
+    """A moment of M rooms: their numbers, embeddings (M, D), those of their goals, and the intrinsic cost then (M,)."""
+
+    which: Tensor
+    s: Tensor
+    goal: Tensor
+    cost: Tensor
+
+
+class ShortTermMemory:
+    """The last moments that the agent met. size: how many are kept."""
+
+    def __init__(self, size: int = 64) -> None:
+        self.moments: deque[Met] = deque(maxlen=size)
+
+    def keep(self, met: Met) -> None:
+        """Remember a moment; the oldest is forgotten where there are too many."""
+        self.moments.append(met)
+
+    def forget(self) -> None:
+        """Remember nothing."""
+        self.moments.clear()
+
+    def lessons(self) -> tuple[Tensor, Tensor, Tensor]:
+        """What a critic can learn from: embeddings and goals (L, D), and the smallest cost from then on, (L,).
+
+        Raises ValueError where nothing is remembered.
+        """
+        if not self.moments:
+            raise ValueError("the memory is empty: let the agent act before its critic learns")
+        least: dict[int, float] = {}
+        to_come: list[Tensor] = []
+        for met in reversed(self.moments):  # the last moment first, so that each room knows what is still to come
+            for room, cost in zip(met.which.tolist(), met.cost.tolist(), strict=True):
+                least[room] = min(cost, least.get(room, cost))
+            to_come.append(torch.tensor([least[room] for room in met.which.tolist()]))
+        return (torch.cat([met.s for met in self.moments]), torch.cat([met.goal for met in self.moments]),
+                torch.cat(to_come[::-1]))  # fmt: skip
+
+
+@dataclass
+class Actor:
+    """Proposes actions. In Mode-2 it searches a plan with the world model and the cost, and gives its beginning."""
+
+    model: WorldModel
+    search: RecedingSearch
+
+    def plan(self, state: State, cost: Cost, which: Tensor) -> Tensor:
+        """The next keys, int64 (M, hold)."""
+        return self.search(self.model, state, cost, which)
+
+
+@dataclass
+class Configurator:
+    """Sets the agent to a task; it changes no weight of any network."""
+
+    perception: Perception
+    cost: CostModule
+    memory: ShortTermMemory
+    actor: Actor
+
+    @torch.no_grad()
+    def configure(self, goals: np.ndarray) -> None:
+        """From now on these pictures are wanted, uint8 (N, H, W, 3), one a room."""
+        self.cost.intrinsic.goal = self.cost.intrinsic.embed(self.perception.model.encode(to_model(goals[:, None])))
+        self.actor.search.forget()
+        self.memory.forget()
+
+
+class Agent:
+    """All six together: a player of ``planning/rooms.py``.
+
+        agent = Agent(model, embedding, rooms=len(tasks), generator=torch.Generator().manual_seed(0))
+        agent.configurator.configure(goal_pictures(tasks))
+        play_rooms(agent, tasks)
+    """
+
+    def __init__(
+        self, model: WorldModel, embed: Embed, *, rooms: int, generator: torch.Generator, budget: Budget | None = None,
+        weights: Weights | None = None, critic: Critic | None = None,
+    ) -> None:  # fmt: skip
+        self.world_model, self.perception, self.memory = model, Perception(model), ShortTermMemory()
+        self.cost = CostModule(IntrinsicCost(embed, weights or Weights()), critic)
+        self.actor = Actor(model, RecedingSearch(rooms, generator=generator, budget=budget))
+        self.configurator = Configurator(self.perception, self.cost, self.memory, self.actor)
+
+    @torch.no_grad()
+    def __call__(
+        self, frames: np.ndarray, keys: np.ndarray, rooms: Sequence[Simulation], which: np.ndarray
+    ) -> np.ndarray:
+        """One round of Mode-2: perceive, remember, plan. See ``rooms.RoomPlayer``. -> (M, hold).
+
+        Raises ValueError before the configurator has said what is wanted.
+        """
+        intrinsic, number = self.cost.intrinsic, torch.from_numpy(which)
+        if intrinsic.goal is None:
+            raise ValueError("the agent has no task yet: call configurator.configure(goals)")
+        state = self.perception(frames, keys)
+        now = intrinsic.now(state, number)
+        self.memory.keep(Met(number, intrinsic.embed(state), intrinsic.goal[number], now))
+        return self.actor.plan(state, self.cost.ahead(number), number).numpy()

@@ -1,0 +1,136 @@
+"""The cross-entropy method (交叉熵方法, CEM) for plans of keys: draw, keep the best, draw nearer to them.
+
+De Boer, Kroese, Mannor & Rubinstein, A tutorial on the cross-entropy method, Annals of Operations Research 134, 2005:
+for each place of a plan there are probabilities of the actions. K plans are drawn from them, the model imagines where
+each leads, and the probabilities move to the shares of the actions among the cheapest plans (with smoothing). V-JEPA
+2-AC (arXiv 2506.09985) plans so with normal distributions over continuous actions; here the actions are keys, so each
+place has a categorical one.
+
+A plan is made of chunks: a key that is held for ``hold`` frames. Many rows are planned at once, each by itself.
+
+Planned again after every chunk, a search need not begin at nothing: ``carry_on`` moves the probabilities on by a chunk
+(a warm start), and leaves some room for keys that the last search had given up.
+
+Nothing is known here of the model but ``course_lib/contract.py``, and nothing of the task but its ``Cost``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from course_lib.contract import Cost, NotCapable, State, WorldModel, imagine
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How far and how hard a search goes. Raises ValueError for numbers below 1.
+
+    chunks: keys in a plan; hold: frames that each is held; candidates: plans in a round; rounds: of drawing.
+    """
+
+    chunks: int = 7
+    candidates: int = 64
+    rounds: int = 2
+    hold: int = 2
+
+    def __post_init__(self) -> None:
+        if min(self.chunks, self.candidates, self.rounds, self.hold) < 1:
+            raise ValueError(f"chunks, candidates, rounds and hold are at least 1, not {self}")
+
+    @property
+    def evaluations(self) -> int:
+        """Steps that the model imagines for one search."""
+        return self.chunks * self.hold * self.candidates * self.rounds
+
+
+class Search(NamedTuple):
+    """What was found for each of B rows.
+
+    actions: int64 (B, H), the cheapest plan of all rounds, H = chunks * hold. cost: (B,), what it is expected to cost.
+    beliefs: (B, chunks, A), the probabilities in the end.
+    """
+
+    actions: Tensor
+    cost: Tensor
+    beliefs: Tensor
+
+
+ELITES = 0.125  # of the candidates are kept
+SMOOTHING = 0.9  # of the way to the elites' shares the probabilities go
+EXPLORE = 0.2  # how much of a warm start is evenly spread again
+
+
+@torch.no_grad()
+def cross_entropy(
+    model: WorldModel, state: State, cost: Cost, *, generator: torch.Generator, budget: Budget | None = None,
+    beliefs: Tensor | None = None,
+) -> Search:  # fmt: skip
+    """Search a plan for every row of a state. beliefs: (B, chunks, A) to begin with; evenly spread if None.
+
+    cost: is given B * K rows, those of one row of the state in a row. generator: of the plans; the model itself draws
+    nothing, so that plans are compared fairly. Raises NotCapable for a model without numbered actions.
+    """
+    budget, kind = budget or Budget(), model.capabilities.actions
+    if kind.kind not in ("discrete", "latent"):
+        raise NotCapable(f"plans are drawn among numbered actions, and this model takes {kind}")
+    rows, count = len(state), budget.candidates
+    if beliefs is None:
+        beliefs = torch.full((rows, budget.chunks, kind.size), 1.0 / kind.size)
+    many = state.repeat(count)
+    device = next(iter(state.tensors().values())).device
+    best: tuple[Tensor, Tensor] | None = None
+    for _ in range(budget.rounds):
+        drawn = torch.multinomial(beliefs.flatten(0, 1), count, replacement=True, generator=generator)
+        keys = drawn.unflatten(0, (rows, -1)).transpose(1, 2)  # (B * chunks, K) -> (B, K, chunks)
+        plans = keys.repeat_interleave(budget.hold, dim=2)  # (B, K, H)
+        flat = plans.flatten(0, 1).to(device)  # (B * K, H)
+        costs = cost(imagine(model, many, flat), flat).unflatten(0, (rows, count)).cpu()  # (B, K)
+        order = costs.argsort(dim=1)[:, : max(1, round(ELITES * count))]  # (B, E)
+        elite = keys.gather(1, order[:, :, None].expand(-1, -1, budget.chunks))  # (B, E, chunks)
+        shares = F.one_hot(elite, kind.size).float().mean(dim=1)  # (B, chunks, A)
+        beliefs = beliefs + SMOOTHING * (shares - beliefs)
+        here = torch.arange(rows)
+        found = plans[here, order[:, 0]], costs[here, order[:, 0]]
+        if best is None:
+            best = found
+        else:
+            better = found[1] < best[1]
+            best = torch.where(better[:, None], found[0], best[0]), torch.where(better, found[1], best[1])
+    return Search(*best, beliefs)  # type: ignore[misc]
+
+
+def carry_on(beliefs: Tensor, *, explore: float = EXPLORE) -> Tensor:
+    """The beliefs of the search after the next chunk: moved on by one, some of it spread evenly. (B, chunks, A)."""
+    even = torch.full_like(beliefs[:, :1], 1.0 / beliefs.shape[2])
+    return (1.0 - explore) * torch.cat([beliefs[:, 1:], even], dim=1) + explore * even
+
+
+class RecedingSearch:
+    """Searches of N rows, one after the other, each of which goes on where its row's last one stopped.
+
+    Of each plan one chunk is carried out, then it is searched again from what came (a receding horizon).
+    """
+
+    def __init__(self, rows: int, *, generator: torch.Generator, budget: Budget | None = None) -> None:
+        self.rows, self.generator, self.budget = rows, generator, budget or Budget()
+        self.beliefs: Tensor | None = None
+
+    def forget(self) -> None:
+        """Begin with evenly spread beliefs again: the next search has another task."""
+        self.beliefs = None
+
+    def __call__(self, model: WorldModel, state: State, cost: Cost, which: Tensor | None = None) -> Tensor:
+        """The next chunk of keys, int64 (M, hold). which: the numbers of the M rows of the state; None for all N."""
+        rows = torch.arange(self.rows) if which is None else which
+        if self.beliefs is None:
+            size = model.capabilities.actions.size
+            self.beliefs = torch.full((self.rows, self.budget.chunks, size), 1.0 / max(size, 1))
+        found = cross_entropy(model, state, cost, generator=self.generator, budget=self.budget,
+                              beliefs=self.beliefs[rows])  # fmt: skip
+        self.beliefs[rows] = carry_on(found.beliefs)
+        return found.actions[:, : self.budget.hold]
