@@ -5,7 +5,6 @@ On small networks and a few made-up latents, so that a run takes a second.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -45,6 +44,7 @@ from course_lib.studies.dit_scaling import (
 from course_lib.studies.store import StudyError, kept_piece
 from course_lib.training.recipe import Data
 from course_lib.training.recipes import dit as recipe_file
+from tests.damaged import check_refused
 
 QUICK = {**COMMON, "data.count": 60, "data.batch": 8, "train.steps": 6, "train.warmup": 2}
 FEW = {"films": 24, "levels": 2, "prompts": 6, "steps": 2}
@@ -381,9 +381,6 @@ def test_equal_compute_was_equal() -> None:
 def test_damaged_facts_are_named_with_the_way_out(
     study: ModuleType, harm: Callable[[dict], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    facts, name = json.loads(study.KEPT.read_text()), study.__name__.rpartition(".")[2]
-    harm(facts)
-    monkeypatch.setattr(study, "KEPT", tmp_path / "facts.json")
-    study.KEPT.write_text(json.dumps(facts))
-    with pytest.raises(ExamError, match=f"facts.json.*study {name}"):
-        measured_scaling() if study is dit_scaling else measured_conditioning()
+    read = measured_scaling if study is dit_scaling else measured_conditioning
+    name = study.__name__.rpartition(".")[2]
+    check_refused(study, read, harm, f"{study.KEPT.name}.*study {name}", tmp_path, monkeypatch)

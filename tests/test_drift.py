@@ -19,6 +19,7 @@ from course_lib.studies import drift, guidance
 from course_lib.training import load_checkpoint
 from course_lib.worlds.captions import EMPTY
 from course_lib.worlds.frames import to_uint8
+from tests.damaged import check_refused
 from tests.text_to_video import Draughtsman, drawn_film, small_maker
 
 TWO = "a small red ball falling and a large blue box resting"
@@ -134,9 +135,4 @@ def test_damaged_facts_are_named_with_the_way_out(
     name: str, harm: Callable[[dict], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study, read, facts = READERS[name]
-    harmed = json.loads(json.dumps(facts()))
-    harm(harmed)
-    monkeypatch.setattr(study, "KEPT", tmp_path / f"{name}.json")
-    study.KEPT.write_text(json.dumps(harmed))
-    with pytest.raises(ExamError, match=f"course_lib study {name}"):
-        read()
+    check_refused(study, read, harm, f"course_lib study {name}", tmp_path, monkeypatch, facts())

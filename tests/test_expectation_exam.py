@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +25,7 @@ from course_lib.studies import expectation as study
 from course_lib.training import load_checkpoint
 from course_lib.worlds.properties import PROPERTIES
 from course_lib.worlds.quadruplets import make_quadruplets
+from tests.damaged import check_refused
 
 FAMILY, HELD_OUT = study.ASKED_TIERS
 SOME = ("permanence", "solidity", "continuity_gap")
@@ -152,12 +152,7 @@ def test_kept_facts_belong_to_their_weights(facts: dict, tmp_path: Path, monkeyp
 def test_damaged_facts_are_named_with_the_way_out(
     facts: dict, harm: Callable[[dict], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    harmed = copy.deepcopy(facts)
-    harm(harmed)
-    monkeypatch.setattr(study, "KEPT", tmp_path / "expectation.json")
-    study.KEPT.write_text(json.dumps(harmed))
-    with pytest.raises(ExamError, match="course_lib study expectation"):
-        study.measured_expectation()
+    check_refused(study, study.measured_expectation, harm, "course_lib study expectation", tmp_path, monkeypatch, facts)
 
 
 # ------------------------------------------------------------------------------------------------------ what is shipped

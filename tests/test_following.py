@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +22,7 @@ from course_lib.models.text_to_video import TextToVideo
 from course_lib.studies import following as study
 from course_lib.training import load_checkpoint
 from course_lib.worlds.films import load_films, make_films
+from tests.damaged import check_refused
 from tests.text_to_video import Draughtsman, small_maker
 
 WORDS = ("number", "colour", "shape", "motion", "everything")
@@ -138,9 +138,4 @@ def test_kept_facts_are_what_is_measured_and_belong_to_their_weights(
 def test_damaged_facts_are_named_with_the_way_out(
     facts: dict, harm: Callable[[dict], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    harmed = copy.deepcopy(facts)
-    harm(harmed)
-    monkeypatch.setattr(study, "KEPT", tmp_path / "following.json")
-    study.KEPT.write_text(json.dumps(harmed))
-    with pytest.raises(ExamError, match="course_lib study following"):
-        study.measured_following()
+    check_refused(study, study.measured_following, harm, "course_lib study following", tmp_path, monkeypatch, facts)

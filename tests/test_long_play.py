@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -44,6 +43,7 @@ from course_lib.worlds import spec
 from course_lib.worlds.films import Films, load_films, make_film
 from course_lib.worlds.frames import to_model
 from tests.contract_tests import check_world_model
+from tests.damaged import check_refused
 
 ROOMS, LENGTH, TRIES = 5, 24, (12, 20)
 
@@ -206,12 +206,7 @@ def test_the_exam_reads_the_rows_of_the_study_and_refuses_other_weights() -> Non
 def test_damaged_games_are_named_with_the_way_out(
     harm: Callable[[dict], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    facts = json.loads(study.KEPT.read_text())
-    harm(facts)
-    monkeypatch.setattr(study, "KEPT", tmp_path / "long_play.json")
-    study.KEPT.write_text(json.dumps(facts))
-    with pytest.raises(ExamError, match="python -m course_lib study long_play"):
-        measured_play()
+    check_refused(study, measured_play, harm, "python -m course_lib study long_play", tmp_path, monkeypatch)
 
 
 # -------------------------------------------------------------------------------------------------------- keys to codes

@@ -27,6 +27,7 @@ from course_lib.training import load_checkpoint
 from course_lib.views.action_jepa import distances_to_goal, way_figure
 from course_lib.worlds.frames import to_model
 from course_lib.worlds.goal_pictures import draw_goal_tasks, goal_pictures
+from tests.damaged import check_refused
 
 
 @pytest.fixture(scope="module")
@@ -171,12 +172,8 @@ def test_kept_facts_are_read_as_they_were(tmp_path: Path, monkeypatch: pytest.Mo
 def test_damaged_facts_are_named_with_the_way_out(
     harm: Callable[[dict], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    harmed = json.loads(json.dumps(facts()))
-    harm(harmed)
-    monkeypatch.setattr(study, "KEPT", tmp_path / "reaching.json")
-    study.KEPT.write_text(json.dumps(harmed))
-    with pytest.raises(ExamError, match="does not hold the facts.*course_lib study reaching"):
-        study.measured_reaching()
+    match = "does not hold the facts.*course_lib study reaching"
+    check_refused(study, study.measured_reaching, harm, match, tmp_path, monkeypatch, facts())
 
 
 # ------------------------------------------------------------------------------------------------------- the exam

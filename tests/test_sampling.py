@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,10 +11,10 @@ from course_lib.exam.entrant import Entrant
 from course_lib.exam.registry import entrants
 from course_lib.exam.run import examine
 from course_lib.exam.sitting import Sitting
-from course_lib.lookup import ExamError
 from course_lib.nets.samplers import SAMPLERS
 from course_lib.studies import sampling as study
 from course_lib.studies.sampling import REAL, Rejections, denoiser_weights, measured_samples
+from tests.damaged import check_refused
 
 
 def test_with_many_steps_samples_pass_and_with_three_they_are_found() -> None:
@@ -54,12 +53,7 @@ def test_the_exam_reads_the_rows_of_the_study_and_refuses_other_weights() -> Non
 def test_damaged_facts_are_named_with_the_way_out(
     harm: Callable[[dict], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    facts = json.loads(study.KEPT.read_text())
-    harm(facts)
-    monkeypatch.setattr(study, "KEPT", tmp_path / "sampling.json")
-    study.KEPT.write_text(json.dumps(facts))
-    with pytest.raises(ExamError, match=r"sampling.json.*study sampling"):
-        measured_samples()
+    check_refused(study, measured_samples, harm, r"sampling.json.*study sampling", tmp_path, monkeypatch)
 
 
 def test_a_share_is_what_was_found_of_all() -> None:

@@ -19,9 +19,8 @@ import torch
 from torch import Tensor
 
 from course_lib.contract import Actions, Capabilities, State
-from course_lib.models.base import untrained_twin
 from course_lib.models.dit import KnownGroups
-from course_lib.models.dit_world import LEVELS, SEED
+from course_lib.models.dit_world import LEVELS, noise_of
 from course_lib.models.text_to_video import TextToVideo
 from course_lib.nets.chance import normal
 from course_lib.nets.samplers import sample
@@ -66,7 +65,7 @@ class Continuation:
 
     def untrained(self, seed: int = 1) -> Continuation:
         """The same codec, and a network that has learned nothing."""
-        bare = TextToVideo(untrained_twin(self.make.dit, seed), self.make.codec, most_bodies=self.make.most_bodies)
+        bare = self.make.untrained(seed)
         return Continuation(bare, prompt=self.prompt, frames=self.frames, steps=self.steps, w=self.w)
 
     # ------------------------------------------------------------------------------------------------- the contract
@@ -111,7 +110,7 @@ class Continuation:
             z = self.make.codec.latents(self._window(observations[:, : now + 1]))  # (B, 2, C, h, w)
             z = z.repeat_interleave(count, dim=0)  # all levels of a film side by side
             t = torch.tensor(LEVELS, device=z.device).repeat(len(observations))  # (B * K,)
-            noise = self._noise(now, (count, *z.shape[2:])).to(z.device).repeat(len(observations), 1, 1, 1)
+            noise = noise_of(now, (count, *z.shape[2:])).to(z.device).repeat(len(observations), 1, 1, 1)
             x_t = torch.stack([z[:, 0], dit.diffusion.noised(z[:, 1], noise, t)], dim=1)
             tokens = self.make.tokens([self.prompt] * len(z))
             guess = dit(x_t, torch.stack([torch.zeros_like(t), t], dim=1), tokens)[:, 1, : dit.config.channels]
@@ -126,7 +125,7 @@ class Continuation:
         dit, groups = self.make.dit, self.make.codec.config.groups(self.frames)
         shape = (groups, *z.shape[2:])
         drawn = generator is not None
-        noise = normal((len(z), *shape), generator) if drawn else self._noise(made, shape).expand(len(z), *shape)
+        noise = normal((len(z), *shape), generator) if drawn else noise_of(made, shape).expand(len(z), *shape)
         whole = torch.cat([z, z.new_zeros(len(z), groups - z.shape[1], *z.shape[2:])], dim=1)
         known = KnownGroups(torch.arange(groups, device=z.device) < z.shape[1], whole)
         guess = dit.predict(self.make.tokens([self.prompt] * len(z)), self.w, known)
@@ -138,8 +137,3 @@ class Continuation:
         missing = max(0, self.seen - frames.shape[1])
         still = frames[:, :1].expand(-1, missing, *frames.shape[2:])
         return torch.cat([still, frames[:, -self.seen :]], dim=1)
-
-    @staticmethod
-    def _noise(number: int, shape: tuple[int, ...]) -> Tensor:
-        """Noise that is the same whoever asks. number: of the frame that it is for."""
-        return torch.randn(*shape, generator=torch.Generator().manual_seed(SEED + number))

@@ -61,6 +61,11 @@ class DiTWorldConfig(DiTConfig):
         return self
 
 
+def noise_of(frame: int, shape: tuple[int, ...]) -> Tensor:
+    """Noise for one frame of a film, the same whoever asks. frame: its number, counted from what was seen first."""
+    return torch.randn(shape, generator=torch.Generator().manual_seed(SEED + frame))
+
+
 @dataclass(eq=False)
 class Window(State):
     """The last frames as latents, (B, S, C, h, w), and the key that led to each, (B, S), in a bounded window.
@@ -125,7 +130,8 @@ class DiTWorld:
         self.capabilities.actions.check(action, (len(state),))
         action = state.actions.new_zeros(len(state)) if action is None else action.long()
         past, shape = self.remember(state.latents, state.actions), (len(state), *state.latents.shape[2:])
-        noise = self._noise(state.frames, 1).expand(shape) if generator is None else normal(shape, generator)
+        drawn = generator is not None
+        noise = normal(shape, generator) if drawn else noise_of(state.frames, (1, *shape[1:])).expand(shape)
 
         def guess(x_t: Tensor, t: Tensor) -> Tensor:
             return self.guess(x_t, t, action, past)
@@ -157,7 +163,7 @@ class DiTWorld:
             seen = self._last(Window(z[:, :now], led[:, :now], now))
             past = self.remember(seen.latents, seen.actions).repeat(count)
             x = z[:, now].repeat_interleave(count, dim=0)  # (B * K, C, h, w)
-            noise = self._noise(now, count).repeat(len(z), 1, 1, 1)
+            noise = noise_of(now, (count, *x.shape[1:])).to(x).repeat(len(z), 1, 1, 1)
             target = diffusion.target_of(x, noise, t)
             guess = self.guess(diffusion.noised(x, noise, t), t, led[:, now].repeat_interleave(count), past)
             result[:, now] = (guess - target).square().flatten(1).mean(dim=1).unflatten(0, (-1, count)).mean(dim=1)
@@ -196,9 +202,3 @@ class DiTWorld:
         actions = state.actions[:, -kept:].clone()
         actions[:, 0] = self.config.actions
         return Window(state.latents[:, -kept:], actions, state.frames)
-
-    def _noise(self, frame: int, count: int) -> Tensor:
-        """Noise for one frame of a film, the same whoever asks, (count, C, h, w)."""
-        side = self.codec.config.side
-        generator = torch.Generator().manual_seed(SEED + frame)
-        return torch.randn(count, self.config.channels, side, side, generator=generator).to(self._device)

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from course_lib.models.base import untrained_twin
 from course_lib.models.clip import tokenise
 from course_lib.models.codec import VideoCodec
 from course_lib.models.dit import DiT, KnownGroups
@@ -40,6 +41,10 @@ class TextToVideo:
                 f"the DiT's latents have {dit.config.channels} channels, the codec's {codec.config.latent}"
             )
         self.dit, self.codec, self.most_bodies = dit.eval(), codec.eval(), most_bodies
+
+    def untrained(self, seed: int = 1) -> TextToVideo:
+        """The same codec, and a transformer that has learned nothing."""
+        return TextToVideo(untrained_twin(self.dit, seed), self.codec, most_bodies=self.most_bodies)
 
     def tokens(self, prompts: Sequence[str]) -> Tensor:
         """Captions as the DiT takes them; "" says nothing. int64 (B, L). Raises ValueError for unknown words."""

@@ -34,7 +34,6 @@ from course_lib.exam.measures.generated import (
     summary,
 )
 from course_lib.exam.measures.prompts import WORDS_OF_A_BODY, Following, draw_prompts, hold_against
-from course_lib.models.base import untrained_twin
 from course_lib.models.reader import Reader
 from course_lib.models.text_to_video import TextToVideo
 from course_lib.studies.store import DATA, read_study, weights_of
@@ -63,7 +62,7 @@ def measure_following(
     make: TextToVideo, reader: Reader, films: tuple[Films, Films], count: int, seed: int = SEED
 ) -> Facts:
     """Everything that is kept of one model: lists and numbers only. films: real ones, of SET and of RESERVED_SET."""
-    twin = TextToVideo(untrained_twin(make.dit, seed), make.codec, most_bodies=make.most_bodies)
+    twin = make.untrained(seed)
     (real, others), (new, _) = (parted(each, make.most_bodies, count) for each in films)
     return {
         "seen": _asked(make, reader, len(real), seed) | {"controls": _controls(make, twin, reader, len(real), seed)}

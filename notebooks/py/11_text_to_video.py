@@ -678,11 +678,15 @@ assert at[5.0]["too_many"] > at[1.0]["too_many"], "guidance adds bodies"
 # "Sora and its like can be the simulator in a system like reinforcement learning", the lecture says. A simulator has to take actions, so the question is one to the world with keys. The planner is the simplest there is, **random shooting** (随机打靶): 32 plans of twelve keys are drawn, the model imagines each, the reader says how near to the star it leads, and the first four keys of the best are pressed in the real room. Then it is planned again. Twenty rooms, at most 40 frames (`python -m course_lib study shooting`).
 
 # %% tags=["lecture"]
+from course_lib.exam.measures.intervals import wilson_interval
 from course_lib.studies.shooting import measured_shooting
 
-reached = measured_shooting()
-show.table([{"who": who, "reached the star": reached.share(who), "median frames": float(np.median(frames)), "rooms": len(frames)}
-            for who, frames in reached.frames.items()])  # fmt: skip
+reached, rows = measured_shooting(), []
+for who, frames in reached.frames.items():
+    low, high = wilson_interval(int((frames <= reached.limit).sum()), len(frames))
+    rows.append({"who": who, "reached the star": reached.share(who), "low": low, "high": high,
+                 "median frames": float(np.median(frames)), "rooms": len(frames)})  # fmt: skip
+show.table(rows)
 
 # %% [markdown] tags=["lecture"]
 # Planned in the model, 15 of 20 stars are reached (95 % Wilson interval 0.53 to 0.89), with keys without a plan 5 (0.11 to 0.47), by the oracle, who knows the state, all 20. The intervals do not overlap. So a model of films, given keys, *can* be the simulator in which somebody plans, in this room and for a second ahead.
@@ -696,12 +700,16 @@ show.table([{"who": who, "reached the star": reached.share(who), "median frames"
 from course_lib.studies.imitation import measured_imitation
 
 imitated = measured_imitation()
-touches, there = ({who: float(found[who].mean()) for who in found} for found in (imitated.touches, imitated.agent))
-show.table([{"whose film": who, "touches of the star": touches[who], "agent there": there[who], "star there": imitated.star[who].mean(),
-             "touches in 100 frames with an agent": 100 * touches[who] / max(there[who] * imitated.frames, 1)}
-            for who in touches])  # fmt: skip
+rows = []
+for who, found in imitated.touches.items():
+    rate, low, high = imitated.rate(who)
+    rows.append({"whose film": who, "touches of the star": found.mean(), "agent there": imitated.agent[who].mean(),
+                 "star there": imitated.star[who].mean(), "touches in 100 frames with an agent": rate,
+                 "low": low, "high": high})  # fmt: skip
+show.table(rows)
 
 # %% tags=["lecture"]
+touches = {who: found.mean() for who, found in imitated.touches.items()}
 assert touches["expert"] > touches["random"] > touches["untrained"]
 
 # %% [markdown] tags=["lecture"]

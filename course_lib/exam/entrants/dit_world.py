@@ -1,31 +1,34 @@
 """The diffusion transformer as a world model: one that is played with the keys, and the text model, which takes none.
 
-``dit_world`` makes a frame at a time, each under a key. ``dit-film`` is the model of text to video at the same
-questions: it goes on with the films that it has seen, without a prompt, and answers nothing about actions.
+``dit_world`` makes a frame at a time, each under a key; ``dit_world-agent`` is the same model asked on films without a
+star. ``dit-film`` is the model of text to video at the same questions: it goes on with the films that it has seen,
+without a prompt, and answers nothing about actions.
 """
 
 from __future__ import annotations
+
+import functools
 
 from course_lib.exam.entrant import Entrant, learned, learned_together
 
 FRESH = "transformer with fresh weights; the codec is kept"
 
 
-def _dit_world() -> Entrant:
+def _dit_world(films: str = "goal") -> Entrant:
     from course_lib.training.checkpoints import provenance
     from course_lib.training.dit_world import load_dit_world
 
     facts = {"dit_world": provenance("dit_world"), "codec": provenance("codec", size="cpu-frames")}
     known, model = {name: learned(fact) for name, fact in facts.items()}, load_dit_world()
     return Entrant(
-        name="dit_world",
+        name="dit_world" if films == "goal" else f"dit_world-{films}",
         parts={"model": model},
         **learned_together(known),
         checkpoint=known["dit_world"]["checkpoint"],
         untrained={"model": model.untrained()},
         fresh=FRESH,
-        questions=["prediction", "control", "probing", "surprise", "playing"],
-        films="goal",
+        questions=["prediction", "control", "probing", "surprise", "playing"] if films == "goal" else ["control"],
+        films=films,
         probes="goal",
     )
 
@@ -50,4 +53,8 @@ def _dit_film() -> Entrant:
     )
 
 
-ENTRANTS = {"dit_world": _dit_world, "dit-film": _dit_film}
+ENTRANTS = {
+    "dit_world": _dit_world,
+    "dit_world-agent": functools.partial(_dit_world, "agent"),
+    "dit-film": _dit_film,
+}
