@@ -10,98 +10,34 @@ and scored on test films; both are films that the model has not learned from.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from functools import cached_property
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from course_lib.contract import NotCapable, WorldModel
+from course_lib.contract import NotCapable
 from course_lib.exam.entrant import PARTS, Entrant
 from course_lib.exam.measures.intervals import mean_and_interval
-from course_lib.exam.measures.probes import ProbeFit, control_task, fit_fourier, r2, r2_interval
-from course_lib.exam.measures.rollout import CHUNK, as_input, fits, translate
+from course_lib.exam.measures.probed import (
+    TIMES,
+    VARIABLES,
+    Features,
+    Probed,
+    pixel_features,
+    principal_components,
+    state_features,
+    token_features,
+    truth,
+)
+from course_lib.exam.measures.probes import control_task, r2, r2_interval
+from course_lib.exam.measures.rollout import fits
 from course_lib.exam.rows import Row
 from course_lib.exam.sitting import Sitting
 from course_lib.lookup import ExamError
 from course_lib.worlds import spec
 from course_lib.worlds.films import Films
 
-TIMES = (7, 15, 23)  # frames at which the state is looked at: a model has seen that many, and one more
-
 FIT = 3  # times as many films to fit a probe as to score it
-
-AGENT = {f"agent_{field}": (spec.AGENT_SLOT, field) for field in ("x", "y", "vx", "vy")}
-
-VARIABLES = {  # of each film set that can be probed: the slot and the field of a variable
-    "agent": AGENT,
-    "ball": AGENT | {f"ball_{field}": (1, field) for field in ("x", "y", "vx", "vy", "mass")},
-    "goal": AGENT | {f"star_{field}": (spec.STAR_SLOT, field) for field in ("x", "y")},
-}
-
-Features = Callable[[Tensor, Tensor], np.ndarray]  # frames (N, T, 3, H, W), actions (N, T - 1) -> (N, D)
-Encoder = Callable[[Tensor], Tensor]  # frames (N, T, 3, H, W) -> tokens of each frame before any pooling (N, T, K, D)
-
-
-@torch.no_grad()
-def state_features(model: WorldModel, frames: Tensor, actions: Tensor) -> np.ndarray:
-    """A model's state after films, every tensor of it laid flat, float64 (N, D). Whole numbers stay numbers."""
-    translated = translate(model, actions)
-    rows = []
-    for start in range(0, len(frames), CHUNK):
-        part = slice(start, start + CHUNK)
-        state = model.encode(frames[part], None if translated is None else translated[part])
-        rows.append(torch.cat([tensor.reshape(len(tensor), -1).double() for tensor in state.tensors().values()], dim=1))
-    return torch.cat(rows).numpy()
-
-
-@torch.no_grad()
-def token_features(encoder: Encoder, frames: Tensor) -> np.ndarray:
-    """An encoder's tokens of the last two frames, laid flat, float64 (N, 2 * K * D)."""
-    parts = [encoder(frames[start : start + CHUNK, -2:]) for start in range(0, len(frames), CHUNK)]
-    return torch.cat([tokens.flatten(1).double() for tokens in parts]).numpy()
-
-
-def pixel_features(frames: Tensor, actions: Tensor) -> np.ndarray:
-    """The last two frames as they are: one shows places, two show speeds. (N, 2 * 3 * H * W)."""
-    return frames[:, -2:].flatten(1).double().numpy()
-
-
-def truth(films: Films, name: str) -> np.ndarray:
-    """A variable at every one of TIMES, (N, K)."""
-    slot, field = VARIABLES[films.name][name]
-    return films.of(field)[:, TIMES, slot].astype(np.float64)
-
-
-class Probed:
-    """Features of the films to fit on and of the films to score on, and the probes between them."""
-
-    def __init__(self, features: Features, fit: Films, score: Films, rng: np.random.Generator) -> None:
-        self.x, self.films = [], []
-        for films in (fit, score):
-            frames, actions = as_input(films)
-            rows = [features(frames[:, : t + 1], actions[:, :t]) for t in TIMES]
-            self.x.append(np.concatenate(rows))  # (K * N, D), time after time
-            self.films.append(np.tile(np.arange(len(films)), len(TIMES)))
-        self.rng = rng
-
-    @cached_property
-    def line(self) -> tuple[ProbeFit, np.ndarray]:
-        """Linear probes to the films to fit on, and the rows to score them on."""
-        return ProbeFit(self.x[0], self.films[0]), self.x[1]
-
-    @cached_property
-    def waves(self) -> tuple[ProbeFit, np.ndarray]:
-        """The same with random Fourier features."""
-        bend = fit_fourier(self.x[0], self.rng)
-        return ProbeFit(bend(self.x[0]), self.films[0]), bend(self.x[1])
-
-    def ask(self, y_fit: np.ndarray, *, wavy: bool = False) -> np.ndarray:
-        """Fit a probe to targets (N, K) and predict those of the films to score on, (K * N,)."""
-        fit, score = self.waves if wavy else self.line
-        return fit(y_fit.T.reshape(-1, 1))(score)[:, 0]
 
 
 def features_of(parts: Mapping[str, Any], size: int) -> Features:
@@ -167,7 +103,7 @@ def _controls(sitting: Sitting, fit: Films, score: Films) -> dict[str, Probed]:
 
     def make() -> dict[str, Probed]:
         pixels, components = (Probed(pixel_features, fit, score, sitting.rng(1)) for _ in range(2))
-        components.x = _components(components.x, 32)
+        components.x = principal_components(components.x, 32)
         return {"pixels": pixels, "pca": components}
 
     return sitting.once(("probing", score.name, score.split, len(score)), make)
@@ -181,14 +117,6 @@ def _shared(sitting: Sitting, fit: Films, score: Films, name: str, y_fit: np.nda
         kind: {who: r2(y, probed.ask(y_fit, wavy=wavy)) for who, probed in controls.items()}
         for kind, wavy in (("probe_r2", False), ("probe_nonlinear_r2", True))
     })  # fmt: skip
-
-
-def _components(x: list[np.ndarray], count: int) -> list[np.ndarray]:
-    """Principal components fitted to the first of two sets of rows."""
-    from sklearn.decomposition import PCA
-
-    pca = PCA(count, svd_solver="randomized", random_state=0).fit(x[0])
-    return [pca.transform(part) for part in x]
 
 
 def _colour(entrant: Entrant, sitting: Sitting, fit: Films, score: Films, probed: dict[str, Probed]) -> Row:
