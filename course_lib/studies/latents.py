@@ -305,9 +305,10 @@ def run(report: Callable[[str], None] = print) -> dict[str, Any]:
             parts = {who: parts_of(name, one) for who, one in (("trained", model), ("untrained", bare))}
             found["probes"][name] = {who: measure_probes(ways, fit, score) for who, ways in parts.items()}
             found["geometry"][name] = {who: measure_geometry(ways, score) for who, ways in parts.items()}
-            found["moved"][name] = measure_moved(model, places["trained"], fit, score)
+            both = {"trained": model, "untrained": bare}
+            found["moved"][name] = {who: measure_moved(one, places[who], fit, score) for who, one in both.items()}
             found["exchanged"][name] = measure_exchanged(model, places["trained"], score)
-            for kind, row in found["moved"][name]["agent_x"].items():
+            for kind, row in found["moved"][name]["trained"]["agent_x"].items():
                 report(f"{name}: moved along {kind}, share {np.nanmean(np.array(row[0], float)):.2f}")
         found["causes"][name] = {
             who: {where: measure_causes(one, places[who], pair) for where, pair in pairs.items()}
@@ -327,16 +328,16 @@ class Latents:
     """What ``run`` kept.
 
     probes: by model, "trained" or "untrained", part and variable, with ``controls`` and ``noise`` (by level) beside
-    them: {"value", "low", "high", "meaningless_task"}. geometry: value, low, high. moved: by model, coordinate and
-    direction, and exchanged: by model, shares after one step and after STEPS, (2, N). causes: by model, "trained" or
-    "untrained", and where the agent begins: units, (FALL, PAIRS), and caused, the same in the simulator. NaN: the agent
-    is not found.
+    them: {"value", "low", "high", "meaningless_task"}. geometry: value, low, high. moved: by model, "trained" or
+    "untrained", coordinate and direction, and exchanged: by model, shares after one step and after STEPS, (2, N).
+    causes: by model, "trained" or "untrained", and where the agent begins: units, (FALL, PAIRS), and caused, the same in
+    the simulator. NaN: the agent is not found.
     """
 
     probes: Mapping[str, Any]
     noise: Mapping[str, Any]
     geometry: Mapping[str, Any]
-    moved: Mapping[str, Mapping[str, Mapping[str, np.ndarray]]]
+    moved: Mapping[str, Mapping[str, Mapping[str, Mapping[str, np.ndarray]]]]
     exchanged: Mapping[str, np.ndarray]
     causes: Mapping[str, Mapping[str, Mapping[str, np.ndarray]]]
     caused: Mapping[str, np.ndarray]
@@ -356,8 +357,8 @@ def measured_latents() -> Latents:
 
     def parse(facts: dict) -> Latents:
         moved = {
-            name: {variable: {kind: array(facts["moved"][name][variable][kind], 2, MOVED) for kind in DIRECTIONS}
-                   for variable in COORDINATES} for name in MODELS
+            name: {who: {variable: {kind: array(by[variable][kind], 2, MOVED) for kind in DIRECTIONS}
+                         for variable in COORDINATES} for who, by in facts["moved"][name].items()} for name in MODELS
         }  # fmt: skip
         exchanged = {name: array(facts["exchanged"][name], 2, SCORE) for name in MODELS}
         causes = {
@@ -376,3 +377,9 @@ def measured_latents() -> Latents:
         return Latents(facts["probes"], facts["noise"], facts["geometry"], moved, exchanged, causes, caused, weights)
 
     return read_study(KEPT, parse, "latents")
+
+
+def caused_share(dreamed: np.ndarray, true: np.ndarray) -> float:
+    """Of the effect in the simulator, how much a dream has: mean over mean, (N,) each. NaN, an agent that is not found,
+    counts as no effect."""
+    return float(np.nan_to_num(dreamed).mean() / true.mean())

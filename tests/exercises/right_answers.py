@@ -766,6 +766,35 @@ def reach_by_subtraction(first, last, memories, frames):
     return (torch.clamp(memories + first, max=frames) - (last + 1)).clamp(min=0)
 
 
+# --- 25
+
+
+def smallest_by_least_squares(weights):
+    return torch.linalg.lstsq(weights[None], torch.ones(1, 1, dtype=weights.dtype), driver="gelsd").solution[:, 0]
+
+
+def together_by_line_fits(states, values):
+    slopes = [np.polyfit(values.numpy(), column.numpy(), 1)[0] for column in states.T]
+    return torch.tensor(slopes, dtype=states.dtype)
+
+
+def together_of_torch(states, values):
+    covariance = torch.cov(torch.cat([values[:, None], states], dim=1).T)
+    return covariance[0, 1:] / covariance[0, 0]
+
+
+def followed_by_complex_numbers(mixed, own, other):
+    m, a, b = (torch.complex(*place.double().T) for place in (mixed, own, other))
+    return ((m - a) / (b - a)).real.to(mixed.dtype)
+
+
+def caused_room_by_room(with_it, without_it, true_effect):
+    total = 0.0
+    for before, after in zip(with_it.tolist(), without_it.tolist(), strict=True):
+        total += 0.0 if before != before or after != after else after - before
+    return total / float(true_effect.sum())
+
+
 RIGHT = {
     "clip.tokens": [tokens_with_pad_sequence],
     "clip.similarities": [similarities_of_torch],
@@ -863,4 +892,8 @@ RIGHT = {
     "voe.scores": [scores_by_the_library],
     "voe.engine": [engine_with_the_best_apart],
     "voe.reach": [reach_by_subtraction],
+    "latents.smallest": [smallest_by_least_squares],
+    "latents.together": [together_by_line_fits, together_of_torch],
+    "latents.followed": [followed_by_complex_numbers],
+    "latents.caused": [caused_room_by_room],
 }

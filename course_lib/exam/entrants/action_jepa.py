@@ -17,8 +17,8 @@ def _action_jepa() -> Entrant:
 
     model = load_checkpoint("action_jepa").eval()
     parts = {"model": model, "planner": partial(GoalPlanner, model, embed=embedding)}
-    return Entrant("action_jepa", parts, untrained={"model": untrained_twin(model)}, questions=["reaching"], bars=BARS,
-                   films="goal", **learned(provenance("action_jepa")))  # fmt: skip
+    return Entrant("action_jepa", parts, untrained={"model": untrained_twin(model)}, questions=["reaching", "latents"],
+                   bars=BARS, films="goal", **learned(provenance("action_jepa")))  # fmt: skip
 
 
 ENTRANTS = {"action_jepa": _action_jepa}

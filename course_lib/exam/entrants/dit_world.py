@@ -11,6 +11,7 @@ import functools
 
 from course_lib.exam.entrant import Entrant, learned, learned_together
 
+ASKED = ("prediction", "control", "probing", "surprise", "playing", "latents")
 FRESH = "transformer with fresh weights; the codec is kept"
 
 
@@ -27,7 +28,7 @@ def _dit_world(films: str = "goal") -> Entrant:
         checkpoint=known["dit_world"]["checkpoint"],
         untrained={"model": model.untrained()},
         fresh=FRESH,
-        questions=["prediction", "control", "probing", "surprise", "playing"] if films == "goal" else ["control"],
+        questions=[*ASKED] if films == "goal" else ["control"],
         films=films,
         probes="goal",
     )

@@ -1,0 +1,461 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
+# # 25 What latents know
+#
+# **The question.** A probe reads the agent's place off a model's hidden numbers, almost without an error. Does the model *use* what the probe reads? And does it know what causes what?
+#
+# **After this notebook you can** probe a model part by part with the right controls, move a state along a direction and measure whether the future moves, exchange parts of two states, and take a cause out of a picture to see what a dream makes of it.
+#
+# | | |
+# |---|---|
+# | It costs | about a minute of computing on one core, 50 minutes of reading and exercises; about 1.5 GiB of memory |
+# | It needs | probes and controls from notebook 05; V-M-C from 03; the film model that is played from 11 |
+# | It builds | two directions in a state, interchange interventions (交换干预), pairs of rooms that differ in one cause |
+# | It examines | four sentences of the slides (of the lecture that this course follows; `claims.md` lists them all) about what a latent space encodes |
+#
+# **Lecture plan (45 minutes).** 5 the question and the predictions; 8 the toy; 8 probes by part and layer; 10 moving a state; 5 exchanging; 7 causes; 2 the discussion.
+#
+# **To discuss.** 1. A probe finds a property in a network that learned nothing. What has it found? 2. A model draws the right future when the cause is taken away. What would it take to say that it *understands* the cause?
+
+# %% [markdown] tags=["lecture"]
+# The lecture asks it of Sora, and names the trap itself:
+#
+# > **The slides.** *编码了哪些信息? 仅编码图像表面启发式信息, 还是视觉场景潜在变量, 比如 3D 几何结构? 编码了真实世界中的因果推理关系?* (What does it encode: surface cues, or hidden variables of the scene, such as 3-D structure? Causes?) *可从模型隐藏信息中通过激活值解码出来 → 不意味模型具有因果效力* (that something can be decoded from activations does not mean that it has causal effect in the model). *潜在空间编码了结构保持、因果有效信息* (the latent space encodes information that preserves structure and has causal effect).
+
+# %% [markdown] tags=["lecture"]
+# The last two sentences are two different tests. **Decoding** (解码): can somebody outside read the property off the numbers? **Causal effect** (因果效力): when these numbers are changed, does what the model does change with them? Three models of the course stand both tests here: V-M-C (notebooks 02 to 04), the film model that is played (11) and a JEPA that is told the keys. For Sora nobody outside can do either; its weights are not published.
+
+# %% tags=["lecture"]
+import numpy as np
+import torch
+
+from course_lib import show
+from course_lib.exercises import answer, exercise, hint, progress  # noqa: F401
+
+show.use_style()
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
+# ## Predict first
+#
+# Write down three numbers before you read on:
+#
+# 1. A linear probe reads the agent's x off V-M-C's memory with an $R^2$ of 0.99. We move the state so that the probe reads three units more. How many units does the agent move in the dream?
+# 2. The same with the JEPA, whose probe is a little worse.
+# 3. The agent stands on a platform. We erase the platform from the one frame that a model sees. Which of the models lets the agent fall?
+
+# %% tags=["lecture"]
+my_vmc, my_jepa, my_falls = 1.5, 1.5, "?"  # units, units, a name
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
+# ## Intuition
+#
+# ### Six states of two numbers
+#
+# A toy model holds a place twice. Its state is $(a, b)$. The number $b$ is the place exactly, and nothing in the model looks at it. The number $a$ is the place with an error of one, and the model draws the future at $a$.
+
+# %% tags=["lecture", "nbval-check-output"]
+place = torch.tensor([0.0, 1.0, 2.0, 3.0, 4.0, 5.0])
+states = torch.stack([place + torch.tensor([1.0, -1.0, 0.0, 0.0, -1.0, 1.0]), place], dim=1)  # (6, 2): a, b
+design = torch.cat([states, torch.ones(6, 1)], dim=1)
+a, b, offset = torch.linalg.lstsq(design, place[:, None]).solution[:, 0].tolist()
+print(states.T.int().tolist())
+print(f"the probe reads: place = {abs(a):.2f} a + {b:.2f} b")
+
+# %% [markdown] tags=["lecture"]
+# The probe is perfect, and it reads $b$ alone: $a$ has errors, so it is not needed. Now move the state by one unit along the probe, that is $b$ by one, and look at the future, $a$. Then move everything that goes along with the place.
+
+# %% tags=["lecture", "nbval-check-output"]
+centred = place - place.mean()
+slopes = (states - states.mean(dim=0)).T @ centred / centred.square().sum()  # how a and b go with the place
+for name, change in (("along the probe", torch.tensor([0.0, 1.0])), ("all that goes along", slopes)):
+    moved = states + change
+    print(f"{name:20} probe {(moved[:, 1] - states[:, 1]).mean():.2f}, future {(moved[:, 0] - states[:, 0]).mean():.2f}")
+
+# %% [markdown] tags=["lecture"]
+# Along the probe the reading rises by one and the future does not move at all. Along both it moves, by 1.00. So a perfect probe says nothing about use. It needs an **intervention** (干预): change the number, and look.
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
+# ## Build
+#
+# ### Two directions
+#
+# In a real state the directions have hundreds of numbers. Both are one line of algebra.
+
+# %% [markdown]
+# **Exercise 1. The smallest change that a probe sees.** The reading of a state $s$ is $s \cdot w + b$. What is the shortest change of $s$ that raises it by one? (Difficulty 2, 8 minutes.) A blank left as `...` never stops the notebook: the library's answer is used. `hint("latents.smallest")` helps in two steps; `answer("latents.smallest")` shows a solution.
+
+# %%
+@exercise("latents.smallest")
+def my_smallest_change(weights: torch.Tensor) -> torch.Tensor:
+    """The shortest change of a state that raises the reading of a linear probe by one.
+
+    weights: of the probe, (D,); the reading of a state s is s @ weights + offset. -> (D,).
+    """
+    ...
+
+
+# %% [markdown]
+# **Exercise 2. What goes along with the variable.** For each number of the state: by how much does it change, on average over films, with one unit of the variable? (Difficulty 2, 10 minutes.)
+
+# %%
+@exercise("latents.together")
+def my_change_together(states: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+    """How each number of the states changes, on average, with one unit of a variable: the slope of a straight line.
+
+    states: (N, D); values: of the variable, (N,) -> (D,).
+    """
+    ...
+
+
+# %% [markdown] tags=["lecture"]
+# Real states now. The film set is `goal`: an agent, a platform, a star. Every model sees eight frames and the keys; its **state** is what it carries on from there.
+
+# %% tags=["lecture"]
+from course_lib.exam.measures.interventions import flat_state
+from course_lib.exam.measures.rollout import as_input
+from course_lib.training import load_checkpoint
+from course_lib.worlds.films import load_films
+
+fit, test = load_films("goal", split="validation", count=200), load_films("goal", split="test", count=40)
+vmc, jepa = load_checkpoint("vmc").eval(), load_checkpoint("action_jepa").eval()
+
+
+# %% tags=["lecture"]
+def states_of(model, films, seen: int = 8):
+    """The states after so many frames, and where the agent is then, (N, 2)."""
+    frames, keys = as_input(films)
+    with torch.no_grad():
+        state = model.encode(frames[:, :seen], keys[:, : seen - 1])
+    return state, np.stack([films.of(name)[:, seen - 1, 0] for name in ("x", "y")], axis=1)
+
+
+for name, model in (("V-M-C", vmc), ("JEPA", jepa)):
+    state, _ = states_of(model, fit)
+    print(f"{name:6}", {part: tuple(tensor.shape[1:]) for part, tensor in state.tensors().items()})
+
+# %% [markdown] tags=["lecture"]
+# V-M-C carries V's 32 numbers $z$ of the newest frame, M's memory $h$ (256) and $c$ (256), and two numbers of the reward. The JEPA carries two embeddings of 64 numbers and the key between them. Now a probe, and both directions, for the agent's x. Lengths are measured with every number in units of its standard deviation over films.
+
+# %% tags=["lecture"]
+from course_lib.exam.measures.probes import fit_probe, r2
+
+sides = {}
+for name, model in (("V-M-C", vmc), ("JEPA", jepa)):
+    state, at = states_of(model, fit)
+    x, y = flat_state(state), at[:, 0]
+    probe = fit_probe(x, y[:, None], np.arange(len(x)))
+    scale = np.where(np.isfinite(probe.scale), probe.scale, 0.0)
+    z = torch.from_numpy((x - probe.mean) / probe.scale)
+    sides[name] = {"probe": scale * my_smallest_change(torch.from_numpy(probe.weights[:, 0])).numpy(),
+                   "together": scale * my_change_together(z, torch.from_numpy(y).double()).numpy()}  # fmt: skip
+    known, there = states_of(model, test)
+    print(f"{name:6} R2 of x on test films {r2(there[:, 0], probe(flat_state(known))[:, 0]):.2f}")
+
+# %% [markdown] tags=["lecture"]
+# The library has both directions as `direction_of`. They must agree with yours.
+
+# %% tags=["lecture"]
+from course_lib.exam.measures.interventions import direction_of
+
+for kind, mine in sides["JEPA"].items():
+    assert np.allclose(mine, direction_of(kind, probe, x, y, np.random.default_rng(0)), atol=1e-8), kind
+print("both directions agree")
+
+# %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
+# ### Whose future is it?
+#
+# A direction is one kind of intervention. Another one needs no probe: take one part of the state from *another* film, and see whose future comes (an **interchange intervention**, Geiger et al. 2021). Call the future of the state as it was *own*, that of the other film *other*.
+
+# %% [markdown]
+# **Exercise 3. How far did it go over?** The part of (mixed − own) along the way from own to other, as a share of that way: 0 it stayed, 1 it went over. (Difficulty 3, 12 minutes.)
+
+# %%
+@exercise("latents.followed")
+def my_followed(mixed: torch.Tensor, own: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    """How far a future went over from one's own to the other's: 0 it stayed, 1 it went over.
+
+    mixed, own, other: places, (N, 2), own and other in different places. The part of (mixed - own) that lies along the
+    way from own to other, as a share of that way. -> (N,).
+    """
+    ...
+
+
+# %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
+# ### A cause is taken away
+#
+# And one test looks into no state at all. The agent stands on a platform, nobody presses a key. In a second room everything is the same, but the platform is missing, from the first frame on. As a control the agent stands on the floor, clear of the platform: there, taking it away changes the picture and nothing that happens.
+
+# %% tags=["lecture"]
+from course_lib.worlds.taken_away import make_pairs
+
+standing, beside = (make_pairs(split="validation", count=10, standing=on, length=9) for on in (True, False))
+rows = {"with the platform": standing.frames[0, 0], "without": standing.frames[0, 1],
+        "beside it, with": beside.frames[0, 0], "beside it, without": beside.frames[0, 1]}  # fmt: skip
+show.strips(rows, every=2, title="the simulator, nobody presses a key")
+
+# %% tags=["lecture", "nbval-check-output"]
+for name, pairs in (("standing on it", standing), ("beside it", beside)):
+    print(f"{name:15} {np.abs(pairs.effect()).max(axis=(0, 1)).round(1)} units at most in x and y")
+
+# %% [markdown] tags=["lecture"]
+# In the simulator the platform is what holds the agent: without it the fall is up to 6.6 units deep. Beside it nothing changes, to the bit. A model sees only the first of these frames, and dreams on.
+
+# %% [markdown]
+# **Exercise 4. What a cause changes.** How much of the true effect does a dream have? Write the mean effect over the mean true effect. Models lose the agent at times; such a room counts as one without an effect. (Difficulty 2, 10 minutes.)
+
+# %%
+@exercise("latents.caused")
+def my_caused_share(with_it: torch.Tensor, without_it: torch.Tensor, true_effect: torch.Tensor) -> float:
+    """How much of a true effect a dream has when a cause is taken away: the mean effect over the mean true effect.
+
+    with_it, without_it: heights of the agent in two dreams of a room, (N,), nan where the agent is not found;
+    true_effect: without less with, in the simulator, (N,). A room in which the agent is lost in either dream counts as
+    one without an effect. -> float.
+    """
+    ...
+
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
+# ## Train live
+#
+# Is a state that can be moved something that training makes? A JEPA with the keys, 100 steps, a quarter of a minute. Before and after we move its state by three units together with x, let it predict one frame, and read the place off the prediction with a probe of its own.
+
+# %% tags=["lecture"]
+from course_lib.training import load_config, train
+from course_lib.worlds.starless import make_starless
+
+config = load_config("action_jepa", "cpu", {"train.steps": 100})
+watch = show.live("a JEPA that is told the keys", every=50)
+
+
+def update(step: int, parts: dict[str, float]) -> None:
+    watch.update(step, {"loss": parts["loss"], "error": parts["error"]})
+
+
+live = train("action_jepa", config, update, data=make_starless(split="train", count=200), progress="none").model.eval()
+watch.close()
+
+# %% tags=["lecture"]
+from course_lib.exam.measures.interventions import futures, put_back
+from course_lib.models.base import untrained_twin
+from course_lib.studies.latents import MOVE, place_reader
+
+
+def share_moved(model, read, kind: str = "together", axis: int = 0) -> float:
+    """How far the next frame's agent moves for each unit that the state is moved by."""
+    state, at = states_of(model, fit)
+    x, y = flat_state(state), at[:, axis]
+    direction = direction_of(kind, fit_probe(x, y[:, None], np.arange(len(x))), x, y, np.random.default_rng(1))
+    state, _ = states_of(model, test)
+    moved = put_back(state, flat_state(state) + MOVE * direction)
+    own, other = (futures(model, one, 1, read)[0, :, axis] for one in (state, moved))
+    return float(np.nan_to_num((other - own) / MOVE).mean())
+
+
+# %% tags=["lecture"]
+reader, rows = load_checkpoint("reader"), []
+learned_from = load_films("goal", split="train", count=200)  # to fit what reads predictions
+for name, model in (("before", untrained_twin(jepa)), ("100 steps", live), ("the checkpoint, 2,500 steps", jepa)):
+    read = place_reader("action_jepa", model, reader, learned_from)
+    rows.append({"JEPA": name, **{kind: share_moved(model, read, kind) for kind in ("together", "probe", "random")}})
+show.table(rows)
+
+# %% [markdown] tags=["lecture"]
+# LIVE_TEXT
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
+# ## Look
+#
+# The same move in V-M-C, where the dream can be seen. Above what the state draws and dreams by itself, below after it was moved by three units together with x.
+
+# %% tags=["lecture"]
+from course_lib.views.latents import moved_films
+
+state, _ = states_of(vmc, test)
+film = moved_films(vmc, state[3], flat_state(state[3]) + MOVE * sides["V-M-C"]["together"], steps=6)
+show.strips({"as it was": film[0], "moved by 3 units": film[1]}, title="V-M-C dreams on, nobody presses a key")
+
+# %% [markdown] tags=["lecture"]
+# LOOK_TEXT
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
+# ## Play
+#
+# Push the latent yourself. How far does it have to go before the picture changes, and does the agent move, or does something else happen?
+
+# %% tags=["lecture", "nbval-ignore-output"]
+def push(units: float = 3.0, film: int = 3, direction: str = "together"):
+    """Two films under each other, enlarged: the state as it was, and pushed."""
+    one = state[film]
+    moved = moved_films(vmc, one, flat_state(one) + units * sides["V-M-C"][direction], steps=4)
+    rows = [np.concatenate(list(each), axis=1) for each in moved]  # (H, 5 W, 3) each
+    return np.concatenate(rows, axis=0).repeat(4, axis=0).repeat(4, axis=1)
+
+
+show.explore(push, units=(-30.0, 30.0, 3.0), film=(0, 9, 1), direction=["together", "probe"])
+
+# %% [markdown] tags=["lecture"]
+# PLAY_TEXT
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
+# ## Break it
+#
+# A direction fails, then. Is the place not in the state? Break the state into two parts and exchange them between films: $z$, what V saw in the newest frame, and the memory $h$, $c$.
+
+# %% tags=["lecture"]
+from course_lib.studies.latents import with_frame_of
+
+read = place_reader("vmc", vmc, reader, learned_from)
+other = state[[*range(1, len(state)), 0]]
+ways = {"own": state, "other": other, "frame of the other": with_frame_of(state, other), "memory of the other": with_frame_of(other, state)}
+places = {name: torch.from_numpy(futures(vmc, one, 1, read)[0]) for name, one in ways.items()}  # (N, 2) each
+apart = (places["other"] - places["own"]).norm(dim=1) > 1
+for name in ("frame of the other", "memory of the other"):
+    clear = apart & places[name].isfinite().all(dim=1)
+    share = my_followed(*(places[each][clear] for each in (name, "own", "other")))
+    print(f"{name:20} followed {share.median():.2f} of the way (median of {int(clear.sum())} films)")
+
+# %% [markdown] tags=["lecture"]
+# BREAK_TEXT
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
+# ## Measure
+#
+# More films, three models, intervals and controls, asked once and kept (`python -m course_lib study latents`). First what can be **decoded**: $R^2$ of a linear probe on held-out films, part by part, and layer by layer in the film model.
+
+# %% tags=["lecture"]
+from course_lib.studies.latents import measured_latents
+
+kept = measured_latents()
+rows = []
+for name, by in kept.probes.items():
+    for part, found in (by["trained"] if name != "controls" else by).items():
+        twin = by["untrained"][part] if name != "controls" else {}
+        rows.append({"model": name, "part": part, **{v: found[v]["value"] for v in found},
+                     "x, untrained": twin["agent_x"]["value"] if twin else None})  # fmt: skip
+show.table(rows)
+
+# %% [markdown] tags=["lecture"]
+# PROBE_TEXT
+
+# %% tags=["lecture"]
+show.table([{"noise in the frame": level, "network": who,
+             **{v: f"{part[v]['value']:.2f} ({part[v]['low']:.2f} to {part[v]['high']:.2f})" for v in ("agent_x", "agent_y", "agent_vx")}}
+            for who, levels in kept.noise.items() for level, part in levels.items()])  # fmt: skip
+
+# %% [markdown] tags=["lecture"]
+# NOISE_TEXT
+
+# %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
+# ### Structure
+#
+# Does the latent space keep the geometry of the world: are states far apart when the agents are? The rank correlation of both distances over all pairs of test films (**representational similarity**, 表征相似性, Kriegeskorte et al. 2008).
+
+# %% tags=["lecture"]
+rows = [{"model": "pixels", "part": "two frames", "correlation": kept.geometry["controls"]["pixels"]}]
+for name in ("vmc", "dit_world", "action_jepa"):
+    for part, found in kept.geometry[name]["trained"].items():
+        rows.append({"model": name, "part": part, "correlation": found, "untrained": kept.geometry[name]["untrained"][part][0]})
+show.table([row | dict(zip(("correlation", "from", "to"), row["correlation"], strict=True)) for row in rows])
+
+# %% [markdown] tags=["lecture"]
+# GEOMETRY_TEXT
+
+# %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
+# ### Use
+#
+# Now the intervention: the state is moved by three units of x, and the share of it that the future shows four frames later. One is what was asked for.
+
+# %% tags=["lecture"]
+from course_lib.views.latents import share_figure
+
+moved = [{"model": name, **{kind: float(np.nan_to_num(found[-1]).mean()) for kind, found in by["trained"]["agent_x"].items()},
+          "together, untrained": float(np.nan_to_num(by["untrained"]["agent_x"]["together"][-1]).mean())}
+         for name, by in kept.moved.items()]  # fmt: skip
+share_figure(moved, ("probe", "together", "random", "together, untrained"), "moved by three units of x")
+
+# %% tags=["lecture"]
+from course_lib.exam.measures.intervals import bootstrap_interval
+
+rows = []
+for name, by in kept.moved.items():
+    for variable, kinds in by["trained"].items():
+        shares = {kind: np.nan_to_num(found[-1]) for kind, found in kinds.items()}
+        shares["untrained"] = np.nan_to_num(by["untrained"][variable]["together"][-1])
+        low, high = bootstrap_interval(shares["together"], generator=np.random.default_rng(0))
+        rows.append({"model": name, "variable": variable, **{kind: value.mean() for kind, value in shares.items()}, "together from": low, "to": high})
+show.table(rows)
+
+# %% [markdown] tags=["lecture"]
+# USE_TEXT
+
+# %% tags=["lecture"]
+show.table([{"model": name, "followed after 1 frame": np.nanmedian(found[0]), "after 4": np.nanmedian(found[1]),
+             "undecided or lost": np.isnan(found[1]).mean()} for name, found in kept.exchanged.items()])
+
+# %% [markdown] tags=["lecture"]
+# EXCHANGE_TEXT
+
+# %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
+# ### Causes
+#
+# Fifty test rooms, with and without the platform. Every model sees one frame and dreams eight.
+
+# %% tags=["lecture"]
+from course_lib.views.latents import effect_figure
+
+curves = {name: np.nan_to_num(by["trained"]["standing"]).mean(axis=1) for name, by in kept.causes.items()}
+effect_figure(curves, kept.caused["standing"].mean(axis=1))
+
+# %% tags=["lecture"]
+true, rows = torch.from_numpy(kept.caused["standing"][-1]), []
+for name, by in kept.causes.items():
+    found = {(who, where): torch.from_numpy(by[who][where][-1]) for who in by for where in by[who]}
+    share = {key: my_caused_share(torch.zeros(len(true)), effect, true) for key, effect in found.items()}
+    rows.append({"model": name, "share of the fall": share["trained", "standing"], "beside it": share["trained", "beside"],
+                 "untrained": share["untrained", "standing"], "agent lost": found["trained", "standing"].isnan().double().mean().item()})
+show.table(rows)
+
+# %% [markdown] tags=["lecture"]
+# CAUSE_TEXT
+
+# %% tags=["lecture"]
+from course_lib.training.dit_world import load_dit_world
+from course_lib.views.latents import dreamed_from
+
+world = load_dit_world()
+dreams = {name: dreamed_from(world, standing.frames[1, one, 0], steps=8) for one, name in enumerate(("with", "without"))}
+show.strips({f"{name} the platform, dreamed": film for name, film in dreams.items()}, every=2, title="the film model, from one frame")
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Exercises
+#
+# Four stood above, all before their answer. An experiment for the end: erase the *star* in place of the platform (`replace(room, star=False)` in a room of the set `goal`), and predict first what must not change. What you have solved so far:
+
+# %% tags=["nbval-ignore-output"]
+progress()
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
+# ## Which claim survives?
+#
+# CLAIMS_TEXT
+
+# %% [markdown]
+# **Larger.** `python -m course_lib exam vmc dit_world action_jepa genie-table --ask latents` prints the rows.
+#
+# **References.** Alain & Bengio, *Understanding intermediate layers using linear classifier probes*, 2016, arXiv 1610.01644. Hewitt & Liang, *Designing and Interpreting Probes with Control Tasks*, 2019, arXiv 1909.03368. Geiger et al., *Causal Abstractions of Neural Networks*, 2021, arXiv 2106.02997. Li et al., *Emergent World Representations*, 2023, arXiv 2210.13382. Chen, Viégas & Wattenberg, *Beyond Surface Statistics: Scene Representations in a Latent Diffusion Model*, 2023, arXiv 2306.05720. Kriegeskorte et al., *Representational similarity analysis*, 2008, doi 10.3389/neuro.06.004.2008.
+#
+# Claims examined here: C82, C83, C84, C85
