@@ -765,7 +765,7 @@ progress()
 # **"A video model can be the simulator in a system like RL"** (在类似于 RL 系统中用作模拟器). Once it takes actions, and for short plans, yes: 15 of 20 stars against 5. Notebook 21 asks whether a model that predicts no pixels is the better place to plan in.
 
 # %% [markdown] tags=["lecture"]
-# **"Videos of 60 seconds"** (60s 的视频). The report's figure is for its own model, and nothing here contradicts it. Ours can be continued for a minute as well, but little is left by then. A length alone says nothing; ask what the film keeps.
+# **"Videos of 60 seconds"** (60s 的视频). The report's figure is for its own model, and nothing here contradicts it. Ours can be continued for a minute as well; left alone, it has hardly kept a body by then. A length alone says nothing; ask what the film keeps.
 
 # %% [markdown] tags=["lecture"]
 # **"Autoregressive models will die"** (自回归模型将死). The argument is that errors add up from step to step. A diffusion model draws the frames of a window together, so within a window it does not apply; between windows it does.
