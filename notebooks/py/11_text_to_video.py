@@ -774,7 +774,7 @@ progress()
 # **What the report says of its own model, and what this toy can say.** *Consistency in three dimensions*: nothing, our world is flat. *Permanence*, that a hidden thing comes back: nothing yet (notebook 23 asks it). *Interaction*, that an action leaves its mark (a bite, a stroke of paint): nothing, no action leaves a mark here. *Failures*: objects appear from nowhere, as our "too many" and the long films show.
 
 # %% [markdown] tags=["lecture"]
-# **What this toy cannot show.** Its sentences have few words, its bodies six colours and an empty room. Whether a larger model counts better cannot be seen here (notebook 10 has the curve by size). And for real films nobody has a reader like ours, trained with exact labels.
+# **What this toy cannot show.** Its sentences are made of 28 words, its bodies have six colours and an empty room. Whether a larger model counts better cannot be seen here (notebook 10 has the curve by size). And for real films nobody has a reader like ours, trained with exact labels.
 
 # %% [markdown]
 # **The two questions.** 1. "All right" punishes both alike; the colours alone praise the film with one body too many. Whoever writes the score decides, and has to say so. 2. It contradicts "the model keeps track of things", but not that single windows look like the world.
