@@ -394,7 +394,7 @@ drawings = {
 show.strips(drawings, every=4)
 
 # %% [markdown] tags=["lecture"]
-# PCA does with moving bodies what it did with the moving dot: it smears them over all the places where bodies have been. The agent on the floor it draws well enough, since so many frames have one there. Look for the agent at $t = 24$, where it has jumped: both codes lose it there. It is the smallest thing in the picture, and the one that matters most to an agent.
+# PCA does with moving bodies what it did with the moving dot: it smears them over all the places where bodies have been. It draws the agent on the floor well enough, since so many frames have one there. Look for the agent at $t = 24$, where it has jumped: both codes lose it there. It is the smallest thing in the picture, and the one that matters most to an agent.
 
 # %% [markdown] tags=["lecture"]
 # And your first answer? Places come back well, colours mostly (look for the box that turns blue and the triangle that turns teal). What goes first is the angle: a tilted box is drawn as a lump without corners. An angle changes few pixels, and the loss counts pixels. Here are the same drawings in motion.

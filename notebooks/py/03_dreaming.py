@@ -261,7 +261,7 @@ def log_likelihood(log_weights, means, log_sigmas, z):
 #
 # To dream, M must decide: it draws one $z_{t+1}$ from its mixture. First which Gaussian, by the weights; then where in it. The **temperature** (温度) $\tau$ makes dreams duller or bolder: it divides the logits of the weights, and multiplies each variance,
 #
-# $$\pi_k(\tau) \propto \exp(\log\pi_k / \tau), \qquad \sigma_k(\tau) = \sigma_k\sqrt{\tau}.$$
+# $$\pi_k(\tau) \propto \exp(\log\pi_k / \tau), \qquad \sigma_k(\tau) = \sigma_k\sqrt{\tau},$$
 #
 # with $\propto$ for "up to a factor that makes the weights add up to 1".
 

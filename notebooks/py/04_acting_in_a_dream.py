@@ -600,7 +600,7 @@ assert careless_row["stars in the careless dream"] > 1.2 * careful_row["stars in
 assert careless_row["stars in reality"] < careful_row["stars in reality"], "and finds less"
 
 # %% [markdown] tags=["lecture"]
-# It can: the careless one collects 4.29 stars in the dream and 2.91 in reality, the careful one 2.76 and 6.24. **The diagnostic is this gap**: a return in the dream is M's opinion, and evolution finds where M's opinion is too high (*model exploitation*). What did it find?
+# It can: the careless one collects 4.03 stars in the dream and 2.37 in reality, the careful one 2.76 and 6.24. **The diagnostic is this gap**: a return in the dream is M's opinion, and evolution finds where M's opinion is too high (*model exploitation*). What did it find?
 
 # %% tags=["lecture"]
 its_dream = dream_life(agent, careless_c, first_frame(episode), temperature=0.1, steps=88, seed=episode)
@@ -609,7 +609,7 @@ show.strips({"its dream": its_dream.frames, "reality": its_reality.frames}, ever
             title=f"bred in the careless dream: {its_dream.stars:.1f} dreamed stars, {its_reality.stars:.0f} real ones")  # fmt: skip
 
 # %% [markdown]
-# In its dream stars keep appearing near the agent, 5.4 in 88 steps. In reality it catches two, then moves to and fro on the platform and leaves the third. Neither M's loss, which is the same for both, nor any measurement inside the dream would have shown this.
+# In its dream stars keep appearing near the agent, 3.1 in 88 steps. In reality it catches two, then moves to and fro on the platform and leaves the third. Neither M's loss, which is the same for both, nor any measurement inside the dream would have shown this.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Temperature alone

@@ -599,7 +599,7 @@ keys_beside(models, tests["rule"], film=5, time=9)
 # Compare "left" and "right" row by row. The Playground draws two places, and so do the shipped M and the pupil of the coin. The pupil of the rule draws one, where its player would have gone. (Neither pupil has ever seen a jump, so their last column means nothing.)
 
 # %% [markdown] tags=["lecture"]
-# Now twelve frames of the film, and then, for ten frames, the key *against* the film's. Here it presses the real agent against the wall, where it stays.
+# Now twelve frames of the film, and then, for ten frames, the *opposite* of the film's key. Here it presses the real agent against the wall, where it stays.
 
 # %% tags=["lecture"]
 from course_lib.worlds.scenes import film_seed

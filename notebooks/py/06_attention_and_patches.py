@@ -916,7 +916,7 @@ assert max(facts[name]["high"] for name in ("untrained", "the most frequent colo
 # **Both are needed, and each alone fails in its own way.** Attention without positions finds out which colours there are. Positions without attention find out nothing about others.
 
 # %% [markdown] tags=["lecture"]
-# The one colour chosen with the answers gets 67 %, and the network without positions stays below it, with 58 %.
+# The one colour chosen with the answers gets 67 %, and the network without positions stays below it, with 57 %.
 
 # %% [markdown]
 # Is this fair to the network without attention? It has as many parameters, the same data, the same steps. More of any would not help: what it is asked is not in its patch.

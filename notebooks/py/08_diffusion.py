@@ -660,7 +660,7 @@ for level in (6, 4, 2, 0, -2, -4):
 show.table(error_rows)
 
 # %% [markdown] tags=["lecture"]
-# The fewer the noise, the larger the error: 9 % at the cleanest level, where the score is long and turns within the width of an arc; 28 % for the live network; below half a percent from 2 on down. The untrained network is worse than an answer of zero there. At the noisiest level $-x_t$ is nearly right (4 % off) and knows nothing, so a small error there is no achievement: read each line against its controls. That errors are largest where the steps are smallest is the reason why samples look so good in spite of them.
+# The less noise, the larger the error: 9 % at the cleanest level (28 % for the live network), where the score is long and turns within the width of an arc; below half a percent from $\log(\alpha^2 / \sigma^2) = 2$ on down. The untrained network is worse than an answer of zero in the first three rows. At the noisiest level $-x_t$ is nearly right (4 % off) and knows nothing, so a small error there is no achievement: read each line against its controls. That errors are largest where the steps are smallest is the reason why samples look so good in spite of them.
 
 # %% [markdown] tags=["lecture"]
 # Last, the samples: 10,000 each, in 100 steps of DDIM, against the same held-out draws.

@@ -15,20 +15,20 @@
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # # 10 The diffusion transformer
 #
-# **The question.** Notebook 08 turned noise into points with a small network. What does the network look like that turns noise into the latents of a film, and how does it learn how noisy its input is and what the caption asks for?
+# **The question.** Notebook 08 turned noise into points with a small network. Which network turns noise into the latents of a film, and how is it told how noisy its input is and what the caption asks for?
 #
-# **After this notebook you can** cut latents into tokens with positions in space and time, build the diffusion transformer (DiT, 扩散 Transformer) with adaLN-Zero (自适应层归一化, gates that begin at 0), say why a fresh one is the identity, condition it in four ways, let it continue what is known, count its parameters and operations, and read a scaling curve.
+# **After this notebook you can** cut latents into tokens, build the diffusion transformer (DiT, 扩散 Transformer) with adaLN-Zero (自适应层归一化, gates that begin at 0), condition it in four ways, let it continue what is known, count its parameters and operations, and read a scaling curve.
 #
 # | | |
 # |---|---|
 # | It costs | about a minute and a half of computing on one core, an hour and a quarter of reading and exercises; about 1.5 GiB of memory |
-# | It needs | attention, patches and positions from notebook 06; targets, samplers and guidance from 08; the codec of 09 |
+# | It needs | attention, patches and positions (06); targets, samplers and guidance (08); the codec (09) |
 # | It builds | the third step of text to video: from noise and a caption to latents |
 # | It examines | two sentences of the slides (of the lecture that this course follows; `claims.md` lists them all): that Sora is autoregressive, and that scale is the road |
 #
 # **Lecture plan (45 minutes).** 4 question and prediction; 8 six numbers, waves; 12 tokens, the block, four ways, the class; 5 training; 5 look and play; 5 break it; 6 scaling, the discussion.
 #
-# **To discuss.** 1. A block of the paper's largest model spends a third of its parameters on nothing but steering. Why does that hardly cost any time? 2. A new part makes a small model better after ten minutes. What would you have to know before you put it into a large one?
+# **To discuss.** 1. A block of the paper's largest model spends a third of its parameters on steering. Why does that hardly cost any time? 2. A new part makes a small model better after ten minutes. What would you have to know before you put it into a large one?
 
 # %% [markdown] tags=["lecture"]
 # The slides name the network once, in the third of four steps, and judge it in one sentence:
@@ -40,7 +40,7 @@
 # > *OpenAI stands for the transformer (Sora): by the scaling law, with large models, data and computing, autoregressively, towards AGI*
 
 # %% [markdown] tags=["lecture"]
-# Sora's report says "a diffusion transformer", cites Peebles & Xie (2022), and says little more. So we build what that paper describes, for the films of the Playground.
+# Sora's report says "a diffusion transformer", cites Peebles & Xie (2022), and says little more. So we build what that paper describes, for films of the Playground.
 
 # %% tags=["lecture"]
 import matplotlib.pyplot as plt
@@ -63,9 +63,9 @@ train_films, test_films = load_films("bodies", split="train", count=1000), load_
 #
 # Write down your answers before you read on.
 #
-# 1. A fresh DiT has 28 blocks, another one 2. Both have random weights, and none has been trained. How do the tokens that come out of their last blocks differ?
-# 2. The patches are cut half as wide, all sizes of the network stay. How many times as many operations does a forward pass take, and how many times as many parameters are there?
-# 3. A DiT learned for half a minute. It is shown noisy latents once with their own caption and once with the caption of another film. By what share does the error grow?
+# 1. One fresh DiT has 28 blocks, another 2, both with random weights. How do the tokens that come out of their last blocks differ?
+# 2. The patches are cut half as wide; the sizes of the network stay. How many times as many operations does a forward pass take, and how many times as many parameters are there?
+# 3. A DiT has learned for half a minute. By what share does its error grow when noisy latents come with another film's caption instead of their own?
 
 # %% [markdown] tags=["lecture"]
 # Put the third answer, in percent, into the next cell. It comes back in *Measure*.
@@ -78,7 +78,7 @@ my_guess_percent = 0.0
 #
 # ### Six numbers, steered
 #
-# Here is a token of six numbers. A block first normalises it: mean 0, spread 1. In notebook 06 a layer norm had a scale and a shift of its own, the same for every input. The idea of **adaptive layer norm** (adaLN, 自适应层归一化) is to let *something else* set them: the noise level and the caption.
+# Here is a token of six numbers. A block first normalises it: mean 0, spread 1. In notebook 06 a layer norm had one scale and shift for every input. **Adaptive layer norm** (adaLN, 自适应层归一化) lets *something else* set them: the noise level and the caption.
 
 # %% tags=["lecture", "nbval-check-output"]
 token = torch.tensor([3.0, 1.0, 0.0, -1.0, 2.0, 1.0])
@@ -89,10 +89,10 @@ for name, row in (("normalised", x), ("x (1 + scale)", x * (1 + scale)), ("+ shi
     print(f"{name:14}", [f"{value:5.2f}" for value in row.tolist()])
 
 # %% [markdown] tags=["lecture"]
-# A scale of 0 leaves a number as it is, 1 doubles it, $-1$ switches it off. A shift moves it. Whoever sets these twelve numbers decides which channels the block sees, and how loudly.
+# A scale of 0 leaves a number as it is, 1 doubles it, $-1$ switches it off. A shift moves it. Whoever sets these twelve numbers decides which channels the block sees, and how strongly.
 
 # %% [markdown]
-# **Exercise 1. Modulate.** Write it for many tokens, before it is shown in a block. There is one row of shifts and one of scales for each film (or group of frames), and all $N$ tokens of it get the same. (Difficulty 2, 6 minutes. A blank left as `...` never stops the notebook: the library's answer is used. `hint("dit.modulate")` helps in two steps; `answer("dit.modulate")` shows a solution.)
+# **Exercise 1. Modulate.** Write it for many tokens. There is one row of shifts and one of scales for each film (or group of frames), and all its $N$ tokens get the same. (Difficulty 2, 6 minutes. A blank left as `...` never stops the notebook: the library's answer is used. `hint("dit.modulate")` helps in two steps; `answer("dit.modulate")` shows a solution.)
 
 # %%
 @exercise("dit.modulate")
@@ -104,7 +104,7 @@ def my_modulate(x: torch.Tensor, shift: torch.Tensor, scale: torch.Tensor) -> to
 # %% [markdown] tags=["lecture"]
 # ### A gate that begins at 0
 #
-# What the block computes from the steered token is *added* to the token, as in every transformer. The second idea is a **gate** (门控) before the addition, set by the same vector:
+# What the block computes from the steered token is *added* to the token. The second idea is a **gate** (门控) before the addition, set by the same vector:
 #
 # $$x \leftarrow x + \mathrm{gate} \cdot f\big(\mathrm{norm}(x)\,(1 + \mathrm{scale}) + \mathrm{shift}\big).$$
 
@@ -118,12 +118,12 @@ for gate in (1.0, 0.1, 0.0):
     print(f"gate {gate:3.1f}", [f"{value:5.2f}" for value in out.tolist()], "unchanged:", torch.equal(out, token))
 
 # %% [markdown] tags=["lecture"]
-# With a gate of 0 the token leaves as it came, whatever $f$ is: zero times a finite number is zero, and adding zero changes no bit. A hundred such blocks are the identity (恒等映射) too. That is **adaLN-Zero**: all gates begin at 0, and training opens them.
+# With a gate of 0 the token leaves as it came, whatever $f$ is: adding zero times a finite number changes no bit. A hundred such blocks are the identity (恒等映射) too. That is **adaLN-Zero**: all gates begin at 0, and training opens them.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### How noisy? Waves again
 #
-# A denoiser has to know the noise level (notebook 08: without it, it answers with a mean over all levels). The level $t$ is one number between 0 and 1. For a network it becomes 256 numbers, the waves of notebook 06, with $1000\,t$ in the place of a position:
+# A denoiser has to know the noise level (notebook 08: without it, it answers with a mean over all levels). The level $t$ is one number between 0 and 1. For the network it becomes 256, the waves of notebook 06, with $1000\,t$ in the place of a position:
 #
 # $$\cos(1000\,t\,\omega_k), \quad \sin(1000\,t\,\omega_k), \qquad \omega_k = 10000^{-2k/D}, \quad k = 0, \dots, D/2 - 1.$$
 
@@ -138,7 +138,7 @@ def my_timestep_embedding(t: torch.Tensor, width: int) -> torch.Tensor:
 
 
 # %% [markdown] tags=["lecture"]
-# Left: the waves of 200 levels, a row each. Right: the product of three levels' waves with those of all others. Close levels have waves that are alike, so what is learned at one level helps its neighbours.
+# Left: the waves of 200 levels, a row each. Right: the products of three levels' waves with all others. Close levels have similar waves, so what is learned at one level helps its neighbours.
 
 # %% tags=["lecture"]
 levels = torch.linspace(0, 1, 201)
@@ -158,7 +158,7 @@ plt.show()
 #
 # ### From latents to tokens
 #
-# The codec of notebook 09 turns a film of 17 frames into 5 groups of 8 by 8 places with 12 channels, of unit scale. A token is a **spacetime patch** (时空块): a square of places in one group, laid flat. How wide? A `patch` of 1 makes every place a token.
+# The codec of notebook 09 turns a film of 17 frames into 5 groups of 8 by 8 places with 12 channels. A token is a **spacetime patch** (时空块): a square of places in one group, laid flat. A `patch` of 1 makes every place a token.
 
 # %% tags=["lecture", "nbval-check-output"]
 from course_lib.nets.patches import patchify, sincos, sincos_2d, unpatchify
@@ -176,7 +176,7 @@ for patch in (1, 2, 4):
 #
 # ### Where and when
 #
-# A token of plain background must know where it is (notebook 06), and now also when. The paper adds fixed waves for row and column, not learned. We add waves for the group's number on top, minus those of group 0: so an image, and the first group of a film, have exactly the paper's positions.
+# A token must know where it is (notebook 06), and now also when. The paper adds fixed waves for row and column. We add waves for the group's number as well, minus those of group 0, so that an image has exactly the paper's positions.
 
 # %% tags=["lecture"]
 def positions(groups: int, rows: int, columns: int, width: int) -> torch.Tensor:
@@ -196,12 +196,12 @@ assert len({tuple(row) for row in positions(5, 8, 8, 96).flatten(0, 1).tolist()}
 positions_figure(groups=5, side=8, width=96, group=2, row=2, column=5)
 
 # %% [markdown] tags=["lecture"]
-# Nearest are its neighbours in space, and the same place in the groups before and after. This is no mask: every token may attend to every other one, in all groups, earlier and later. A film is denoised as a whole.
+# Nearest are its neighbours in space and the same place in the groups before and after. This is no mask: every token may attend to every other one. A film is denoised as a whole.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### One vector that steers: level and caption
 #
-# Two layers turn the waves into a vector of the network's width. The caption goes through transformer blocks of its own, as in notebook 07 (`CaptionEmbedder`; the paper has a table of 1,000 classes here). It is used twice: the mean over its words is *added* to the level's vector and steers all blocks, and the words stay there to be attended to.
+# Two layers turn the waves into a vector as wide as the network. The caption goes through transformer blocks of its own, as in notebook 07 (`CaptionEmbedder`; the paper has a table of 1,000 classes). The mean over its words is *added* to the level's vector and steers all blocks; the words can be attended to.
 
 # %% tags=["lecture"]
 from course_lib.models.conditions import CaptionEmbedder
@@ -219,7 +219,7 @@ class TimestepEmbedder(nn.Module):
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### The block
 #
-# Its parts are those of notebook 06, and one matrix more: from the steering vector $c$ to six rows, shift, scale and gate for the attention and for the feed-forward. The norms have no scale and shift of their own.
+# Its parts are those of notebook 06, and one matrix more: it turns the steering vector $c$ into shift, scale and gate for the attention and for the feed-forward, six rows. The norms have no scale and shift of their own.
 
 # %% tags=["lecture"]
 from course_lib.nets.attention import MLP, Attention, CrossAttention
@@ -235,7 +235,7 @@ class BlockParts(nn.Module):
 
 
 # %% [markdown] tags=["lecture"]
-# Between attention and feed-forward the patches attend to the caption's words. The paper's block lacks this line, because a class has no words; PixArt-α (Chen et al. 2023, section 2.3) added it, with a last matrix that begins at 0.
+# Between attention and feed-forward the patches attend to the caption's words. The paper's block lacks this line, as a class has no words; PixArt-α (Chen et al. 2023, section 2.3) added it, with a last matrix that begins at 0.
 
 # %% tags=["lecture"]
 class Block(BlockParts):
@@ -249,7 +249,7 @@ class Block(BlockParts):
 
 
 # %% [markdown] tags=["lecture"]
-# Three matrices begin at 0: the one that makes the six rows, the last one of the attention to words, and, below, the last one of the network. Everything else is random. Here are 28 such blocks, random tokens, a random steering vector:
+# Three matrices begin at 0: the one that makes the six rows, the last one of the attention to words, and, below, the last one of the network. Here are 28 such blocks, otherwise random, with random tokens and steering vectors:
 
 # %% tags=["lecture", "nbval-check-output"]
 def zero(*layers: nn.Linear) -> None:
@@ -267,12 +267,12 @@ for block in tower:
 print("28 fresh blocks are the identity, to the bit:", torch.equal(out, x))
 
 # %% [markdown] tags=["lecture"]
-# This answers the first question of *Predict first*: not at all. With 2 or with 28 blocks the tokens that come out are those that went in. *Break it* measures what that is worth.
+# The first question of *Predict first*: they do not differ. After 2 blocks or 28 the tokens come out as they went in.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Four ways to condition
 #
-# The paper compares four ways in which level and condition may enter (section 3.2). Vermilion is what carries them:
+# The paper compares four ways in which level and condition can enter (section 3.2). What carries them is vermilion:
 
 # %% tags=["lecture"]
 from course_lib.views.conditioning import four_ways_figure
@@ -280,7 +280,7 @@ from course_lib.views.conditioning import four_ways_figure
 four_ways_figure()
 
 # %% [markdown] tags=["lecture"]
-# **In context** (上下文): they are tokens among the others; nothing in the block changes. **Cross-attention** (交叉注意力): a second attention in every block, to them alone. **adaLN**: shift and scale after each norm, for all tokens alike. **adaLN-Zero**: gates as well, beginning at 0. At DiT-XL/2 and 400,000 steps the paper measures FIDs of 35.2, 26.1, 25.2 and 19.5 (lower is better; section 5, figure 5). *Measure* repeats the comparison at our size.
+# **In context** (上下文): they are tokens among the others. **Cross-attention** (交叉注意力): a second attention in every block, to them alone. **adaLN**: shift and scale after each norm, for all tokens alike. **adaLN-Zero**: gates as well, beginning at 0. At DiT-XL/2 and 400,000 steps the paper measures FIDs of 35.2, 26.1, 25.2 and 19.5 (lower is better; section 5, figure 5). *Measure* repeats this at our size.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### The whole network on one page
@@ -332,7 +332,7 @@ class MyDiT(Parts):
 
 
 # %% [markdown] tags=["lecture"]
-# The library's class (`course_lib/models/dit.py`) has the same names inside, and the other three ways as well. On the same weights the two must agree. Fresh ones would both say 0, so a little noise is added to all weights first. `LIVE` are the sizes that we train below.
+# The library's class (`course_lib/models/dit.py`) has the same names inside, and the other three ways as well. On the same weights the two must agree. Fresh ones both say 0, so a little noise is added to all weights. `LIVE` holds the sizes that we train.
 
 # %% tags=["lecture"]
 from course_lib.models.clip import tokenise
@@ -360,12 +360,12 @@ print("agree to 1e-5;", sum(p.numel() for p in mine.parameters()), "parameters")
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### The loss, and three things that are hidden
 #
-# It is the loss of notebook 08: noise the latents on the straight path, $x_t = (1 - t)\,z + t\,\varepsilon$, and ask for $u = \varepsilon - z$, by least squares. Three things are hidden from the network.
+# The loss is that of notebook 08: noise the latents on the straight path, $x_t = (1 - t)\,z + t\,\varepsilon$, and ask for $u = \varepsilon - z$, by least squares. Hidden from the network are:
 #
-# **The data**, by noise. **The caption**, in a tenth of the films: they are shown the empty one, so that the network learns films without a sentence as well. Guidance (引导) needs both, as in 08: $u_\text{empty} + w\,(u_\text{caption} - u_\text{empty})$.
+# **The data**, by noise. **The caption**, in a tenth of the films, which come with an empty one. Guidance (引导) needs films with and without a sentence, as in 08: $u_\text{empty} + w\,(u_\text{caption} - u_\text{empty})$.
 
 # %% [markdown] tags=["lecture"]
-# **Everything but some groups**, in a quarter of the films: each group is *known* with probability one half. A known group is shown clean, at noise level 0, and does not count in the loss. So one network learns to make a film, to continue one from its first frame, and to fill a gap (mask conditioning, 掩码条件, as in Open-Sora 1.2). This is why every group has a level of its own.
+# **Everything but some groups**, in a quarter of the films: each group is *known* with probability one half. A known group is shown clean, at noise level 0, and does not count in the loss. So one network learns to make, to continue and to fill in films (mask conditioning, 掩码条件, as in Open-Sora 1.2). This is why every group has its own level.
 
 # %% [markdown]
 # **Exercise 3. Known groups at level 0.** Write the noisy latents and the levels. (Difficulty 2, 8 minutes.)
@@ -433,7 +433,7 @@ def my_multiply_adds(tokens: int, width: int, depth: int) -> int:
 
 
 # %% [markdown] tags=["lecture"]
-# Now the library's class at the paper's sizes. On torch's `meta` device a tensor has a shape and no memory, so 675 million parameters can be counted on a laptop.
+# Now the library's class at the paper's sizes. On torch's `meta` device a tensor has a shape and no memory, so a laptop can count 675 million parameters.
 
 # %% tags=["lecture", "nbval-check-output"]
 from course_lib.models.dit import DiTConfig
@@ -447,12 +447,12 @@ for name, (depth, width, heads, millions) in PAPER.items():
     assert round(count / 1e6) == millions
 
 # %% [markdown] tags=["lecture"]
-# All four agree. A block has $18D^2 + 15D$ parameters, of which the modulation is $6D^2 + 6D$: a third. It is used once for a picture and not once for a token, so it costs next to nothing: the first question *to discuss*.
+# All four agree. A block has $18D^2 + 15D$ parameters, of which the modulation is $6D^2 + 6D$: a third. It is used once for a picture, not once for a token, so it costs next to nothing: the first question *to discuss*.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Counting operations
 #
-# The paper's *Gflops* count a multiplication with its addition once. Torch's counter counts both, so we halve it. All blocks of a DiT are alike, so a network of one block and one of two say what any depth costs. Again on `meta`, for latents of 32 by 32 places:
+# The paper's *Gflops* count a multiplication with its addition once. Torch counts both, so we halve it. All blocks are alike, so one block and two give the cost of any depth. Again on `meta`, for latents of 32 by 32 places:
 
 # %% tags=["lecture"]
 from course_lib.studies.dit_scaling import forward_flops
@@ -482,12 +482,12 @@ halved = {name: GFLOPS[name][2] / GFLOPS[name][1] for name in GFLOPS}
 print("patches half as wide, times as many operations:", {name: round(ratio, 2) for name, ratio in halved.items()})
 
 # %% [markdown] tags=["lecture"]
-# Every count lies within 1.5 % of the paper's. The second question of *Predict first*: patches half as wide make four times as many tokens and cost about four times as much (4.1 to 4.3), with nearly the *same* parameters. So parameters are a poor measure of a DiT; the paper plots quality against Gflops instead.
+# Every count lies within 1.5 % of the paper's. The second question of *Predict first*: patches half as wide make four times as many tokens and cost 4.1 to 4.3 times as much, with nearly the *same* parameters. So the paper plots quality against Gflops, not parameters.
 
 # %% [markdown] tags=["optional"]
 # ### The published weights fit
 #
-# The authors publish DiT-XL/2 as a dictionary of tensors. The course does not ship it, but the library can load it. These are the names and shapes that the program gives its tensors:
+# The authors publish DiT-XL/2 as a dictionary of tensors. The course does not ship it; the library can load it. Its names and shapes:
 
 # %% tags=["optional"]
 def published(depth: int, width: int, classes: int, side: int) -> dict[str, tuple]:
@@ -514,7 +514,7 @@ print(len(state), "tensors,", sum(tensor.numel() for tensor in state.values()), 
 print("  ".join(f"{theirs}* -> {ours}*" for theirs, ours in RENAMED))
 
 # %% [markdown] tags=["optional"]
-# It fits, and 675,129,632 is the program's own count (with its fixed positions, which we compute). Then numbers: a small dictionary of random tensors in that layout, and its block 0 written from the paper, with the *published* names.
+# It fits, and 675,129,632 is the program's own count (with its fixed positions). Now numbers: a small dictionary of random tensors in that layout, and its block 0 written from the paper.
 
 # %% tags=["optional", "nbval-check-output"]
 g = torch.Generator().manual_seed(3)
@@ -540,23 +540,19 @@ assert torch.allclose(ours, y, atol=1e-3) and y.std() > 1
 print("block 0 agrees")
 
 # %% [markdown] tags=["optional"]
-# How far do we depart from the paper? All of it stands in the configuration:
+# From the paper we depart in the data (films), the positions (time), the condition (captions) and the known groups, as said above, and in this:
 #
 # | | paper | here |
 # |---|---|---|
-# | data | ImageNet, latents 32 × 32 × 4 | films, latents G × 8 × 8 × 12 |
-# | positions | row and column | and the group's time |
-# | condition | one of 1,000 classes | a caption: its mean steers, its words are attended to (PixArt-α) |
 # | target, path | noise, linear schedule, learned variance | $u$ on the straight path, no variance |
 # | levels drawn | evenly | logit-normal |
-# | known groups | none | in a quarter of the films |
 # | learning rate, average | 1e-4 constant, EMA 0.9999 | warm-up and decay from 3e-3, EMA 0.999 |
-# | locality | none but patches | the checkpoint's configuration has a 3 × 3 convolution in the feed-forward (SANA, Xie et al. 2024) |
+# | locality | none but patches | in the checkpoint a small U-Net around the blocks (notebook 11) |
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Train live
 #
-# Half a minute, for a network of 73,000 parameters: a token for every place (`patch` 1), width 32, two blocks, films of five frames (two groups, 128 tokens) with one to four bodies. A fresh DiT answers 0 and begins with a loss of about 2, since noise and latents each have about unit scale.
+# Half a minute, for a network of 73,000 parameters: patches of 1, width 32, two blocks, films of five frames (two groups, 128 tokens) with one to four bodies. A fresh DiT answers 0, so the loss begins at about 2: noise and latents have about unit scale.
 
 # %% tags=["lecture"]
 from course_lib.training.recipes.dit import load as load_latents
@@ -570,7 +566,7 @@ BODIES = ["a large red ball falling", "a large blue ball falling", "a large gree
 PROMPTS = [" and ".join(BODIES[:n]) for n in (1, 2, 3, 4)]
 
 # %% [markdown] tags=["lecture"]
-# Every hundred steps the picture on the right shows the last frames of films for four prompts, of one, two, three and four bodies, always from the same noise. They are drawn with the moving average of the weights (EMA, 指数滑动平均), as in the paper.
+# Every hundred steps the picture on the right shows the last frames of films for four prompts, of one to four bodies. They are drawn with the moving average of the weights (EMA, 指数滑动平均), as in the paper.
 
 # %% tags=["lecture"]
 def films_of(dit, prompts, seed=0, w=2.0, steps=16, frames=5):
@@ -603,10 +599,10 @@ dit = live.average.eval()
 show.strips({f"{n + 1} asked": film for n, film in enumerate(films_of(dit, PROMPTS))})
 
 # %% [markdown] tags=["lecture"]
-# These are poor films, and we look at them as they are. The room is right. Where one body was asked for, a red blob stands in frame 0 and nothing after it. Where four were asked for there are several blobs of mixed colours, which change from frame to frame. Frame 0 is one group, frames 1 to 4 are another, and the two hardly agree. One thing can be seen already: the more bodies a prompt names, the more blobs appear. *Measure* counts them.
+# These are poor films. Where one body was asked for, a red blob stands in frame 0 and nothing after it. Where four were, there are blobs of mixed colours, and frame 0 (one group) hardly agrees with the rest (another). But the more bodies a prompt names, the more blobs appear. *Measure* counts them.
 
 # %% [markdown] tags=["lecture"]
-# How does such a film come about? The same four prompts on the way from noise to data; at each step the codec draws the network's *estimate* of the clean latents, $\hat z = x_t - t\,u$.
+# How does such a film come about? The same four prompts, from noise to data. At each step the codec draws the network's *estimate* of the clean latents, $\hat z = x_t - t\,u$.
 
 # %% tags=["lecture"]
 from course_lib.nets.samplers import walk
@@ -620,7 +616,7 @@ for t, x_t in walk(dit.diffusion, predict, noise, steps=16):
 show.strips({f"{n + 1} asked": np.stack(estimates)[::2, n] for n in range(4)}, labels=[f"t = {1 - k / 16:.2f}" for k in range(0, 17, 2)])
 
 # %% [markdown] tags=["lecture"]
-# From pure noise the estimate is an empty room: the mean of all that could lie behind it. At $t$ = 0.75 it is decided where something stands, and after 0.62 hardly anything moves. What comes later is detail.
+# From pure noise the estimate is an empty room: the mean of all that could lie behind it. At $t$ = 0.75 the first bodies stand at their places, and after 0.62 hardly anything changes.
 
 # %% [markdown] tags=["optional"]
 # ### Gates that have opened
@@ -635,7 +631,7 @@ gates = gate_sizes(dit, tokenise(PROMPTS, 32), at_levels)  # (7 levels, 2 blocks
 gates_figure(gates, at_levels)
 
 # %% [markdown] tags=["optional"]
-# They are open, and most at high noise: in the second block's feed-forward the mean is 1.0 at low levels and 1.4 at $t$ = 0.95. The attention's are smaller, 0.2 to 0.5. (A gate multiplies a branch of any size, so this does not measure which branch matters more.)
+# They are open, and widest at high noise: in the second block's feed-forward the mean is 1.0 at low levels and 1.4 at $t$ = 0.95. The attention's are smaller, 0.2 to 0.5, which says little: a gate multiplies a branch of any size.
 
 # %% [markdown] tags=["lecture"]
 # ### Continue a film
@@ -654,7 +650,7 @@ both = zip(true, to_uint8(codec.frames_of(made)), strict=True)
 show.strips({f"{n + 1}, {name}": film for n, pair in enumerate(both) for name, film in zip(("film", "made"), pair, strict=True)})
 
 # %% [markdown] tags=["lecture"]
-# The known frame is the film's own, as the codec draws it. What follows keeps some of its colours (blue and purple in the first film, yellow and green in the second), but no place and no shape; in the third the bodies are gone. The caption names the colours too, so *Measure* asks whether the known group helps at all.
+# The known frame is the film's own, as the codec draws it. What follows keeps some of its colours, but no place and no shape. The caption names the colours too, so *Measure* asks whether the known group helps.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Play
@@ -675,7 +671,7 @@ def ask(colour: str = "red", shape: str = "ball", motion: str = "falling", w: fl
 show.explore(ask, colour=list(COLOURS), shape=list(SHAPES), motion=list(MOTIONS), w=(0.0, 6.0, 0.5), noise=(0, 20))
 
 # %% [markdown] tags=["lecture"]
-# Without the caption there are several blobs of all colours, whatever the words. A prompt for one body removes most of them already at $w = 2$, and often all. At 6 a blob that is left may have the right colour. The network has heard how *much* a sentence asks for, and hardly *what*.
+# Without the caption there are several blobs of all colours. A prompt for one body removes most of them already at $w = 2$, and often all. At 6 a blob that is left may have the right colour.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Break it
@@ -698,10 +694,10 @@ for step in range(4):
     optimiser.step()
 
 # %% [markdown] tags=["lecture"]
-# The network wakes up from its end. In the first step only the last matrix has a gradient other than 0, because everything else is multiplied by its zeros. In the second step the first matrix and the gates follow; in the third, with gates no longer 0, attention and feed-forward. Nothing is stuck: a gate of 0 stops the gradient of what lies *behind* it, and not its own.
+# The network wakes up from its end. In the first step only the last matrix has a gradient: everything else is multiplied by its zeros. Then the first matrix and the gates follow, and in the third step attention and feed-forward. Nothing is stuck: a gate of 0 stops the gradient of the branch that it multiplies, not its own.
 
 # %% [markdown] tags=["lecture"]
-# Now take the zeros out. In plain adaLN there are no gates, and a fresh block adds what its random weights say. How much of a token is left after some blocks?
+# Now take the zeros out. Plain adaLN has no gates, and a fresh block adds what its random weights say. How much of a token is left after some blocks?
 
 # %% tags=["lecture"]
 kinds = {}
@@ -726,7 +722,7 @@ axes[0].legend()
 plt.show()
 
 # %% [markdown] tags=["lecture"]
-# With the zeros a token comes through unchanged, at cosine 1 and size 1. Without them it is 3.3 times as large after 24 random blocks and has a cosine of 0.31 with what went in: the end hears mostly what random weights have written.
+# With the zeros a token comes through unchanged. Without them, after 24 random blocks, it is 3.3 times as large and has a cosine of 0.31 with what went in: the end hears mostly random weights.
 
 # %% [markdown] tags=["lecture"]
 # Does it matter for learning? Both learn images alone (films of one group), 80 steps, 8 blocks deep, three times each with other first weights.
@@ -757,7 +753,7 @@ axes[0].legend()
 plt.show()
 
 # %% [markdown] tags=["lecture"]
-# All three runs with the zeros end near 1.04, all three without them near 1.22. The gradients are about as long in both, so it is not that they explode. Eight blocks and 80 steps are a beginning; *Measure* looks again with four blocks and more steps.
+# All three runs with the zeros end near 1.04, all three without them near 1.22. The gradients are about as long in both, so it is not that they explode. *Measure* looks again, with four blocks and more steps.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### A film that listens to strangers
@@ -770,7 +766,7 @@ def careless(x: torch.Tensor, shift: torch.Tensor, scale: torch.Tensor) -> torch
 
 
 # %% [markdown] tags=["lecture"]
-# With 32 images of 16 tokens torch refuses. With 16 images of 16 tokens it runs, and image $n$ steers token $n$ of *every* image. (The paper has a batch of 256 and, for XL/2, 256 tokens.) Nothing warns. Which test finds it?
+# With 32 images of 16 tokens torch refuses. With 16 images it runs, and image $n$ steers token $n$ of *every* image. (The paper's batch is 256, and XL/2 has 256 tokens.) Nothing warns. Which test finds it?
 
 # %% [markdown]
 # **Exercise 6. Do films see each other?** Write the test: does what a network says of *any* film depend on the others of its batch, by their $x$ or their $t$? It takes batches of this size only, so you cannot ask for a film alone. (Difficulty 3, 12 minutes.)
@@ -827,7 +823,7 @@ show.table([{"modulation": name, **{f"loss, steps {a} to {a + 29}": np.mean([r["
 #
 # ### Against predictors that know nothing
 #
-# A hundred held-out films, at seven noise levels, the same noise for all. Two controls. *Zero* always answers 0. *Each number alone* is the best straight line from a latent number's own noisy value: if its mean over the training films is $m$ and its variance $s^2$, the least squared error is
+# A hundred held-out films at seven noise levels, and two controls. *Zero* always answers 0. *Each number alone* is the best straight line from a latent number's own noisy value: with mean $m$ and variance $s^2$ over the training films, its squared error is
 #
 # $$\frac{s^2}{(1-t)^2 s^2 + t^2}.$$
 #
@@ -861,7 +857,7 @@ by_level = {name: [errors(model, level).mean() for level in at_levels] for name,
 by_level_figure(at_levels, by_level)
 
 # %% [markdown] tags=["lecture"]
-# In the middle the network is far below the line: about 0.9 against 1.4 at $t$ = 0.2, and 1.1 against 1.8 at 0.5. What lies below was learned from the rest of the film. At 0.95 it lies slightly *above* the line: near pure noise the best answer is nearly the mean of each number, and half a minute was not enough even for that. This is where a film is decided, and so the films are poor.
+# In the middle the network is far below the line: about 0.9 against 1.4 at $t$ = 0.2, and 1.1 against 1.8 at 0.5. That much it learned from the rest of the film. At 0.95 it lies slightly *above*: near pure noise the best answer is nearly each number's mean, and half a minute was too short even for that.
 
 # %% [markdown] tags=["lecture"]
 # ### What the caption and the first frame are worth
@@ -893,7 +889,7 @@ rows.append({"shown": "the first group, clean (error of the second)", **mean_and
 show.table(rows, {"shown": "shown", "value": "error changes by, %", "low": "from", "high": "to", "n": "films"})
 
 # %% [markdown] tags=["lecture"]
-# The third question of *Predict first*: another film's caption costs 4.7 % (3.6 to 6.1), no caption 2.6 % (1.9 to 3.6). A wrong sentence is worse than none, so the sentence is used. The known first group is worth 0.2 % (0.0 to 0.4): as good as nothing yet, as the continued films showed.
+# The third question of *Predict first*: another film's caption costs 4.7 % (3.6 to 6.1), none 2.6 % (1.9 to 3.6). A wrong sentence is worse than none, so the sentence is used. The known first group is worth 0.2 % (0.0 to 0.4): as good as nothing yet.
 
 # %% tags=["lecture"]
 caption, nothing, first = rows
@@ -903,7 +899,7 @@ assert caption["low"] > 0 and nothing["low"] > 0, "the caption is used"
 assert caption["value"] > nothing["value"], "a wrong caption is worse than none"
 
 # %% [markdown] tags=["lecture"]
-# Small shares of an error are hard to picture. So let the course's reader look at 64 films, made for prompts of one to four bodies drawn evenly. How many bodies does it find where one, two, three, four were asked for? And which share of the asked colours: of the film's own prompt, and of another film's?
+# Shares of an error are hard to picture. So let the course's reader look at 64 films, made for prompts of one to four bodies. How many bodies does it find? And which share of the colours, of the film's own prompt and of another's?
 
 # %% tags=["lecture"]
 from course_lib.exam.measures.prompts import draw_prompts, follow_prompts, found_bodies
@@ -918,12 +914,12 @@ show.table([{"asked for": n, "films": int((asked == n).sum()), "found, mean": th
              **{f"colours of {name}": share[asked == n].mean() for name, share in colours.items()}} for n in (1, 2, 3, 4)])  # fmt: skip
 
 # %% [markdown] tags=["lecture"]
-# Number follows the prompt: 0.1, 0.6, 1.6 and 3.4 bodies where one to four were asked for. Colours do not: 0.48 of the prompt's own in films of four, and 0.41 of another prompt's. So the first thing that it has learned of a sentence is how much it asks for, perhaps from its length alone.
+# Number follows the prompt: 0.1, 0.6, 1.6 and 3.4 bodies where one to four were asked for. Colours hardly do: in films of four, 0.48 of the prompt's own are there, and 0.41 of another prompt's. So it learns first how *much* a sentence asks for, perhaps from its length alone, and hardly *what*.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Does the loss fall with the operations?
 #
-# A study trained eight DiTs in three quarters of an hour: four sizes (width 32 to 96, 2 to 4 blocks), patches of 2 or 1, three seeds each. All saw the same films of one or two bodies in the same order with the same noise, 500 steps of 16. Operations are those of one forward pass for one film (here a multiplication and its addition are two).
+# A study trained eight DiTs, three seeds each, in forty minutes: four sizes (width 32 to 96, 2 to 4 blocks), patches of 2 or 1. All saw the same films of one or two bodies, 500 steps of 16. Operations are those of one forward pass for one film (here a multiplication and its addition are two).
 
 # %% tags=["lecture"]
 from course_lib.studies.dit_scaling import correlation_and_interval, measured_scaling
@@ -938,10 +934,10 @@ show.table(scaling_rows(scaling), {"size": "width x blocks", "patch": "patch", "
                                    "colour": "colour", "shape": "shape"})  # fmt: skip
 
 # %% [markdown] tags=["lecture"]
-# The loss falls from 1.31 to 0.67 along the operations, and the three seeds of a size lie close together. A token for every place instead of every four costs four times as much and pays: width 32 with patch 1 (0.013 Gflops, loss 0.83) is ahead of width 64 with patch 2 (0.019, 0.92), with a sixth of the parameters. What the reader finds stays poor throughout: number from 0.03 to 0.19, colour from 0.01 to 0.16. None of these networks was trained for even three minutes.
+# The loss falls from 1.31 to 0.67 along the operations, and the seeds of a size lie close together. A token for every place instead of every four costs four times as much and pays: width 32 with patch 1 (0.013 Gflops, loss 0.835) is ahead of width 64 with patch 2 (0.019, 0.916), with a sixth of the parameters. The reader's scores stay poor, number at most 0.19.
 
 # %% [markdown] tags=["lecture"]
-# One number for the curve: the rank correlation (秩相关) over all 24 runs, with an interval that draws configurations and seeds anew. As a control the same with *parameters* in the place of operations.
+# One number for the curve: the rank correlation (秩相关) over all 24 runs, with an interval that draws configurations and seeds anew. The control is the same with *parameters* in the place of operations.
 
 # %% tags=["lecture"]
 loss, gflops = scaling.grid(lambda run: run.loss), scaling.grid(lambda run: run.gflops)
@@ -954,21 +950,21 @@ show.table(rows, {"pair": "pair", "value": "rank correlation", "low": "from", "h
 assert rows[0]["high"] < 0, "the held-out loss falls with the operations of a forward pass"
 
 # %% [markdown] tags=["lecture"]
-# Loss and operations: $-0.95$ ($-1.00$ to $-0.60$). Loss and parameters: $-0.45$ ($-0.91$ to 0.27), an interval that holds 0. So our eight sizes say what the paper says of its twelve (Gflops and FID: $-0.93$): count operations, not weights. The reader's mean score rises with operations too, 0.66 (0.07 to 0.94), on a low level.
+# Loss and operations: $-0.95$ ($-1.00$ to $-0.60$). Loss and parameters: $-0.45$ ($-0.91$ to 0.27), which holds 0. So our eight sizes say what the paper says of its twelve (Gflops and FID: $-0.93$, section 5): count operations, not weights. The reader's mean score rises too, 0.66 (0.07 to 0.94).
 
 # %% [markdown] tags=["lecture"]
-# All runs took the same number of *steps*, so a larger network also had more computing. Is it still ahead when each has spent the same?
+# All runs took the same number of *steps*, so larger networks had more computing. Are they still ahead when each has spent the same?
 
 # %% tags=["lecture"]
 training_figure(scaling)
 
 # %% [markdown] tags=["lecture"]
-# Not always. With 2 Tflop spent, width 64 with patch 1 has finished at 0.70, where width 96 stands at 0.74; only with twice as much does the larger one get ahead (0.67). Patch 1 is ahead of patch 2 at equal spending nearly everywhere. (Only the last point of a line has its learning rate decayed; a shorter training, decayed earlier, would do better than a line's middle.)
+# Not always. With 2 Tflop spent, width 64 with patch 1 has finished at 0.70, where width 96 stands at 0.74; at 3 the larger one is ahead, and it ends at 0.67. (Only the last point of a line has its learning rate decayed; a training that ends earlier would beat a line's middle.)
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Four ways and locality, at equal computing
 #
-# A second study gives eight networks the *same operations*, by more steps for the cheaper ones, three seeds each. The four ways of the paper, where adaLN sees a caption as one vector; our own (`words`: adaLN-Zero with attention to words); ours with a depthwise convolution in the feed-forward, or with convolutions around the blocks (`stem`); a small U-Net on the same latents.
+# A second study gives eight networks the *same operations*, by more steps for the cheaper ones, three seeds each: the four ways of the paper, where adaLN sees a caption as one vector; our own (`words`: adaLN-Zero with attention to words); ours with convolutions, depthwise in the feed-forward or around the blocks (`stem`); a small U-Net on the same latents.
 
 # %% tags=["lecture"]
 from course_lib.studies.dit_conditioning import measured_conditioning
@@ -981,41 +977,31 @@ conditioning_figure(ways)
 show.table(conditioning_rows(ways))
 
 # %% [markdown] tags=["lecture"]
-# By the loss, both adaLNs are far ahead, as in the paper: adaLN 0.889 (0.879 to 0.898), adaLN-Zero 0.904 (0.897 to 0.912), cross-attention 1.028 (0.993 to 1.063), in-context 1.056 (1.033 to 1.079). Between the two adaLNs nothing is decided: with the zeros it is 0.016 more ($-0.001$ to 0.032). So the zeros gained nothing with four blocks and 550 steps, and much with eight blocks and 80 steps; the paper has 28 blocks. Our attention to words costs operations and did not pay in the loss (0.933).
+# By the loss, both adaLNs are far ahead, as in the paper: 0.889 and 0.904 (with the zeros), against 1.028 for cross-attention and 1.056 in context. Between the two nothing is decided: the zeros cost 0.016 ($-0.001$ to 0.032). They gained nothing with four blocks and 550 steps, and much with eight and 80; the paper has 28. Our attention to words did not pay (0.933).
 #
-# But look at the reader's scores: cross-attention 0.19, in-context 0.15, adaLN 0.09, adaLN-Zero 0.08. All are poor, and the two with the *higher* loss follow their prompts better. Who chose by the loss alone would not see it.
+# But the reader's scores say otherwise: cross-attention 0.19, in-context 0.15, both adaLNs below 0.10. All are poor, yet the two with the *higher* loss follow their prompts better.
 
 # %% [markdown] tags=["lecture"]
-# **Locality.** The depthwise convolution lowers our loss by 0.040 (0.011 to 0.069), the stem by 0.030 ($-0.011$ to 0.070), which may be luck. The U-Net is ahead of all, by 0.130 (0.109 to 0.150), with 174,000 parameters against 454,000. So at this size built-in neighbours are worth more than attention everywhere. But a built-in rule stands in for data, and its worth may shrink as a network grows. So, to the second question *to discuss*: repeat the comparison at several sizes and see whether the gap closes. The paper's claim is about large networks; nothing here contradicts it.
+# **Locality.** The depthwise convolution (SANA, Xie et al. 2024) lowers our loss by 0.040 (0.011 to 0.069), the stem by 0.030 ($-0.011$ to 0.070), which may be luck, the U-Net by 0.130 (0.109 to 0.150). So at this size built-in neighbours are worth more than attention everywhere. But a built-in rule stands in for data, and may be worth less as a network grows. So, to the second question *to discuss*: repeat the comparison at several sizes and see whether the gap closes.
 
 # %% [markdown] tags=["optional"]
 # ### What was tried before
 #
-# These figures are *pilots*: throw-away programs, one seed each, read against 96 held-out prompts. No cell here computes them. They decided how this chapter is built, and most of them failed.
+# These figures are *pilots*: throw-away programs, one seed each, read against 96 held-out prompts. No cell here computes them.
 
 # %% [markdown] tags=["optional"]
-# The first DiT had PCA latents, 32 tokens for five frames, width 192, 6 blocks, and one to four bodies in a film. Minutes are those of one core; the last row has its learning rate decayed to 0; guidance 2 (3 in the first two rows).
-#
-# | minutes | number | colour | shape | motion | all right |
-# |---|---|---|---|---|---|
-# | 1.5 | .17 | .67 | .45 | .14 | .01 |
-# | 7.5 | .38 | .77 | .59 | .34 | .05 |
-# | 19.5 | .48 | .79 | .58 | .32 | .07 |
-# | 39.5 | .48 | .79 | .62 | .42 | .12 |
-# | *captions of other films* | .25 | .29 | .47 | .32 | |
-#
-# Its loss fell all the time, from .51 to .38; number and shape hardly followed. The films showed bodies of the right colour at roughly the right places: blobs, some with a fragment beside them.
+# The first DiT had PCA latents, width 192, 6 blocks, and films of one to four bodies. After 39.5 minutes number was .48, colour .79, shape .62, motion .42 (captions of other films: .25, .29, .47, .32). The loss fell all the time; number and shape hardly rose after the first 20 minutes.
 
 # %% [markdown] tags=["optional"]
-# What might help was tried one by one. Predicting the data: no better after 3 minutes. One or two bodies, 22 minutes: number .58, colour .81, shape .57; easier to count, no sharper. The first frame alone, 6 minutes: number .44, shape .58, so the film is not what is hard. A small U-Net on *pixels*, first frame alone, 10 minutes: number .56, shape .70, colour .69: better at counting and shapes than the DiT after four times the minutes, worse in colour. More guidance: more right colours, and more bodies than were asked for. 40 sampling steps in place of 16: no difference.
+# Then one thing at a time. Predicting the data, or 40 sampling steps: no better. One or two bodies: easier to count, no sharper. The first frame alone: shape .58, so the film is not what is hard. A small U-Net on *pixels*, first frame alone, 10 minutes: .70.
 
 # %% [markdown] tags=["optional"]
-# Two conclusions. The codec must be good enough for shapes first: the gate of notebook 09. And at our size fine places and *locality* (局部性) seemed to matter more than width. The study above was made to measure that.
+# So the codec must be good enough for shapes first (notebook 09). And at our size *locality* (局部性) seemed to matter more than width, which the study above was made to measure.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercises
 #
-# Six stand above, each in the place of its answer; the sixth finds a planted bug. What you have solved so far, here and in the other notebooks:
+# Six stand above; the sixth finds a planted bug. What you have solved so far, here and in the other notebooks:
 
 # %% tags=["nbval-ignore-output"]
 from course_lib.exercises import progress
@@ -1025,22 +1011,22 @@ progress()
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Which claim survives?
 #
-# **"Sora: a transformer that generates autoregressively"** (以自回归方式). Half of it. A transformer, yes, in the report's own words a diffusion transformer on spacetime patches. Autoregressive, no: no mask in this network says that a token waits for an earlier one; all groups of a film are denoised together, and every token sees all others at every step. What *can* be done in order is a choice at sampling: known groups first, then the rest.
+# **"Sora: a transformer that generates autoregressively"** (以自回归方式). Half of it. A transformer, yes: the report itself says a diffusion transformer on spacetime patches. Autoregressive, no: no mask makes a token wait for an earlier one; all groups of a film are denoised together. What *can* be done in order is a choice at sampling: known groups first.
 
 # %% [markdown] tags=["lecture"]
-# **"By the scaling law: large models, data, computing"** (通过 Scaling Law 大规模/大数据/大算力). At our sizes it stands: over eight networks of 0.003 to 0.17 Gflops the rank correlation of loss and operations is $-0.95$ ($-1.00$ to $-0.60$), all trained alike. But with the same total computing the largest was not always the best, and on the films the reader saw little of it. The paper has the same for ImageNet: from S/2 to XL/2 the FID falls from 68.4 to 19.5, and Gflops correlate with FID at $-0.93$ (section 5). Sora's report shows samples at 1, 4 and 32 times the computing, and no numbers.
+# **"By the scaling law: large models, data, computing"** (通过 Scaling Law 大规模/大数据/大算力). At our sizes it stands: over eight networks, trained alike, the loss falls with the operations. But with the same total computing the largest was not always the best, and in the films the reader saw little of it. In the paper the FID falls from 68.4 to 19.5 from S/2 to XL/2 (ImageNet, section 5). Sora's report shows samples at 1, 4 and 32 times the computing, and no numbers.
 
 # %% [markdown] tags=["lecture"]
-# **What was shown.** A DiT from six numbers to a class that agrees with the library's, with the paper's parameters and Gflops, and with the layout of its published weights. A fresh one is the identity to the bit. In half a minute a small one learned to use its neighbours, and how much its caption asks for, each measured against a control.
+# **What was shown.** A DiT that agrees with the library's, the paper's parameters and Gflops, and the layout of its published weights. In half a minute a small one learned to use its neighbours, and how much its caption asks for, each measured against a control.
 
 # %% [markdown] tags=["lecture"]
-# **What was not.** The films of half a minute are poor, and no checkpoint was loaded to hide it. Intervals are over films, not over trainings, except where seeds are named. Which of the four ways is best at the paper's size we only quote. And a loss is not a film: the pilots' loss kept falling while bodies stayed uncounted.
+# **What was not.** The films of half a minute are poor, and no checkpoint was loaded to hide it. Intervals are over films, not over trainings, except where seeds are named. And a loss is not a film: the pilots' loss kept falling while bodies stayed uncounted.
 
 # %% [markdown] tags=["lecture"]
-# **What comes next.** Notebook 11 joins the steps: caption, noise, DiT, codec. It asks what a longer-trained model follows of a sentence, what guidance trades for what, how far a film can be continued, and whether a video model can be the simulator in which somebody plans.
+# **What comes next.** Notebook 11 joins the steps and asks what a longer-trained model follows of a sentence, what guidance costs, and how far a film can be continued.
 
 # %% [markdown]
-# **Larger.** `python -m course_lib train dit --size gpu` trains DiT-S on films of 5 and 17 frames; `python -m course_lib params dit --size paper` counts XL/2. `python -m course_lib study dit_scaling` and `python -m course_lib study dit_conditioning` make the two studies again.
+# **Larger.** `python -m course_lib train dit --size gpu` trains DiT-S on films of 5 and 17 frames; `python -m course_lib params dit --size paper` counts XL/2; `python -m course_lib study dit_scaling` and `study dit_conditioning` make the two studies again.
 #
 # **References.** Peebles & Xie, *Scalable Diffusion Models with Transformers*, 2022, arXiv 2212.09748, sections 3 and 5, table 1 and figure 5; program facebookresearch/DiT. OpenAI, *Video generation models as world simulators*, 2024. Chen et al., *PixArt-α*, 2023, arXiv 2310.00426, section 2.3. Xie et al., *SANA*, 2024, arXiv 2410.10629. Ho & Salimans, *Classifier-Free Diffusion Guidance*, 2022, arXiv 2207.12598. Liu, Gong & Liu, *Flow Straight and Fast*, 2022, arXiv 2209.03003. Esser et al., *Scaling Rectified Flow Transformers*, 2024, arXiv 2403.03206 (logit-normal levels). Open-Sora 1.2, report, 2024 (mask conditioning).
 #

@@ -538,7 +538,7 @@ plt.show()
 # The counted exponents are exact: 1.03 for the space-time block, 1.71 for the joint one, whose linear part still carries much of the work at few frames. (Multiplications grow by factors of 17.7 and 112.)
 
 # %% [markdown] tags=["lecture"]
-# The clock follows, with what a processor adds. Each call has a fixed price that a short film pays as well as a long one, so both exponents can come out lower than counted, the space-time block's even below 1. It is the same fixed price, spread over more frames.
+# The clock follows, with what a processor adds. Each call has a fixed price, and a long film spreads it over more frames. So both exponents can come out lower than counted, the space-time block's even below 1.
 
 # %% [markdown] tags=["lecture"]
 # Now your two factors, and the claims.
@@ -734,6 +734,8 @@ progress()
 
 # %% [markdown] tags=["lecture"]
 # **What this toy cannot show.** Three bodies are not 64 patches of a real game, two blocks are not 48, and the positions were exact. Whether space first and time second loses something against joint attention at equal cost was not measured.
+#
+# **The two questions.** 1. Neither does alone: spatial attention stays in a frame, temporal attention at a place. One block is enough, in two steps: the place where the ball arrives first attends, within the earlier frame, to the place where it was, and then, along time, to itself in that frame. 2. For hours of film, as in *Build*; for a game of seconds it hardly does.
 
 # %% [markdown]
 # **Larger.** `python -m course_lib bench space-time` sets the block's training speed against your machine's own matrix product.

@@ -825,6 +825,8 @@ progress()
 
 # %% [markdown] tags=["lecture"]
 # And a token is not yet an action, nor a prediction. What was pressed between two frames is the question of notebook 14; what comes next, of notebook 15.
+#
+# **The two questions.** 1. It can be uncertain in words: a probability for each of 512 keeps two futures apart. 2. Words for what it can reach and change. Ours were chosen by pixels, and an edge of a wall counts there as much as an edge of the agent.
 
 # %% [markdown]
 # **Larger.** `python -m course_lib train tokenizer --size gpu` trains a space-time tokenizer on `rich` at 64 by 64 pixels; `python -m course_lib params tokenizer --size paper` counts Genie's.

@@ -31,7 +31,7 @@
 # **To discuss.** 1. A film shows leaves that move in the wind and a player that moves by keys. What in the training of such a model could tell one from the other? 2. Would you trust a robot that learned its actions in this way? What would you measure first?
 
 # %% [markdown] tags=["lecture"]
-# Genie (Bruce et al. 2024) learns a playable world from videos of the internet. Such videos come without the keys. So before it can learn what follows from an action, it has to invent the actions. The part that does so is the latent action model; *latent* (隐) because nobody ever sees its actions, they are only concluded.
+# Genie (Bruce et al. 2024) learns a playable world from videos of the internet. Such videos come without the keys. So before it can learn what follows from an action, it has to invent the actions. The part that does so is the latent action model; *latent* (隐) because nobody ever sees its actions: they are inferred.
 
 # %% tags=["lecture"]
 import matplotlib.pyplot as plt
@@ -94,7 +94,7 @@ error_blur = ((x @ blur - y) ** 2).mean()
 print(f"squared error {error_blur:.3f}, of doing nothing {((x - y) ** 2).mean():.3f}")
 
 # %% [markdown] tags=["lecture"]
-# Now with one **bit**. There are two maps, and for each pair a sign, 0 or 1, that says which of the two is used. We know neither the maps nor the signs, so we do the one with the other, by turns: fit each map to the pairs that carry its sign; then give each pair the sign whose map draws it better. The signs begin at random.
+# Now with one **bit**. There are two maps, and for each pair a sign, 0 or 1, that says which of the two is used. We know neither the maps nor the signs, so we find each from the other, in turns: fit each map to the pairs that carry its sign; then give each pair the sign whose map draws it better. The signs begin at random.
 
 # %% tags=["lecture"]
 sign = rng.integers(0, 2, 200)
@@ -750,6 +750,8 @@ progress()
 
 # %% [markdown] tags=["lecture"]
 # **What this toy cannot show.** Whether codes find the player in films in which everything moves, the camera too. And nothing here makes a code an *action* rather than anything else that the past does not tell: a die that is thrown in the film would be encoded as well.
+#
+# **The two questions.** 1. Nothing does: whatever cannot be foreseen is worth a code, leaves too. 2. First, whether a code means the same everywhere, and not how many decibels it gains.
 
 # %% [markdown] tags=["lecture"]
 # The paper compares pixels and tokens as the input of the latent action model (section 3.4: pixels give more control, $\Delta$PSNR 1.91 against 1.33, at about the same quality). Ours is in the table of the second failure; there the decoder draws pixels either way, so only the encoder's input differs. These are the paper's Platformers. On its Robotics films tokens are far worse, with a Frechet video distance (lower is better) of 257.8 against 136.4.

@@ -17,7 +17,7 @@
 #
 # **The question.** Films have become numbers, and actions were found that nobody wrote down. Can a network go on from a single frame, one frame for each key that you press, so that a film nobody ever made becomes a game?
 #
-# **After this notebook you can** build a MaskGIT (掩码生成式变换器) dynamics model, make a frame of 64 tokens in a few decoding steps, say when a few are enough, find out by trying which key each latent action is, measure what an action is worth, and play the world that you built.
+# **After this notebook you can** build a MaskGIT (掩码生成式变换器) dynamics model, make a frame of 64 tokens in a few decoding steps, find out by trying which key each latent action is, measure what an action is worth, and play the world that you built.
 #
 # | | |
 # |---|---|
@@ -62,8 +62,8 @@ show.strip(film[:24], every=2, title="one test film, every second frame")
 # For each frame the finished model has to name 64 tokens, each one of 512. Write down your answers.
 #
 # 1. It may say all 64 at once, or in several **decoding steps** (解码步), a few tokens in each, and each step sees the tokens that were fixed before. How much does a frame gain from 4 decoding steps instead of 1?
-# 2. Four frames after the last real one, how many decibels nearer to the truth is the dream under the right actions than under those of another film? (Genie, on its own films and against random actions: 1.9; section 3.4.)
-# 3. You hold the key for "left" in the dream until the agent is at the wall, and go on holding it. What will happen?
+# 2. Four frames after the last real one, how many decibels nearer to the truth is the dream under the right actions than under another film's? (Genie, on its own films and against random actions: 1.9; section 3.4.)
+# 3. You hold the key for "left" in the dream until the agent is at the wall, and go on. What will happen?
 
 # %% [markdown] tags=["lecture"]
 # Put your second answer into the next cell.
@@ -76,7 +76,7 @@ my_guess_in_db = 0.0
 #
 # ### Six coins that fall alike
 #
-# A world of six tokens, each 0 or 1. There are only two futures, all zeros or all ones, and both are equally likely: the ball goes left, or it goes right. A perfect model knows this. What does it say about a *single* token, before any is known? One half for each value.
+# A world of six tokens, each 0 or 1. There are only two futures, all zeros or all ones, equally likely: the ball goes left, or it goes right. A perfect model knows this. What does it say about a *single* token, before any is known? One half for each value.
 
 # %% tags=["lecture"]
 def predict(known: dict[int, int]) -> np.ndarray:
@@ -114,7 +114,7 @@ for steps in (1, 2, 3, 6):
     print(f"{steps} decoding steps: {possible:.2f} of the frames are possible; counted {counted:.3f}")
 
 # %% [markdown] tags=["lecture"]
-# The model is perfect in every row. What fails with one decoding step is that tokens which are drawn together do not agree. A language model avoids it by taking one step for every token, 64 a frame. MaskGIT (Chang et al. 2022) stands between: a few decoding steps, and each of them fixes the tokens of which the model is **surest**.
+# The model is perfect in every row. What fails with one decoding step is that tokens which are drawn together do not agree. A language model takes one step for every token, 64 a frame. MaskGIT (Chang et al. 2022) stands between: a few decoding steps, each of which fixes the tokens of which the model is **surest**.
 
 # %% [markdown] tags=["lecture"]
 # ### And an action
@@ -126,7 +126,7 @@ token_of = {"left": 0, "right": 1}
 print("the action is 'right', no token known:", np.full(6, float(token_of["right"])))
 
 # %% [markdown] tags=["lecture"]
-# Keep this for the first question above: what is left for several decoding steps to do, once the action is known? Only what neither the past nor the action determines.
+# Keep this for the first question above: several decoding steps are needed only for what neither the past nor the action determines.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### How many tokens in each decoding step?
@@ -155,7 +155,7 @@ with torch.no_grad():
 print(tuple(x.shape), "->", tuple(index.shape), tuple(latent.shape))
 
 # %% [markdown] tags=["lecture"]
-# A frame of 3,072 numbers has become 64 whole numbers below 512; what was done between two frames, one below 8. From here on no part sees pixels. Why these plain tokens and not those of the trained network? On films of the task they have 5 dB more, and a token changes only where pixels do (notebook 13), so the dynamics has less to learn.
+# A frame of 3,072 numbers has become 64 whole numbers below 512; what was done between two frames, one below 8. From here on no part sees pixels. Why these plain tokens and not the trained network's? On films of the task they have 5 dB more, and a token changes only where pixels do (notebook 13).
 
 # %% [markdown] tags=["lecture"]
 # ### A sign for "hidden"
@@ -169,7 +169,7 @@ shown = index.masked_fill(mask, 512)
 print(int((shown == 512).sum()), "of", shown[:, -1].numel(), "tokens of the last frames are hidden")
 
 # %% [markdown] tags=["lecture"]
-# Which ones? The paper hides in every frame but the first, with a rate drawn between a half and one. Here the **last** frame alone is hidden, at the same rates. So it is in play, and a small model in a short training had better practise that. It is a departure, listed in the library's file.
+# Which ones? The paper hides in every frame but the first, with a rate drawn between a half and one. Here the **last** frame alone is hidden, at the same rates, as in play: a small model in a short training had better practise that. The library's file lists this departure.
 
 # %% [markdown] tags=["lecture"]
 # ### The action is added
@@ -198,7 +198,7 @@ print(led[0].tolist(), tuple(vectors.shape))
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### A past with mistakes in it
 #
-# In training the past is a real film. In play it is the model's own work, mistakes included. A model that has never seen a mistake takes it for the world and adds the next one (Bengio et al. 2015 call the difference the discrepancy between training and inference). So in training some tokens of the past are replaced, and what is asked for stays the true frame: the model learns to **repair**. GameNGen (Valevski et al. 2024) adds noise to its past frames for the same reason.
+# In training the past is a real film. In play it is the model's own work. A model that has never seen a mistake takes it for the world and adds the next one (Bengio et al. 2015 call this the discrepancy between training and inference). So in training some tokens of the past are replaced, while the true frame is still asked for: the model learns to **repair**. GameNGen (Valevski et al. 2024) adds noise to its past frames for the same reason.
 
 # %% tags=["lecture"]
 from course_lib.models.corruption import corrupt_past
@@ -264,7 +264,7 @@ def make(index: torch.Tensor, latent: torch.Tensor, steps: int) -> torch.Tensor:
 
 
 # %% [markdown] tags=["lecture"]
-# This takes the likeliest token each time; the library's `Dynamics.make` can also draw, at a **temperature** (温度), with Gumbel noise (a draw from a softmax is the largest of the logits plus such noise). Without a generator the two do the same. The shipped world draws, with two departures. A token less than a twentieth as likely as the likeliest is never drawn (**min-p** sampling): there are hundreds of these, and together they spoil a frame in every few. And of 64 tokens 54 are fixed in the first of four steps, because most of a frame is certain here, so that the last few can agree with each other.
+# This takes the likeliest token each time; the library's `Dynamics.make` can also draw, at a **temperature** (温度), with Gumbel noise (a draw from a softmax is the largest of the logits plus such noise). Without a generator the two do the same. The shipped world draws, with two departures. A token less than a twentieth as likely as the likeliest is never drawn (**min-p** sampling): there are hundreds of these. And of 64 tokens 54 are fixed in the first of four steps, because most of a frame is certain, so that the last few can agree with each other.
 
 # %% tags=["lecture", "nbval-check-output"]
 memory = genie.dynamics.remember(index[:1, :3], latent[:1, :2])
@@ -278,7 +278,7 @@ print("the same 64 tokens;", int((same == index[0, 3]).sum()), "of them are thos
 # `course_lib/models/genie.py` joins the three and fulfils the course's contract: `encode` reads frames and keeps their tokens, `predict` makes the tokens of one more, `decode` lets the tokenizer draw them. `surprise` is $-\log p$ of a frame's tokens with all of them hidden.
 
 # %% [markdown]
-# Of the latent action model only its eight numbers are left. Nothing in `predict` or `decode` calls it, and we can try: a Genie whose latent action model has been filled with noise plays exactly the same.
+# Of the latent action model only its eight numbers are left. Nothing in `predict` or `decode` calls it, and we can try: a Genie whose latent action model is filled with noise plays exactly the same.
 
 # %% tags=["nbval-check-output"]
 broken = load_checkpoint("genie")
@@ -290,7 +290,7 @@ with torch.no_grad():
 print("the same pictures:", torch.equal(*drawn))
 
 # %% [markdown]
-# In training it is needed: it says what was done in each step of a film. That is why the second phase has two models to train. (In the paper they learn side by side, ours one after the other, so that the actions keep their meaning on the way.)
+# In training it is needed: it says what was done in each step of a film. That is why the second phase has two models to train. (In the paper they learn side by side, ours one after the other, so that the actions keep their meaning.)
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Train live
@@ -319,7 +319,7 @@ history = train("genie", live_config, on_step=update_curves, data=agent_films)
 watch.close()
 
 # %% [markdown] tags=["lecture"]
-# Mind the second curve: most of a frame never changes, so a model that only copies would be right most of the time. It starts to count where something moves. The checkpoint that comes with the course is the same class, larger, on films of the task and of the agent alone, for longer:
+# Mind the second curve: most of a frame never changes, so a model that only copies would be right most of the time. What counts is where something moves. The checkpoint is the same class, larger, trained for longer on films of the task and of the agent alone:
 
 # %% tags=["lecture"]
 about = provenance("genie", part="dynamics")
@@ -327,7 +327,7 @@ print(f"live:    {len(history.rows)} steps, {history.minutes:.1f} minutes, the a
 print(f"shipped: {about['steps']} steps, {about['minutes']:.0f} minutes, {about['configuration']['data']['films']}")
 
 # %% [markdown]
-# (Why not the films of `simple`, with two bodies flying about? In them far more tokens change with every frame, and what a small model guesses of these after an hour makes no game.)
+# (Why not the films of `simple`, with two bodies flying about? In them far more tokens change with every frame.)
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Look
@@ -355,7 +355,7 @@ held = each_code_held(genie, film, 6, steps=8)  # (8, 9, H, W, 3)
 show.strips({f"code {k}": held[k] for k in range(8)}, every=2)
 
 # %% [markdown] tags=["lecture"]
-# Name the rows before you go on. One key is hard to find in this picture. In the training films a take-off is one step, and none follows in the air. So the model has never seen a jump code that is held: the agent comes apart, and then hangs in the air. Then the same by measurement, from a frame of each of eight films: how far has the dark spot, the agent, moved after four steps? In pixels to the right and upwards; the recorded keys are not used.
+# Name the rows before you go on. One key is hard to find here. In the training films a take-off is one step, and none follows in the air. So the model has never seen a jump code that is held: the agent comes apart, and then hangs in the air. Now by measurement, from a frame of each of eight films: how many pixels has the dark spot, the agent, moved to the right and upwards after four steps?
 
 # %% tags=["lecture"]
 moves = what_codes_do(genie, test_films.frames[:8], 6, steps=4)  # (8, 2)
@@ -367,7 +367,7 @@ show.table([{"code": k, "right": moves[k, 0], "up": moves[k, 1], "we call it": n
 # This is how a player of Genie finds the controls: by trying. Eight codes were enough for four keys. Of the others one (2) goes right as well, two (0, 4) drift by a pixel, and one (6) does nothing.
 
 # %% [markdown]
-# The course's exam (the same questions to every model, with the same controls) presses keys, so a table was also read off 200 training films whose keys *are* known, after training, by counting. Do the two agree?
+# The course's exam (the same questions to every model, with the same controls) presses keys, so a table was also counted after training, from 200 training films whose keys *are* known. Do the two agree?
 
 # %% tags=["lecture"]
 counted = genie.capabilities.actions.table.latent_of_real
@@ -379,7 +379,7 @@ assert agree >= 3, "looking finds the keys"
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### A dream beside the film
 #
-# After four real frames (not shown) twelve are dreamed, under the latent actions that were found in the film; below, under those of another film. t = 0 is the first dreamed frame.
+# After four real frames (not shown) twelve are dreamed, under the latent actions that were found in the film; below, under those of another film. t = 0 is the first dreamed frame. Under its own actions the dream jumps when the film does; under the other's the agent stays on the ground.
 
 # %% tags=["lecture"]
 from course_lib.contract import imagine
@@ -421,7 +421,7 @@ show.canvas({"dream": dream, "Playground": real}, fps=15)
 # Try this. Hold left until the wall: your third answer. Jump, and press right in the air. Stand still: does the world stay as it is? Touch the star. Where do the two part for the first time?
 
 # %% [markdown] tags=["lecture"]
-# As for the third answer, this is "left" held for twenty frames, from the frame of above:
+# For the third answer, here is "left" held for twenty frames, from the frame above:
 
 # %% tags=["lecture"]
 show.strip(follow(genie, film, 6, 20 * [by_eye[1]]), every=2)
@@ -436,7 +436,7 @@ show.strip(follow(genie, film, 6, 20 * [by_eye[1]]), every=2)
 #
 # $$\log q(c \mid s, k) = \min\left(\log p(c \mid s), \, \log \tau\right) + W_{k c} - \log Z,$$
 #
-# where $s$ are the last two frames, $k$ is the key, $c$ a latent action, and $Z$ makes the probabilities add up to 1. $p(c \mid s)$ is learned from films without keys: how often does each code follow such frames? It is cut off at $\tau = 0.2$, because it shall say what *can* happen here, not what the player of the films liked to do. $W$ is 4 times 8 numbers, fitted to 200 labelled steps, as many as the clones of notebook 16 have.
+# where $s$ are the last two frames, $k$ is the key, $c$ a latent action, and $Z$ makes the probabilities add up to 1. $p(c \mid s)$ is learned from films without keys: how often does each code follow such frames? It is cut off at $\tau = 0.2$, so that it says what *can* happen here, not what the player of the films liked to do. $W$ is 4 times 8 numbers, fitted to 200 labelled steps.
 
 # %% tags=["lecture"]
 from course_lib.models.key_map import KeyedGenie
@@ -462,7 +462,7 @@ print("the map says:     ", asked.tolist())
 print("at the left wall: ", (run.states[1:, spec.AGENT_SLOT, spec.FIELD["x"]] < 2.7).astype(int).tolist())
 
 # %% [markdown] tags=["lecture"]
-# For the frames of the run the two agree. From the seventh on, when the agent touches the wall, the map says 3, the code of steps in which nothing moves. The table goes on saying 7. Now the same in the dream, "left" held for twenty frames, by the table and by the map:
+# While the agent runs the two agree. From the seventh frame on it touches the wall, and the map says 3, the code of steps in which nothing moves. The table goes on saying 7. Now the same in the dream, by the table and by the map:
 
 # %% tags=["lecture"]
 both = {}
@@ -472,7 +472,7 @@ for name, world, action in (("table", genie, by_eye[1]), ("map", keyed, 1)):
 show.strips(both, every=2)
 
 # %% [markdown] tags=["lecture"]
-# By the table the agent is in the wall after twelve frames and soon gone. By the map it stands at the wall as long as you hold the key. In eight test rooms (`tests/test_key_map.py` plays them) the map names the code that really follows more often than the table does. The painted game below is played with the map.
+# By the table only a dot is left of the agent after ten frames, and soon nothing. By the map it stands at the wall as long as you hold the key. In eight test rooms (`tests/test_key_map.py`) the map names the code that really follows more often than the table does. The painted game below is played with the map.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### What comes up
@@ -494,7 +494,7 @@ plt.legend()
 plt.show()
 
 # %% [markdown] tags=["lecture"]
-# The median jump goes up, slows down, stops, and comes down faster and faster: a parabola, learned from films as tokens. Its top is 7.8 pixels above the ground, as in the simulator. Some dreams hang in the air, and some never take off. Here the map is needed as well: the table's code for "no key" means that nothing moves, and in the air that never happens.
+# The median jump goes up, slows down, stops, and comes down faster and faster: a parabola, learned from films as tokens. Its top is 7.8 pixels above the ground, as in the simulator. Some dreams hang in the air, and some never take off. The map is needed here too: the table's code for "no key" means that nothing moves, which in the air never happens.
 
 # %% tags=["lecture"]
 median = np.nanmedian(up - up[:, :1], axis=0)
@@ -516,7 +516,7 @@ show.explore(try_it, frame=(0, 31), code=(0, 7), decoding_steps=(1, 12), tempera
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### A world of your own
 #
-# Genie was prompted with drawings. Paint a first frame: move the agent, build platforms, put a star where no star ever was. We begin with a line of numpy; the mouse does the rest, or the keys: arrows, Space to paint, 1 to 6 for the colours. *Enter this room* puts your picture into the game below. There, on the left, is what the tokenizer makes of it, and from there your game; on the right your picture, which stays.
+# Genie was prompted with drawings. Paint a first frame: move the agent, build platforms, put a star where no star ever was. A line of numpy begins; the mouse does the rest, or the keys: arrows, Space to paint, 1 to 6 for the colours. *Enter this room* puts your picture into the game below: on the left your game, from what the tokenizer makes of it; on the right your picture, which stays.
 
 # %% tags=["lecture"]
 mine_to_paint = first.copy()
@@ -552,7 +552,7 @@ game
 #
 # ### The action is ignored
 #
-# Other people's small Genies met this failure first of all: the frames go on, and no key does anything. One remedy that is reported is to put the action in *front* of the frame's tokens, as one token more ("prepended"), instead of adding it to each. Let us try both, for as many steps as the live run had.
+# Other people's small Genies met this failure first of all: the frames go on, and no key does anything. One reported remedy is to put the action in *front* of the frame's tokens, as one token more ("prepended"), instead of adding it to each. Let us try both, for as many steps as the live run had.
 
 # %% tags=["lecture"]
 from course_lib.training.recipe import build
@@ -582,10 +582,10 @@ for name, model in runs.items():
 show.table(rows)
 
 # %% [markdown] tags=["lecture"]
-# The surprise under the film's own actions hardly tells the three apart, and the third model ignores its action almost completely. After 250 steps an action that is added to every token is used; one token among 65, from which attention has to learn to fetch it, is not yet, and a quiet one least of all.
+# The surprise under the film's own actions hardly tells the three apart, yet the third model ignores its action almost completely. After 250 steps an action that is added to every token is used; one token among 65, which attention has to learn to fetch, is not yet, and a quiet one least of all.
 
 # %% [markdown] tags=["lecture"]
-# So here prepending is no cure, rather the other way round. The sources disagree as well: the paper adds the actions and says that added embeddings improved control over concatenating them (section 2); jasmine, an open Genie, reports that on CoinRun prepending was essential.
+# So here prepending is no cure, rather the other way round. The sources disagree as well: the paper says that added embeddings improved control over concatenated ones (section 2); jasmine, an open Genie, that on CoinRun prepending was essential.
 
 # %% [markdown] tags=["lecture"]
 # Two things helped in this table: vectors that are loud from the start, and an action that reaches every token by itself.
@@ -598,7 +598,7 @@ assert worth["prepended, quiet"] < 0.5 * worth["added"], "and here it is not, or
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Decoding steps and temperature
 #
-# Now your first question. The same dreams under the film's own latent actions, with 1 to 12 decoding steps a frame, the likeliest tokens or drawn ones. Decibels four frames after the last real one; and how many frames a second that is for a single player on this machine.
+# Now your first question. The same dreams under the film's own latent actions, with 1 to 12 decoding steps a frame, the likeliest tokens or drawn ones: decibels four frames after the last real one, and frames a second for a single player.
 
 # %% tags=["lecture"]
 from course_lib.exam.questions.playing import seconds_a_frame, with_decoding
@@ -616,10 +616,10 @@ for decoding_steps, temperature, min_p in ((1, None, None), (4, None, None), (12
 show.table(quality)
 
 # %% [markdown] tags=["lecture"]
-# With the likeliest tokens one decoding step is as good as twelve, and five times as fast; with drawn ones (the last row) it is as good as four. The paper takes 25. Remember the six coins: several steps are needed where tokens must agree about something that neither the past nor the action determines. In this world these two determine nearly everything; in films from the internet they do not.
+# A frame gains nothing from 4 decoding steps instead of 1: with the likeliest tokens one is as good as twelve, and five times as fast; with drawn ones (the last row) it is as good as four. The paper takes 25. Remember the six coins: several steps are needed where tokens must agree about something that the past and the action leave open. Here these determine nearly everything; in films from the internet they do not.
 
 # %% [markdown] tags=["lecture"]
-# To draw as the model believes (1.0) costs nothing here. At 2.0 all tokens come closer together; min-p keeps the unlikely ones out (36 dB), and without it they cost 7 dB. Yet 2 is the temperature at which Genie samples, with 25 decoding steps (1.0 for CoinRun, appendix F), so the table speaks against the paper's setting for *this* model only.
+# To draw as the model believes (1.0) costs nothing here. At 2.0 all tokens come closer together; min-p keeps the unlikely ones out (36 dB), and without it they cost 7 dB. Yet Genie samples at 2, with 25 decoding steps (1.0 for CoinRun, appendix F): the table speaks of *this* model only.
 
 # %% tags=["lecture"]
 db = [row["dB"] for row in quality]
@@ -630,7 +630,9 @@ assert quality[0]["frames a second"] > quality[2]["frames a second"], "and decod
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Measure
 #
-# The questions of the exam on test films. A *bar* is a value that the course set beforehand; it is met when the whole interval meets it. `action_choice_accuracy`: the model is asked to press each of two keys that lead to different frames; is its picture for a key nearer to that key's frame? A model that ignores the key has 0.5. `delta4_psnr_db`: Genie's measure, with the four keys through the map. `latent_delta4_psnr_db`: the same with the latent actions found in the film, nearly as in the paper, whose wrong actions are random and not another film's. `latent_psnr_db_t4` is the PSNR itself, beside a copy of the last real frame; `play_fps` is frames a second, beside the speed at one decoding step a frame.
+# The questions of the exam on test films. A *bar* is a value that the course set beforehand; it is met when the whole interval meets it.
+#
+# `action_choice_accuracy`: two keys lead to different frames; is the model's picture for a key nearer to that key's frame? A model that ignores the key has 0.5. `delta4_psnr_db`: Genie's measure, with the four keys through the map. `latent_delta4_psnr_db`: the same with the latent actions found in the film; the paper's wrong actions are random, ours another film's. `latent_psnr_db_t4` is the PSNR itself, beside a copy of the last real frame; `play_fps` is frames a second, beside the speed at one decoding step.
 
 # %% tags=["lecture"]
 from course_lib.exam.questions import control, playing
@@ -644,7 +646,7 @@ columns = {"question": "question", "value": "value (95 % interval)", "controls":
 show.table(answers.table(), columns)
 
 # %% [markdown] tags=["lecture"]
-# The controls are an untrained network, and wrong actions. In the two rows of a $\Delta$ the control measures one film's wrong actions against another film's wrong actions. With many films that would be 0; here it is 2.8 and 4.1 dB, which shows how uncertain sixteen films are. The exam at full length has a hundred. Your second answer, and what else the exam says about its rows:
+# The controls are an untrained network, and wrong actions. In the two rows of a $\Delta$ the control measures one film's wrong actions against another's. With many films that would be 0; here it is 2.8 and 4.1 dB, so uncertain are sixteen films. The exam at full length has a hundred. Your second answer, and the exam's notes:
 
 # %% tags=["lecture"]
 by_question = {row.question: row for row in answers.rows}
@@ -654,7 +656,7 @@ print(*(f"{row.question}: {row.note}" for row in answers.rows if row.note), sep=
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Four good frames prove little
 #
-# All of this looked at four frames. You play for minutes. So a study (`course_lib/studies/long_play.py`, kept with the hash of the weights) plays 300 frames in 100 test rooms from one real frame each, with keys held and tapped as a person does, and asks the course's reader in every frame: is there one agent, and no second one? One star? After frame 200, do the keys still work (right against left, jump against nothing, and nothing stands still)?
+# All of this looked at four frames. You play for minutes. So a study (`course_lib/studies/long_play.py`) plays 300 frames in 100 test rooms (20 for two of the controls) from one real frame each, with keys held and tapped as a person does, and asks the course's reader in every frame: is there one agent, and no second one? One star? After frame 200, do the keys still work (right against left, jump against nothing, and nothing stands still)?
 
 # %% tags=["lecture"]
 from course_lib.exam.measures.intervals import mean_and_interval
@@ -670,7 +672,7 @@ for player, name in shown_as.items():
 show.table(rows)
 
 # %% [markdown] tags=["lecture"]
-# Read the columns together: in a picture that never changes everything is there, and no key works. As shipped, the agent is there in .97 of the frames (.956 to .971) and .95 of the late tries go the right way (.929 to .966): the course's bars of .95 and .9 are met. Take the likeliest tokens instead, and .84 of the frames have their agent; take the table, and .91 do. The bar for the star, .9, is missed by far: .53, and V-M-C has .68.
+# Read the columns together: in a picture that never changes everything is there, and no key works. As shipped, the agent is there in .97 of the frames (.956 to .971) and .95 of the late tries go the right way (.929 to .966): the course's bars of .95 and .9 are met. With the likeliest tokens instead .84 of the frames have their agent, with the table .91. The bar for the star, .9, is missed by far: .53, and V-M-C has .68.
 
 # %% tags=["lecture"]
 for player in ("genie", "table", "likeliest", "vmc"):
@@ -681,10 +683,10 @@ plt.legend()
 plt.show()
 
 # %% [markdown] tags=["lecture"]
-# The curve does not fall: .97 in the first thirty frames, .96 in the last thirty. Mistakes happen, and are **repaired**; that is what the spoilt past of the training was for. Under the likeliest tokens it wavers between .93 and .74, because the likeliest frame after an empty room is an empty room, and a draw finds the way back.
+# The curve does not fall: .97 in the first thirty frames, .96 in the last thirty. Mistakes happen and are **repaired**, as the spoilt past of the training taught. Under the likeliest tokens it sinks to .73, because the likeliest frame after an empty room is an empty room, while a draw finds the way back.
 
 # %% [markdown] tags=["lecture"]
-# And the star? Somebody who runs to every star (`exam/measures/seeking.py`) touches 3.7 a room in the simulator in 300 frames, 4.2 in V-M-C's dream, and 0.1 here. A touched star should come back in one of many places. At each of them it is unlikely, so min-p cuts it off, and what is drawn all the same is the least sure and drawn again. In trials that are not part of the course a smaller min-p brought stars back, and second agents with them. In 100 rooms painted at random (`play_painted`) the agent lasts a hundred frames in 99.
+# And the star? Somebody who runs to every star (`exam/measures/seeking.py`) touches 3.7 a room in the simulator in 300 frames, 4.2 in V-M-C's dream, and 0.1 here. A touched star should come back in one of many places. At each of them it is unlikely, so min-p cuts it off. In trials that are not part of the course a smaller min-p brought stars back, and second agents with them. In 99 of 100 rooms painted at random (`play_painted`) the agent is there in nine tenths of a hundred frames.
 
 # %% tags=["lecture"]
 mean = {player: {fact: kept.played[player][fact].mean() for fact in ("alive", "star", "obeys")} for player in shown_as}
@@ -798,27 +800,29 @@ progress()
 # **"Three parts: video tokenizer, latent action model, dynamics model"** (组成). It stands; this notebook built the third and joined them.
 
 # %% [markdown] tags=["lecture"]
-# **"First the tokenizer, then the latent action model and the dynamics together"** (两阶段训练). It stands for the paper. The dynamics gives no gradient to the latent actions there, so they may as well learn one after the other, as here.
+# **"First the tokenizer, then the latent action model and the dynamics together"** (两阶段训练). It stands for the paper. The dynamics gives no gradient to the latent actions there, so they may as well learn one after the other.
 
 # %% [markdown] tags=["lecture"]
-# **"A decoder-only MaskGIT; the prediction is compared with the truth"** (decoder-only 的 MaskGIT). It stands (one stack reads what is shown and answers, there is no encoder apart), with a correction: the slide writes the prediction and the truth with the same symbol, a hat. The loss compares the *predicted* distribution of hidden tokens with the tokens of the *real* frame. That only hidden tokens count is left out there.
+# **"A decoder-only MaskGIT; the prediction is compared with the truth"** (decoder-only 的 MaskGIT). It stands (one stack reads what is shown and answers, there is no encoder apart), with a correction: the slide writes prediction and truth with the same symbol, a hat. The loss compares the *predicted* distribution of hidden tokens with the tokens of the *real* frame; only hidden tokens count.
 
 # %% [markdown] tags=["lecture"]
 # **"In use the user gives the action, and the latent action model is not needed"** (不需要使用 LAM 模块). It stands, and *Build* showed it: with noise in its place the pictures are the same to the bit. Somebody still has to find out what the eight numbers do.
 
 # %% [markdown] tags=["lecture"]
-# **"The environment is updated in real time"** (实时更新). Corrected. The paper speaks of about one frame a second, on far larger hardware. Ours has the speeds shown above on this processor because its dynamics is some eight thousand times smaller (1.2 million parameters against 10.1 billion), and because few decoding steps are enough for it.
+# **"The environment is updated in real time"** (实时更新). Corrected. The paper speaks of about one frame a second, on far larger hardware. Ours has the speeds shown above because its dynamics is some eight thousand times smaller (1.2 million parameters against 10.1 billion), and because few decoding steps are enough for it.
 
 # %% [markdown] tags=["lecture"]
-# **"From a picture to a game: a new paradigm"** (图像 → 游戏环境). Here: within what the codes of its tokenizer can draw. A platform where the films have platforms is entered as one; the one that we painted higher up came out thinner than it was painted, because no patch of the films is so thick, and a thing that no film had is drawn with the patches of other things. The paper's world has more codes and had far more films.
+# **"From a picture to a game: a new paradigm"** (图像 → 游戏环境). Here: within what the codes of its tokenizer can draw. A platform where the films have platforms is entered as one; ours, painted higher up, came out thinner, because no patch of the films is so thick. The paper's world has more codes and had far more films.
 
 # %% [markdown] tags=["lecture"]
-# **What this toy cannot show.** Films with a moving camera, long memory (it attends to three past frames only: what left the picture earlier is forgotten), and worlds in which the past leaves much open.
+# **What this toy cannot show.** Films with a moving camera, long memory (it attends to three past frames only), and worlds in which the past leaves much open.
+#
+# **The two questions.** 1. In the weights of the dynamics, which give each next token its probability. 2. Not where past and key leave something open: there a draw decides. Elsewhere it is.
 
 # %% [markdown]
 # **Larger.** `python -m course_lib train genie --size gpu` trains all three parts on `rich` at 64 by 64 pixels, `--size gpu-coinrun` has the sizes of the paper's appendix F for CoinRun; nobody has run either yet. `python -m course_lib exam genie` asks all questions on 100 films; `python -m course_lib params genie --size paper` counts the paper's size.
 #
-# **References.** Bruce et al., *Genie: Generative Interactive Environments*, 2024, arXiv 2402.15391, sections 2 and 3, appendix F. Chang et al., *MaskGIT: Masked Generative Image Transformer*, 2022, arXiv 2202.04200, sections 3.1 and 3.2. What jasmine reports stands in the description of that open implementation.
+# **References.** Bruce et al., *Genie: Generative Interactive Environments*, 2024, arXiv 2402.15391, sections 2 and 3, appendix F. Chang et al., *MaskGIT: Masked Generative Image Transformer*, 2022, arXiv 2202.04200, sections 3.1 and 3.2. Bengio et al., *Scheduled Sampling*, 2015, arXiv 1506.03099. Valevski et al., *Diffusion Models Are Real-Time Game Engines*, 2024, arXiv 2408.14837. What jasmine reports stands in the description of that open implementation.
 
 # %% [markdown]
 # Claims examined here: C42, C43, C44, C45, C46, C47

@@ -634,6 +634,8 @@ progress()
 
 # %% [markdown] tags=["lecture"]
 # **What this toy cannot show.** Whether films of *another* world help: the paper's latent actions came from the internet's games, and CoinRun was probably not among them; ours come from the world in which the expert was filmed. And an expert who is a script never makes the mistakes from which a clone would learn to recover.
+#
+# **The two questions.** 1. Mistakes, and the way back from them, and what the player wanted. 2. Whatever it did where things looked most alike, right or wrong; no film corrects it there.
 
 # %% [markdown]
 # **Larger.** `python -m course_lib exam genie` clones and plays anew; `python -m course_lib params genie --size paper` counts the paper's sizes part by part; `python -m course_lib train genie --size gpu-coinrun` is the recipe for CoinRun on one large GPU.

@@ -69,7 +69,7 @@ guess(four[:, 0], four[:, 3], notes, seed=2, words=words)
 # %% [markdown] tags=["lecture"]
 # How many did you get right? Put the number into the next cell. And write down two predictions before you read on:
 #
-# 1. Somebody compares each frame with the one before, and is surprised by every change. In what share of such pairs does the impossible film surprise him more?
+# 1. Somebody compares each frame with the one before, and is surprised by every change. In what share of such pairs is the impossible film the more surprising one?
 # 2. A model remembers the last three frames. The ball is hidden for six to ten. What is its share?
 
 # %% tags=["lecture"]
@@ -94,7 +94,7 @@ for size in (1, 2, 3, 4):
     print(f"pieces of {size} frames: the same ones in possible and in impossible films? {same}")
 
 # %% [markdown] tags=["lecture"]
-# Single frames, pairs and triples occur equally often in the possible and in the impossible films. Whoever looks at three frames in a row cannot know anything, however clever he is. The ball is hidden for two frames, so four in a row are needed.
+# Single frames, pairs and triples occur equally often in the possible and in the impossible films. Whoever looks at three frames in a row cannot know anything. The ball is hidden for two frames, so four in a row are needed.
 
 # %% [markdown] tags=["lecture"]
 # Now a model that counts. Its **surprise** (惊讶度) at a letter is $-\log_2 p$, where $p$ is the share of the possible films in which this letter followed the same past. How far back it looks is its memory.
