@@ -28,8 +28,7 @@ from torch import Tensor, nn
 from course_lib.contract import Cost, State, WorldModel
 from course_lib.nets.fit import fit
 from course_lib.planning.cem import Budget, RecedingSearch
-from course_lib.planning.goals import Embed, GoalDistance, Weights, perceive
-from course_lib.worlds.frames import to_model
+from course_lib.planning.goals import Embed, GoalDistance, Weights, embed_pictures, goal_of_each, perceive
 from course_lib.worlds.simulate import Simulation
 
 
@@ -103,7 +102,7 @@ class CostModule:
             return distance
 
         def both(states: Sequence[State], actions: Tensor) -> Tensor:
-            goal = distance.goal.repeat_interleave(len(actions) // len(distance.goal), dim=0)
+            goal = goal_of_each(distance.goal, len(actions))
             return distance(states, actions) + self.share * self.critic(self.intrinsic.embed(states[-1]), goal)
 
         return both
@@ -170,10 +169,9 @@ class Configurator:
     memory: ShortTermMemory
     actor: Actor
 
-    @torch.no_grad()
     def configure(self, goals: np.ndarray) -> None:
         """From now on these pictures are wanted, uint8 (N, H, W, 3), one a room."""
-        self.cost.intrinsic.goal = self.cost.intrinsic.embed(self.perception.model.encode(to_model(goals[:, None])))
+        self.cost.intrinsic.goal = embed_pictures(self.perception.model, self.cost.intrinsic.embed, goals)
         self.actor.search.forget()
         self.memory.forget()
 

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from course_lib.contract import Cost, NotCapable, State, WorldModel, imagine
+from course_lib.contract import Cost, State, WorldModel, imagine
 
 
 @dataclass(frozen=True)
@@ -75,24 +75,21 @@ def cross_entropy(
     cost: is given B * K rows, those of one row of the state in a row. generator: of the plans; the model itself draws
     nothing, so that plans are compared fairly. Raises NotCapable for a model without numbered actions.
     """
-    budget, kind = budget or Budget(), model.capabilities.actions
-    if kind.kind not in ("discrete", "latent"):
-        raise NotCapable(f"plans are drawn among numbered actions, and this model takes {kind}")
+    budget, actions = budget or Budget(), model.capabilities.actions.numbered()
     rows, count = len(state), budget.candidates
     if beliefs is None:
-        beliefs = torch.full((rows, budget.chunks, kind.size), 1.0 / kind.size)
+        beliefs = even_beliefs(rows, budget.chunks, actions)
     many = state.repeat(count)
-    device = next(iter(state.tensors().values())).device
     best: tuple[Tensor, Tensor] | None = None
     for _ in range(budget.rounds):
         drawn = torch.multinomial(beliefs.flatten(0, 1), count, replacement=True, generator=generator)
         keys = drawn.unflatten(0, (rows, -1)).transpose(1, 2)  # (B * chunks, K) -> (B, K, chunks)
         plans = keys.repeat_interleave(budget.hold, dim=2)  # (B, K, H)
-        flat = plans.flatten(0, 1).to(device)  # (B * K, H)
+        flat = plans.flatten(0, 1).to(state.device)  # (B * K, H)
         costs = cost(imagine(model, many, flat), flat).unflatten(0, (rows, count)).cpu()  # (B, K)
         order = costs.argsort(dim=1)[:, : max(1, round(ELITES * count))]  # (B, E)
         elite = keys.gather(1, order[:, :, None].expand(-1, -1, budget.chunks))  # (B, E, chunks)
-        shares = F.one_hot(elite, kind.size).float().mean(dim=1)  # (B, chunks, A)
+        shares = F.one_hot(elite, actions).float().mean(dim=1)  # (B, chunks, A)
         beliefs = beliefs + SMOOTHING * (shares - beliefs)
         here = torch.arange(rows)
         found = plans[here, order[:, 0]], costs[here, order[:, 0]]
@@ -104,9 +101,14 @@ def cross_entropy(
     return Search(*best, beliefs)  # type: ignore[misc]
 
 
+def even_beliefs(rows: int, chunks: int, actions: int) -> Tensor:
+    """Nothing is known yet: every action is as likely, (rows, chunks, actions)."""
+    return torch.full((rows, chunks, actions), 1.0 / actions)
+
+
 def carry_on(beliefs: Tensor, *, explore: float = EXPLORE) -> Tensor:
     """The beliefs of the search after the next chunk: moved on by one, some of it spread evenly. (B, chunks, A)."""
-    even = torch.full_like(beliefs[:, :1], 1.0 / beliefs.shape[2])
+    even = even_beliefs(len(beliefs), 1, beliefs.shape[2])
     return (1.0 - explore) * torch.cat([beliefs[:, 1:], even], dim=1) + explore * even
 
 
@@ -128,8 +130,7 @@ class RecedingSearch:
         """The next chunk of keys, int64 (M, hold). which: the numbers of the M rows of the state; None for all N."""
         rows = torch.arange(self.rows) if which is None else which
         if self.beliefs is None:
-            size = model.capabilities.actions.size
-            self.beliefs = torch.full((self.rows, self.budget.chunks, size), 1.0 / max(size, 1))
+            self.beliefs = even_beliefs(self.rows, self.budget.chunks, model.capabilities.actions.numbered())
         found = cross_entropy(model, state, cost, generator=self.generator, budget=self.budget,
                               beliefs=self.beliefs[rows])  # fmt: skip
         self.beliefs[rows] = carry_on(found.beliefs)
