@@ -298,6 +298,20 @@ class PredictsTermination(Protocol):
 
 
 @runtime_checkable
+class PredictsRelaxed(Protocol):
+    """An optional ability, declared by ``capabilities.relaxation``: steps that a gradient by numbered actions can pass.
+
+    It belongs to models whose actions are numbered; with real numbers for actions ``predict`` itself is enough.
+    """
+
+    capabilities: Capabilities
+
+    def predict_relaxed(self, state: State, shares: Tensor) -> State:
+        """One step under shares of the actions, (B, A), which add up to 1; where one of them is 1, ``predict``'s."""
+        ...
+
+
+@runtime_checkable
 class Cost(Protocol):
     """What a plan costs. It belongs to the task, not to the model: a planner is given both."""
 

@@ -17,7 +17,7 @@ Nothing is known here of the model but ``course_lib/contract.py``, and nothing o
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -112,15 +112,30 @@ def carry_on(beliefs: Tensor, *, explore: float = EXPLORE) -> Tensor:
     return (1.0 - explore) * torch.cat([beliefs[:, 1:], even], dim=1) + explore * even
 
 
+class Method(Protocol):
+    """A way to search plans."""
+
+    def __call__(
+        self, model: WorldModel, state: State, cost: Cost, *, generator: torch.Generator, budget: Budget | None = None,
+        beliefs: Tensor | None = None,
+    ) -> Search:  # fmt: skip
+        """See ``cross_entropy``."""
+        ...
+
+
 class RecedingSearch:
     """Searches of N rows, one after the other, each of which goes on where its row's last one stopped.
 
-    Of each plan one chunk is carried out, then it is searched again from what came (a receding horizon).
+    Of each plan one chunk is carried out, then it is searched again from what came (a receding horizon). method: how a
+    plan is searched, ``cross_entropy`` or ``gradient.gradient_search``.
     """
 
-    def __init__(self, rows: int, *, generator: torch.Generator, budget: Budget | None = None) -> None:
-        self.rows, self.generator, self.budget = rows, generator, budget or Budget()
+    def __init__(
+        self, rows: int, *, generator: torch.Generator, budget: Budget | None = None, method: Method = cross_entropy
+    ) -> None:
+        self.rows, self.generator, self.budget, self.method = rows, generator, budget or Budget(), method
         self.beliefs: Tensor | None = None
+        self.last: Search | None = None  # what was found in the last search
 
     def forget(self) -> None:
         """Begin with evenly spread beliefs again: the next search has another task."""
@@ -131,7 +146,7 @@ class RecedingSearch:
         rows = torch.arange(self.rows) if which is None else which
         if self.beliefs is None:
             self.beliefs = even_beliefs(self.rows, self.budget.chunks, model.capabilities.actions.numbered())
-        found = cross_entropy(model, state, cost, generator=self.generator, budget=self.budget,
-                              beliefs=self.beliefs[rows])  # fmt: skip
-        self.beliefs[rows] = carry_on(found.beliefs)
+        found = self.method(model, state, cost, generator=self.generator, budget=self.budget,
+                            beliefs=self.beliefs[rows])  # fmt: skip
+        self.beliefs[rows], self.last = carry_on(found.beliefs), found
         return found.actions[:, : self.budget.hold]

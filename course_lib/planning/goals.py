@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from course_lib.contract import NotCapable, State, WorldModel
-from course_lib.planning.cem import Budget, RecedingSearch
+from course_lib.planning.cem import Budget, Method, RecedingSearch, cross_entropy
 from course_lib.worlds.frames import to_model
 from course_lib.worlds.simulate import Simulation
 
@@ -71,13 +71,13 @@ class GoalPlanner:
 
     def __init__(
         self, model: WorldModel, goals: np.ndarray, embed: Embed, *, generator: torch.Generator,
-        budget: Budget | None = None, weights: Weights | None = None,
+        budget: Budget | None = None, weights: Weights | None = None, method: Method = cross_entropy,
     ) -> None:  # fmt: skip
         kind = model.capabilities.actions
         if kind.kind != "discrete":
             raise NotCapable(f"the player presses numbered keys, and this model takes {kind}")
         self.model, self.embed, self.weights = model, embed, weights
-        self.search = RecedingSearch(len(goals), generator=generator, budget=budget)
+        self.search = RecedingSearch(len(goals), generator=generator, budget=budget, method=method)
         self.goals = embed_pictures(model, embed, goals)  # (N, D)
 
     @torch.no_grad()

@@ -78,8 +78,8 @@ def run(report: Callable[[str], None] = print) -> dict[str, Any]:
 class AblationFacts:
     """What ``run`` kept, by the name of what was left out.
 
-    shares: of the goals reached, by each seed, (S,). deviations: of the embeddings at the end of the training, (S,), for
-    what was left out of the training.
+    shares: of the goals reached, by each seed, (S,). deviations: of the embeddings at the end of the training, (S,),
+    for what was left out of the training.
     """
 
     shares: Mapping[str, np.ndarray]
