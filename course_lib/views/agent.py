@@ -59,8 +59,8 @@ def places(reader: nn.Module, states: Sequence) -> np.ndarray:
 class Moment:
     """One time at which an agent planned, or reacted.
 
-    frame: uint8 (H, W, 3), what it saw; time: of this frame; wanted: the name of its goal; plan: where it expects to be,
-    (H + 1, 2), units; others: random plans, (K, H + 1, 2); place: where it is, (2,).
+    frame: uint8 (H, W, 3), what it saw; time: of this frame; wanted: the name of its goal; plan: where it expects to
+    be, (H + 1, 2), units; others: random plans, (K, H + 1, 2); place: where it is, (2,).
     """
 
     frame: np.ndarray
