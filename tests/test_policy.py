@@ -48,7 +48,7 @@ def test_a_few_lessons_are_enough_to_beat_the_policy_before_them(model: ActionJE
     """The second round is the pupil's own: its lessons are of the states that it comes to."""
     policy, rounds = study.new_policy(model), []
     tasks = [draw_goal_tasks(30, split="train", first=first) for first in (0, 30)]
-    learned = distil(policy, model, embedding, study.distance_cost, tasks, generator=study.seeded(), limit=24,
+    learned = distil(policy, model, embedding, study.distance_cost, tasks, generator=study.seeded(),
                      on_round=lambda *numbers: rounds.append(numbers))  # fmt: skip
     assert [number for number, _, _ in rounds] == [0, 1] and rounds[1][1] == len(learned.key)
     assert rounds[0][2] > rounds[1][2], "Mode-2 plays the first round, a beginner the second"
@@ -105,9 +105,10 @@ def test_the_configurator_makes_it_curious_and_wanting_again(model: ActionJEPA) 
 
 def facts() -> dict:
     played = {part: {name: [9] * count for name, count in names.items()} for part, names in study.PLAYED.items()}
-    for part in ("gradient", "mode1"):
+    played["speed"] = {}
+    for part in ("gradient", "speed"):
         played[part]["milliseconds"] = {"mode1": [1.0, 1.0], "mode2": [12.0, 14.0]}
-    played["mode1"]["rounds"] = [{"lessons": 5, "reached": 3}]
+    played["mode1"] |= {"rounds": [{"lessons": 5, "reached": 3}], "chosen": 0}
     played["gradient"]["relaxation"], played["critic"]["share"] = "softmax", 1.0
     return {"limit": study.LIMIT, "weights": "abc", **played}
 
@@ -116,7 +117,7 @@ def test_kept_facts_are_read_as_they_were(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(study, "KEPT", tmp_path / "agent.json")
     study.KEPT.write_text(json.dumps(facts()))
     found = study.measured_agent()
-    assert study.times_longer(found.milliseconds["mode1"], "mode2", "mode1")["value"] == 13.0
+    assert study.times_longer(found.milliseconds["speed"], "mode2", "mode1")["value"] == 13.0
     assert (found.steps["switch"]["up"] == 9).all()
 
 
@@ -150,5 +151,5 @@ def test_the_rows_are_the_studys(model: ActionJEPA) -> None:
     row = report["action_jepa", "mode1_success"]
     assert row.value == study.reached(found.steps["mode1"]["steps"].tolist()) / 300 and row.bar == 0.85
     faster = report["action_jepa", "mode1_speedup"]
-    assert faster.value == study.times_longer(found.milliseconds["mode1"], "mode2", "mode1")["value"]
+    assert faster.value == study.times_longer(found.milliseconds["speed"], "mode2", "mode1")["value"]
     assert faster.bar == 10.0 and faster.low <= faster.value <= faster.high

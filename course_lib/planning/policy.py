@@ -2,8 +2,8 @@
 
 LeCun, A Path Towards Autonomous Machine Intelligence, 2022, sections 3.1.1 and 3.1.3: Mode-1 is perception and a
 policy, nothing is imagined; the plans of Mode-2 are what the policy is taught with. Whoever only watches the planner
-meets none of his own mistakes. So after the first lessons the pupil acts, and the planner says what it would have done
-there, which is DAgger (Ross, Gordon & Bagnell 2011, arXiv 1011.0686, algorithm 3.1).
+meets none of his own mistakes. So after the first lessons the pupil may act, and the planner says what it would have
+done there, which is DAgger (Ross, Gordon & Bagnell 2011, arXiv 1011.0686, algorithm 3.1).
 """
 
 from __future__ import annotations
@@ -102,22 +102,22 @@ class Tutor:
 
 def distil(
     policy: Policy, model: WorldModel, embed: Embed, cost_of: Callable[[Tensor], Cost],
-    lessons: Sequence[Sequence[GoalTask]], *, generator: torch.Generator, limit: int = 40,
+    lessons: Sequence[Sequence[GoalTask]], *, generator: torch.Generator, watched: int = 1,
     on_round: Callable[[int, int, float], object] | None = None,
 ) -> Lessons:  # fmt: skip
     """Teach a policy what Mode-2 does; returns all that it learned from.
 
-    lessons: the tasks of each round. In the first one Mode-2 plays, in the others the policy as it is by then. After
-    each round it is fitted to all that was written down. on_round: is given the round, the lessons so far, and the
-    share of the goals that were reached in it.
+    lessons: the tasks of each round. In the first ``watched`` ones Mode-2 plays, in the others the policy as it is by
+    then. After each round it is fitted to all that was written down. on_round: is given the round, the lessons so far,
+    and the share of the goals that were reached in it.
     """
     everything: list[Lessons] = []
     size = model.capabilities.frame_size[0] if model.capabilities.frame_size else 32
     for number, tasks in enumerate(lessons):
         search = RecedingSearch(len(tasks), generator=generator)
         goals = embed_pictures(model, embed, goal_pictures(tasks, size))
-        tutor = Tutor(model, embed, search, policy, cost_of, goals, pupil_plays=number > 0)
-        played = play_rooms(tutor, tasks, limit=limit, size=size)
+        tutor = Tutor(model, embed, search, policy, cost_of, goals, pupil_plays=number >= watched)
+        played = play_rooms(tutor, tasks, size=size)
         everything += tutor.written
         learned = Lessons(*(torch.cat(part) for part in zip(*everything, strict=True)))
         fit_policy(policy, learned, generator=generator)

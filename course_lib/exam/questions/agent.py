@@ -56,7 +56,7 @@ def ask(entrant: Entrant, sitting: Sitting) -> Iterator[Row]:
         note = f"n counts tasks of {LIMIT} frames" + (f"; {notes[question]}" if question in notes else "")
         yield entrant.row(sitting, where, question, value=share(found), low=low, high=high, n=len(found), unit="",
                           controls=controls, direction="higher", note=note)  # fmt: skip
-    timed = facts.milliseconds["mode1"]
+    timed = facts.milliseconds["speed"]
     yield entrant.row(
         sitting, where, "mode1_speedup", **times_longer(timed, "mode2", "mode1"), n=len(timed["mode1"]), unit="times",
         controls={f"{name}_ms": float(np.median(values)) for name, values in timed.items()}, direction="higher",
