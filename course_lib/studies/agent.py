@@ -289,7 +289,9 @@ def measured_agent() -> AgentFacts:
                   for part, names in PLAYED.items()}  # fmt: skip
         timed = {part: {name: np.asarray(values, float) for name, values in facts[part]["milliseconds"].items()}
                  for part in ("gradient", "speed")}  # fmt: skip
-        return AgentFacts(played, timed, facts["mode1"]["rounds"], int(facts["mode1"]["chosen"]),
-                          str(facts["gradient"]["relaxation"]), float(facts["critic"]["share"]), str(facts["weights"]))  # fmt: skip
+        return AgentFacts(
+            played, timed, facts["mode1"]["rounds"], int(facts["mode1"]["chosen"]),
+            str(facts["gradient"]["relaxation"]), float(facts["critic"]["share"]), str(facts["weights"]),
+        )  # fmt: skip
 
     return read_study(KEPT, parse, "agent")

@@ -121,7 +121,7 @@ def watch(
 
 
 def plan_figure(moments: Sequence[Moment], room: Scene, *, columns: int = 4) -> CourseFigure:
-    """Moments of an agent, each with its plan (thick), other plans (thin) and what is wanted (a ring)."""
+    """Moments of an agent, each with its plan (thick), random ones (thin, blue) and what is wanted (a ring)."""
     rows = -(-len(moments) // columns)
     columns = min(columns, len(moments))
     what = "; ".join(dict.fromkeys(moment.wanted for moment in moments))
@@ -133,7 +133,7 @@ def plan_figure(moments: Sequence[Moment], room: Scene, *, columns: int = 4) -> 
     for ax, moment in zip(axes.flat, moments, strict=False):
         ax.imshow(moment.frame, extent=(0, spec.BOX, 0, spec.BOX), interpolation="nearest")
         for way in moment.others:
-            ax.plot(*way.T, color="white", linewidth=0.7, alpha=0.55)
+            ax.plot(*way.T, color=COLOURS["sky"], linewidth=0.8, alpha=0.55)
         ax.plot(*moment.plan.T, color=COLOURS["vermilion"], linewidth=2.4, marker="o", markersize=3)
         ax.plot(*wish(room, moment.wanted).agent, "o", markersize=15, markerfacecolor="none", markeredgewidth=2,
                 markeredgecolor=COLOURS["yellow"])  # fmt: skip
