@@ -126,7 +126,8 @@ def plan_figure(moments: Sequence[Moment], room: Scene, *, columns: int = 4) -> 
     columns = min(columns, len(moments))
     what = "; ".join(dict.fromkeys(moment.wanted for moment in moments))
     text = f"{len(moments)} frames with the plans drawn over them, at frames {moments[0].time} to {moments[-1].time}; "
-    figure = CourseFigure(2.9 * columns, 3.15 * rows, f"{text}wanted: {what}")
+    side = 2.9 if columns > 1 else 4.2
+    figure = CourseFigure(side * columns, (side + 0.25) * rows, f"{text}wanted: {what}")
     axes = figure.subplots(rows, columns, squeeze=False)
     for ax in axes.flat:
         ax.set_axis_off()
