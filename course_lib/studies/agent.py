@@ -39,7 +39,7 @@ from course_lib.worlds.goal_pictures import GoalTask, draw_goal_tasks, goal_pict
 
 KEPT = DATA / "playground" / "agent.json"
 TASKS, FEW = 300, 100  # test tasks, and those to choose by or that are played in several ways
-LESSONS = (300, 200, 200)  # training tasks of each round of the distillation
+LESSONS = (200, 150)  # training tasks of each round of the distillation
 SCHOOLS = {"watching": len(LESSONS), "own mistakes": 1}  # rounds in which Mode-2 plays; then the pupil does
 RELAXATIONS = ("softmax", "straight-through")
 DESCENT = Budget(7, 8, 16)  # as many imagined steps as LARGEST: 8 beginnings and 16 steps of Adam from each
@@ -120,7 +120,7 @@ def measure_gradient(model: ActionJEPA) -> dict[str, Any]:
     methods = {name: partial(gradient_search, relaxation=name) for name in RELAXATIONS}
     chosen_by = {name: steps_of(planner(model, asked, DESCENT, method), asked) for name, method in methods.items()}
     best = max(RELAXATIONS, key=lambda name: reached(chosen_by[name]))
-    test = draw_goal_tasks(TASKS, split="test")
+    test = draw_goal_tasks(FEW, split="test")
     one = {"gradient": planner(model, test[:1], DESCENT, methods[best]),
            "cross-entropy": planner(model, test[:1], LARGEST, cross_entropy)}  # fmt: skip
     return {"validation": chosen_by, "relaxation": best, "milliseconds": milliseconds(one, test[0], LARGEST.hold, 50),
@@ -266,7 +266,7 @@ class AgentFacts:
 
 
 PLAYED = {
-    "gradient": {"steps": TASKS}, "mode1": {"steps": TASKS, "untrained": TASKS, "down": FEW},
+    "gradient": {"steps": FEW}, "mode1": {"steps": TASKS, "untrained": TASKS, "down": FEW},
     "critic": {"without": TASKS, "with": TASKS},
     "switch": {"up": FEW, "not switched": FEW, "switched": FEW, "random keys": FEW},
     "curiosity": {"curious": FEW, "any plan": FEW, "random keys": FEW},
