@@ -120,7 +120,7 @@ def measure_gradient(model: ActionJEPA) -> dict[str, Any]:
     methods = {name: partial(gradient_search, relaxation=name) for name in RELAXATIONS}
     chosen_by = {name: steps_of(planner(model, asked, DESCENT, method), asked) for name, method in methods.items()}
     best = max(RELAXATIONS, key=lambda name: reached(chosen_by[name]))
-    test = draw_goal_tasks(FEW, split="test")
+    test = draw_goal_tasks(TASKS, split="test")
     one = {"gradient": planner(model, test[:1], DESCENT, methods[best]),
            "cross-entropy": planner(model, test[:1], LARGEST, cross_entropy)}  # fmt: skip
     return {"validation": chosen_by, "relaxation": best, "milliseconds": milliseconds(one, test[0], LARGEST.hold, 50),
@@ -232,7 +232,8 @@ MEASURES = {"gradient": measure_gradient, "mode1": measure_mode1, "speed": measu
 def measured_part(name: str, report: Callable[[str], None] = print) -> dict[str, Any]:
     """One part of the study, or what it found before (``store.kept_piece``)."""
     weights = weights_of("action_jepa")
-    decided = {"weights": weights, "tasks": TASKS, "few": FEW, "limit": LIMIT, "lessons": LESSONS, "part": name}
+    decided = {"weights": weights, "tasks": TASKS, "few": FEW, "limit": LIMIT, "part": name}
+    decided |= {"lessons": LESSONS} if name == "mode1" else {}
     found = kept_piece("agent", name, decided, lambda: MEASURES[name](load_checkpoint("action_jepa").eval()))
     for what, value in found.items():
         if isinstance(value, list) and value and isinstance(value[0], int):
@@ -266,7 +267,7 @@ class AgentFacts:
 
 
 PLAYED = {
-    "gradient": {"steps": FEW}, "mode1": {"steps": TASKS, "untrained": TASKS, "down": FEW},
+    "gradient": {"steps": TASKS}, "mode1": {"steps": TASKS, "untrained": TASKS, "down": FEW},
     "critic": {"without": TASKS, "with": TASKS},
     "switch": {"up": FEW, "not switched": FEW, "switched": FEW, "random keys": FEW},
     "curiosity": {"curious": FEW, "any plan": FEW, "random keys": FEW},
