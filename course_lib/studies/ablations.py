@@ -7,7 +7,6 @@ three seeds. What is left out of the training:
     no regulariser         no variance and no covariance term: nothing but the inverse dynamics model speaks up against
                            collapse
     no inverse dynamics    nobody asks which key was pressed
-    neither                neither of the two
     context of one frame   the predictor is told where things are and not how fast they move
 
 and of the planner, in the networks of "whole": other costs, and smaller budgets. All play the same TASKS test tasks.
@@ -35,7 +34,6 @@ TRAININGS: dict[str, dict[str, Any]] = {
     "whole": {},
     "no regulariser": {"model.cure": "none"},
     "no inverse dynamics": {"model.inverse": 0.0},
-    "neither": {"model.cure": "none", "model.inverse": 0.0},
     "context of one frame": {"model.context": 1},
 }
 USUAL = "nearest and mean"

@@ -451,7 +451,7 @@ pupil, _ = learned_policy(model, lessons=(60, 40), after=after)
 show.table([{"round": ("Mode-2 plays", "the pupil plays")[i], **row} for i, row in enumerate(curve)])
 
 # %% [markdown] tags=["lecture"]
-# After 60 rooms, 330 lessons, Mode-1 reaches .90 of 60 new rooms; after the round of its own mistakes .88. The difference is one room. The theory behind DAgger says that mistakes grow with the square of the time for a pupil who only watched; here an episode has about six decisions, and there is little time to grow. FILL dagger
+# After 60 rooms, 330 lessons, Mode-1 reaches .90 of 60 new rooms; after the round of its own mistakes .88. The difference is one room. The theory behind DAgger says that mistakes grow with the square of the time for a pupil who only watched; here an episode has about six decisions, and there is little time to grow. The study asks with more rooms.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Look
@@ -549,14 +549,21 @@ players = {"Mode-2, cross-entropy": others.players["planned"], "Mode-2, gradient
 show.table([share_row(name, steps) for name, steps in players.items()])
 
 # %% [markdown] tags=["lecture"]
-# FILL measure
+# Mode-2 by the cross-entropy method reaches .993 of the goals, the whole interval above .95. By gradient, with softmax and rounding, it is .987 (the study chose softmax, 100 of 100 on validation tasks, before straight-through with 99): with eight beginnings and a warm start the search is no longer lost. It imagines as many steps, has to walk back through them, and that takes its time (see *How fast?*).
+#
+# The greedy agent of your first prediction reaches .323, running straight and jumping .613, an untrained network .003. And the copy: Mode-1 reaches .957 (.927 to .975), an untrained policy .003.
 
 # %% tags=["lecture"]
 print(f"you said {my_greedy} for the greedy agent and {my_copy} for the copy")
+rows = [{"school": row["school"], "lessons": row["lessons"], "of 300 validation rooms": row["reached"]} for row in kept.rounds]
 measured = {name: share_row(name, steps) for name, steps in players.items()}
 assert measured["Mode-2, cross-entropy"]["from"] > 0.95
 assert measured["random keys"]["to"] < measured["Mode-1, distilled"]["from"]
-assert measured["latent greedy"]["to"] < 0.5
+assert measured["latent greedy"]["to"] < 0.5 < 0.85 < measured["Mode-1, distilled"]["from"]
+show.table(rows)
+
+# %% [markdown] tags=["lecture"]
+# And the round of its own mistakes? The study taught two pupils on 200 rooms and then on 150 more, in which Mode-2 played on, or the pupil. Of 300 validation rooms the first reached 286 and then 287, the second 286 and then **267**. So at this size DAgger did harm. A likely reason, not tested: where a pupil has got stuck, many plans are about equally good, and the keys that Mode-2 draws there teach nothing. The policy in the table is the one that only watched.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### How fast?
@@ -570,11 +577,13 @@ one_goal = goal_pictures(tasks[:1])
 both = {"Mode-1": PolicyPlayer(model, pupil, one_goal, embedding),
         "Mode-2": GoalPlanner(model, one_goal, embedding, generator=torch.Generator().manual_seed(0))}  # fmt: skip
 timed = {name: np.array(ms) for name, ms in milliseconds(both, tasks[0], hold=2, count=40).items()}
-here, then = times_longer(timed, "Mode-2", "Mode-1"), times_longer(kept.milliseconds["mode1"], "mode2", "mode1")
+here, then = times_longer(timed, "Mode-2", "Mode-1"), times_longer(kept.milliseconds["speed"], "mode2", "mode1")
+slower = times_longer(kept.milliseconds["gradient"], "gradient", "cross-entropy")
 print(f"foretold {foretold:.0f} times, measured here {here['value']:.0f}; kept {then['value']:.1f} ({then['low']:.1f} to {then['high']:.1f})")
+print(f"gradient against cross-entropy, kept: {slower['value']:.1f} times as long")
 
 # %% [markdown] tags=["lecture"]
-# FILL speed
+# The kept measurement has Mode-2 at 17.7 times Mode-1's time (17.1 to 18.3; 10 was to be reached), and a search by gradient at 8.9 times one by cross-entropy. What is printed for here and now may differ: small operations suffer in other ways than large ones from what else a processor has to do. But look at what bounds the ratio: most of Mode-1's time is *seeing*. Without the encoder in both, *Build* foretold several times as much, which is true and means nothing.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Critic, switch, curiosity
@@ -583,13 +592,17 @@ print(f"foretold {foretold:.0f} times, measured here {here['value']:.0f}; kept {
 
 # %% tags=["lecture"]
 steps = kept.steps
+gained = (steps["critic"]["with"] <= LIMIT).astype(int) - (steps["critic"]["without"] <= LIMIT)
+print(f"the critic won {(gained > 0).sum()} goals and lost {(gained < 0).sum()}")
 show.table([share_row("6 frames ahead", steps["critic"]["without"]), share_row("6 frames ahead, critic", steps["critic"]["with"]),
             share_row("back: Mode-2, switched", steps["switch"]["switched"]), share_row("back: Mode-2, not switched", steps["switch"]["not switched"]),
             share_row("back: Mode-1", steps["mode1"]["down"]), share_row("back: random keys", steps["switch"]["random keys"]),
             share_row("no goal: curious", steps["curiosity"]["curious"]), share_row("no goal: any plan", steps["curiosity"]["any plan"])])  # fmt: skip
 
 # %% [markdown] tags=["lecture"]
-# FILL three
+# - **The critic**: .853 without, .887 with it. It won 23 goals and lost 13, and the intervals overlap: a gain that may be chance. In the corridor it replaced the long look; here it does not.
+# - **The switch**: after the configurator's word 100 of 100 go back, without it none. Mode-1, which practised the way up alone, gets back in 34, and keys pressed *at random* do in 65: it runs up again. It would have to be taught anew; Mode-2 needed 64 new numbers.
+# - **Curiosity**: told nothing at all, the curious agent passes the goal in 95 of 100 rooms; with any plan instead of the most novel one it is 32, with random keys 17. What is new in this room is mostly the platform. That is a fine thing in a room with one platform, and it is no proof of a general curiosity.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercises
