@@ -1,7 +1,8 @@
-"""What of the agent does reaching goal pictures take? Each part is left out in turn, in three short trainings each.
+"""What of the agent does reaching goal pictures take? Each part is left out in turn, in short trainings.
 
 Every network is trained for STEPS steps of the recipe of size cpu, a fifth of the checkpoint's, on the same films, with
-three seeds. What is left out of the training:
+each of SEEDS. There is one seed so far, so differences of some points mean nothing; with more of them named here, the
+study goes on from what it has kept. What is left out of the training:
 
     whole                  nothing
     no regulariser         no variance and no covariance term: nothing but the inverse dynamics model speaks up against
@@ -29,7 +30,7 @@ from course_lib.worlds.goal_pictures import draw_goal_tasks
 from course_lib.worlds.starless import make_starless
 
 KEPT = DATA / "playground" / "ablations.json"
-STEPS, TASKS, SEEDS = 500, 60, (0, 1, 2)
+STEPS, TASKS, SEEDS = 500, 60, (0,)
 TRAININGS: dict[str, dict[str, Any]] = {
     "whole": {},
     "no regulariser": {"model.cure": "none"},
@@ -46,7 +47,7 @@ VARIANTS = (*TRAININGS, *PLANNERS)
 
 
 def run(report: Callable[[str], None] = print) -> dict[str, Any]:
-    """Train fifteen networks and plan in them: about twenty minutes of one core. What is done is kept at once."""
+    """Train four networks and plan in them: about eight minutes of one core. What is done is kept at once."""
     tasks = draw_goal_tasks(TASKS, split="test")
     films = make_starless(split="train", count=3000)
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in VARIANTS}
