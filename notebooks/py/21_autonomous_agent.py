@@ -654,3 +654,9 @@ progress()
 # **References.** LeCun, *A Path Towards Autonomous Machine Intelligence*, version 0.9.2, 2022, sections 3.1 to 3.3. De Boer, Kroese, Mannor & Rubinstein, *A tutorial on the cross-entropy method*, Annals of Operations Research 134, 2005. Bengio, Léonard & Courville, 2013, arXiv 1308.3432; Jang, Gu & Poole, 2017, arXiv 1611.01144 (straight-through). Ross, Gordon & Bagnell, 2011, arXiv 1011.0686 (DAgger). Pathak et al., 2017, arXiv 1705.05363 (inverse dynamics). Assran et al., *V-JEPA 2*, 2025, arXiv 2506.09985, section 4.
 #
 # Claims examined here: C71, C72, C73, C74
+
+# %% [markdown] slideshow={"slide_type": "skip"} tags=["navigation"]
+# - **Before this notebook:** 20 Image world model (IWM) (planned); until it is there, [17 Energy and collapse](17_energy_and_collapse.ipynb)
+# - **After it:** 22 Planning in levels (planned); until it is there, [23 Violation of expectation](23_violation_of_expectation.ipynb)
+# - **All notebooks:** [contents](contents.md)
+# - **In the claims ledger:** [C71](claims.md#c71), [C72](claims.md#c72), [C73](claims.md#c73), [C74](claims.md#c74)
