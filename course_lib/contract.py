@@ -105,6 +105,11 @@ class State:
         """The same state on another device."""
         return self.map(lambda tensor: tensor.to(device))
 
+    @property
+    def device(self) -> torch.device:
+        """Where its tensors lie."""
+        return next(iter(self.tensors().values())).device
+
 
 # ---------------------------------------------------------------------------------------------------- what it can do
 
@@ -154,6 +159,12 @@ class Actions:
         if self.kind == "none":
             return "no actions"
         return f"{self.size} real numbers" if self.kind == "continuous" else f"one of {self.size} {self.kind} actions"
+
+    def numbered(self) -> int:
+        """How many actions there are to choose among. Raises NotCapable where they have no numbers."""
+        if self.kind not in ("discrete", "latent"):
+            raise NotCapable(f"plans are drawn among numbered actions, and this model takes {self}")
+        return self.size
 
     def check(self, action: Tensor | None, leading: tuple[int, ...]) -> None:
         """Refuse actions of the wrong kind, shape or range with a message that says what is wanted.
@@ -283,6 +294,20 @@ class PredictsTermination(Protocol):
 
     def termination(self, state: State) -> Tensor:
         """The probability that the episode has ended in this state, (B,) in [0, 1]."""
+        ...
+
+
+@runtime_checkable
+class PredictsRelaxed(Protocol):
+    """An optional ability, declared by ``capabilities.relaxation``: steps that a gradient by numbered actions can pass.
+
+    It belongs to models whose actions are numbered; with real numbers for actions ``predict`` itself is enough.
+    """
+
+    capabilities: Capabilities
+
+    def predict_relaxed(self, state: State, shares: Tensor) -> State:
+        """One step under shares of the actions, (B, A), which add up to 1; where one of them is 1, ``predict``'s."""
         ...
 
 

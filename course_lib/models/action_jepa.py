@@ -47,7 +47,7 @@ class LastEmbeddings(State):
     """What an action-conditioned JEPA carries on: the last C embeddings, the oldest first, and what lay between."""
 
     s: Tensor  # (B, C, D)
-    actions: Tensor  # int64 (B, C - 1)
+    actions: Tensor  # int64 (B, C - 1); under a relaxation shares of them, (B, C - 1, A)
 
 
 class ActionJEPA(nn.Module):
@@ -71,7 +71,7 @@ class ActionJEPA(nn.Module):
         """See the contract."""
         side = self.config.frame_size
         return Capabilities(Actions("discrete", self.config.actions), decodes=False, context=self.config.context,
-                            frame_size=(side, side))  # fmt: skip
+                            frame_size=(side, side), relaxation="shares of the keys")  # fmt: skip
 
     # ------------------------------------------------------------------------------------------------- the contract
 
@@ -90,6 +90,14 @@ class ActionJEPA(nn.Module):
         """Imagination: the predictor's guess becomes the newest embedding."""
         self.capabilities.actions.check(action, (len(state),))
         actions = torch.cat([state.actions, action[:, None].long()], dim=1)  # (B, C)
+        guess = self.jepa.predict(state.s, actions)  # (B, D)
+        return LastEmbeddings(torch.cat([state.s[:, 1:], guess[:, None]], dim=1), actions[:, 1:])
+
+    def predict_relaxed(self, state: LastEmbeddings, shares: Tensor) -> LastEmbeddings:
+        """Imagination under shares of the actions, (B, A), by which it can be differentiated."""
+        past = state.actions
+        past = past if past.is_floating_point() else F.one_hot(past, self.config.actions).to(shares.dtype)
+        actions = torch.cat([past, shares[:, None]], dim=1)  # (B, C, A)
         guess = self.jepa.predict(state.s, actions)  # (B, D)
         return LastEmbeddings(torch.cat([state.s[:, 1:], guess[:, None]], dim=1), actions[:, 1:])
 
@@ -153,6 +161,14 @@ class ActionJEPA(nn.Module):
     def after_step(self, step: int, of: int) -> None:
         """Move the target encoder where the cure is a moving average; see ``JEPA.after_step``."""
         self.jepa.after_step(step, of)
+
+
+def whole_state(state: LastEmbeddings, actions: int = 4) -> Tensor:
+    """All that a state holds in one row: its embeddings and the keys between them, (B, C * D + (C - 1) * A).
+
+    actions: how many keys there are, A.
+    """
+    return torch.cat([state.s.flatten(1), F.one_hot(state.actions, actions).flatten(1).to(state.s.dtype)], dim=1)
 
 
 def embedding(state: LastEmbeddings) -> Tensor:

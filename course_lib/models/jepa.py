@@ -89,7 +89,8 @@ class ConvolutionalFrameEncoder(nn.Module):
 class LatentPredictor(nn.Module):
     """The next embedding from the last ones and the actions: the last embedding, and a correction by an MLP.
 
-    (B, C, D), int64 (B, C) -> (B, D), where the last action leads to the frame that is predicted.
+    (B, C, D), int64 (B, C) -> (B, D), where the last action leads to the frame that is predicted. Instead of actions it
+    takes shares of them, float (B, C, A), by which a plan can be differentiated.
     """
 
     def __init__(self, config: JEPAConfig) -> None:
@@ -102,7 +103,7 @@ class LatentPredictor(nn.Module):
 
     def forward(self, s: Tensor, actions: Tensor) -> Tensor:
         """See the class."""
-        given = F.one_hot(actions, self.actions).to(s.dtype)  # (B, C, A)
+        given = actions if actions.is_floating_point() else F.one_hot(actions, self.actions).to(s.dtype)  # (B, C, A)
         return s[:, -1] + self.layers(torch.cat([s, given], dim=2).flatten(1))  # (B, C, D + A) -> (B, C * (D + A))
 
 

@@ -17,13 +17,13 @@ Nothing is known here of the model but ``course_lib/contract.py``, and nothing o
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from course_lib.contract import Cost, NotCapable, State, WorldModel, imagine
+from course_lib.contract import Cost, State, WorldModel, imagine
 
 
 @dataclass(frozen=True)
@@ -75,24 +75,21 @@ def cross_entropy(
     cost: is given B * K rows, those of one row of the state in a row. generator: of the plans; the model itself draws
     nothing, so that plans are compared fairly. Raises NotCapable for a model without numbered actions.
     """
-    budget, kind = budget or Budget(), model.capabilities.actions
-    if kind.kind not in ("discrete", "latent"):
-        raise NotCapable(f"plans are drawn among numbered actions, and this model takes {kind}")
+    budget, actions = budget or Budget(), model.capabilities.actions.numbered()
     rows, count = len(state), budget.candidates
     if beliefs is None:
-        beliefs = torch.full((rows, budget.chunks, kind.size), 1.0 / kind.size)
+        beliefs = even_beliefs(rows, budget.chunks, actions)
     many = state.repeat(count)
-    device = next(iter(state.tensors().values())).device
     best: tuple[Tensor, Tensor] | None = None
     for _ in range(budget.rounds):
         drawn = torch.multinomial(beliefs.flatten(0, 1), count, replacement=True, generator=generator)
         keys = drawn.unflatten(0, (rows, -1)).transpose(1, 2)  # (B * chunks, K) -> (B, K, chunks)
         plans = keys.repeat_interleave(budget.hold, dim=2)  # (B, K, H)
-        flat = plans.flatten(0, 1).to(device)  # (B * K, H)
+        flat = plans.flatten(0, 1).to(state.device)  # (B * K, H)
         costs = cost(imagine(model, many, flat), flat).unflatten(0, (rows, count)).cpu()  # (B, K)
         order = costs.argsort(dim=1)[:, : max(1, round(ELITES * count))]  # (B, E)
         elite = keys.gather(1, order[:, :, None].expand(-1, -1, budget.chunks))  # (B, E, chunks)
-        shares = F.one_hot(elite, kind.size).float().mean(dim=1)  # (B, chunks, A)
+        shares = F.one_hot(elite, actions).float().mean(dim=1)  # (B, chunks, A)
         beliefs = beliefs + SMOOTHING * (shares - beliefs)
         here = torch.arange(rows)
         found = plans[here, order[:, 0]], costs[here, order[:, 0]]
@@ -104,21 +101,41 @@ def cross_entropy(
     return Search(*best, beliefs)  # type: ignore[misc]
 
 
+def even_beliefs(rows: int, chunks: int, actions: int) -> Tensor:
+    """Nothing is known yet: every action is as likely, (rows, chunks, actions)."""
+    return torch.full((rows, chunks, actions), 1.0 / actions)
+
+
 def carry_on(beliefs: Tensor, *, explore: float = EXPLORE) -> Tensor:
     """The beliefs of the search after the next chunk: moved on by one, some of it spread evenly. (B, chunks, A)."""
-    even = torch.full_like(beliefs[:, :1], 1.0 / beliefs.shape[2])
+    even = even_beliefs(len(beliefs), 1, beliefs.shape[2])
     return (1.0 - explore) * torch.cat([beliefs[:, 1:], even], dim=1) + explore * even
+
+
+class Method(Protocol):
+    """A way to search plans."""
+
+    def __call__(
+        self, model: WorldModel, state: State, cost: Cost, *, generator: torch.Generator, budget: Budget | None = None,
+        beliefs: Tensor | None = None,
+    ) -> Search:  # fmt: skip
+        """See ``cross_entropy``."""
+        ...
 
 
 class RecedingSearch:
     """Searches of N rows, one after the other, each of which goes on where its row's last one stopped.
 
-    Of each plan one chunk is carried out, then it is searched again from what came (a receding horizon).
+    Of each plan one chunk is carried out, then it is searched again from what came (a receding horizon). method: how a
+    plan is searched, ``cross_entropy`` or ``gradient.gradient_search``.
     """
 
-    def __init__(self, rows: int, *, generator: torch.Generator, budget: Budget | None = None) -> None:
-        self.rows, self.generator, self.budget = rows, generator, budget or Budget()
+    def __init__(
+        self, rows: int, *, generator: torch.Generator, budget: Budget | None = None, method: Method = cross_entropy
+    ) -> None:
+        self.rows, self.generator, self.budget, self.method = rows, generator, budget or Budget(), method
         self.beliefs: Tensor | None = None
+        self.last: Search | None = None  # what was found in the last search
 
     def forget(self) -> None:
         """Begin with evenly spread beliefs again: the next search has another task."""
@@ -128,9 +145,8 @@ class RecedingSearch:
         """The next chunk of keys, int64 (M, hold). which: the numbers of the M rows of the state; None for all N."""
         rows = torch.arange(self.rows) if which is None else which
         if self.beliefs is None:
-            size = model.capabilities.actions.size
-            self.beliefs = torch.full((self.rows, self.budget.chunks, size), 1.0 / max(size, 1))
-        found = cross_entropy(model, state, cost, generator=self.generator, budget=self.budget,
-                              beliefs=self.beliefs[rows])  # fmt: skip
-        self.beliefs[rows] = carry_on(found.beliefs)
+            self.beliefs = even_beliefs(self.rows, self.budget.chunks, model.capabilities.actions.numbered())
+        found = self.method(model, state, cost, generator=self.generator, budget=self.budget,
+                            beliefs=self.beliefs[rows])  # fmt: skip
+        self.beliefs[rows], self.last = carry_on(found.beliefs), found
         return found.actions[:, : self.budget.hold]

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from course_lib.contract import NotCapable, State, WorldModel
-from course_lib.planning.cem import Budget, RecedingSearch
+from course_lib.planning.cem import Budget, Method, RecedingSearch, cross_entropy
 from course_lib.worlds.frames import to_model
 from course_lib.worlds.simulate import Simulation
 
@@ -46,10 +46,21 @@ class GoalDistance:
 
     def __call__(self, states: Sequence[State], actions: Tensor) -> Tensor:
         """The cost of B * K futures, K of each of the B goals, (B * K,)."""
-        goal = self.goal.repeat_interleave(len(actions) // len(self.goal), dim=0)  # (B * K, D)
+        goal = goal_of_each(self.goal, len(actions))  # (B * K, D)
         distance = torch.stack([(self.embed(state) - goal).norm(dim=1) for state in states[1:]], dim=1)  # (B * K, H)
         w = self.weights
         return w.nearest * distance.amin(dim=1) + w.mean * distance.mean(dim=1) + w.last * distance[:, -1]
+
+
+def goal_of_each(goal: Tensor, futures: int) -> Tensor:
+    """The goal of each future, where the futures of one goal stand in a row. (B, D) -> (B * K, D), B * K futures."""
+    return goal.repeat_interleave(futures // len(goal), dim=0)
+
+
+@torch.no_grad()
+def embed_pictures(model: WorldModel, embed: Embed, pictures: np.ndarray) -> Tensor:
+    """What goals are compared by: pictures uint8 (N, H, W, 3), each seen by itself -> (N, D)."""
+    return embed(model.encode(to_model(pictures[:, None])))
 
 
 class GoalPlanner:
@@ -60,15 +71,14 @@ class GoalPlanner:
 
     def __init__(
         self, model: WorldModel, goals: np.ndarray, embed: Embed, *, generator: torch.Generator,
-        budget: Budget | None = None, weights: Weights | None = None,
+        budget: Budget | None = None, weights: Weights | None = None, method: Method = cross_entropy,
     ) -> None:  # fmt: skip
         kind = model.capabilities.actions
         if kind.kind != "discrete":
             raise NotCapable(f"the player presses numbered keys, and this model takes {kind}")
         self.model, self.embed, self.weights = model, embed, weights
-        self.search = RecedingSearch(len(goals), generator=generator, budget=budget)
-        with torch.no_grad():
-            self.goals = embed(model.encode(to_model(goals[:, None])))  # (N, D)
+        self.search = RecedingSearch(len(goals), generator=generator, budget=budget, method=method)
+        self.goals = embed_pictures(model, embed, goals)  # (N, D)
 
     @torch.no_grad()
     def __call__(

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from course_lib.contract import Cost, NotCapable, State, WorldModel, imagine
+from course_lib.contract import Cost, State, WorldModel, imagine
 
 
 class Plan(NamedTuple):
@@ -51,16 +51,10 @@ def shoot(
 
     Raises NotCapable for a model without discrete actions, ValueError for a state of more than one row.
     """
-    kind = model.capabilities.actions
-    if kind.kind not in ("discrete", "latent"):
-        raise NotCapable(f"plans are drawn among numbered actions, and this model takes {kind}")
+    actions = model.capabilities.actions.numbered()
     if len(state) != 1:
         raise ValueError(f"one state is planned from, this one has {len(state)} rows: state[i] is one of them")
-    plans = random_plans(kind.size, candidates, horizon, generator=generator, hold=hold).to(_device(state))
+    plans = random_plans(actions, candidates, horizon, generator=generator, hold=hold).to(state.device)
     costs = cost(imagine(model, state.repeat(candidates), plans), plans)
     best = int(costs.argmin())
     return Plan(plans[best], float(costs[best]), costs)
-
-
-def _device(state: State) -> torch.device:
-    return next(iter(state.tensors().values())).device

@@ -12,6 +12,8 @@ from scipy import stats
 from torch import nn
 
 from course_lib.exam.measures.expectation import scores
+from course_lib.planning.cem import carry_on
+from course_lib.planning.goals import GoalDistance
 from course_lib.worlds.quadruplets import equal_windows
 
 # --- 01
@@ -795,6 +797,52 @@ def caused_room_by_room(with_it, without_it, true_effect):
     return total / float(true_effect.sum())
 
 
+# --- 21
+
+
+def cost_by_the_library(distances):
+    states = list(distances.T[:, :, None])
+    return GoalDistance(torch.zeros(1, 1), lambda state: state)(states, distances)
+
+
+def cost_by_loop(distances):
+    return torch.stack([min(way[1:]) + 0.05 * sum(way[1:]) / (len(way) - 1) for way in distances])
+
+
+def beliefs_by_counting(beliefs, keys, costs, elites):
+    limit = costs.sort().values[elites - 1]
+    chosen = keys[costs <= limit]
+    shares = torch.stack([torch.bincount(column, minlength=beliefs.shape[1]) / elites for column in chosen.T])
+    return 0.1 * beliefs + 0.9 * shares
+
+
+def carried_by_the_library(beliefs, explore):
+    return carry_on(beliefs[None], explore=explore)[0]
+
+
+def relaxed_by_scatter(logits):
+    shares = torch.softmax(logits, dim=-1)
+    hard = torch.zeros_like(shares).scatter(1, logits.argmax(dim=1, keepdim=True), 1.0)
+    return (hard - shares).detach() + shares
+
+
+def to_come_by_loop(costs, lengths):
+    result = torch.zeros_like(costs)
+    for m, length in enumerate(lengths):
+        least = float("inf")
+        for t in range(int(length) - 1, -1, -1):
+            least = min(least, float(costs[m, t]))
+            result[m, t] = least
+    return result
+
+
+def speedup_in_parts(encode, step, policy, chunks, hold, rounds):
+    slow, fast = encode, encode + policy
+    for _ in range(rounds):
+        slow += chunks * hold * step
+    return slow / fast
+
+
 RIGHT = {
     "clip.tokens": [tokens_with_pad_sequence],
     "clip.similarities": [similarities_of_torch],
@@ -888,6 +936,12 @@ RIGHT = {
     "collapse.covariance": [covariance_of_torch],
     "collapse.effective_rank": [rank_of_scipy, rank_by_product],
     "collapse.verdict": [verdict_by_where, verdict_by_sign],
+    "ami.cost": [cost_by_the_library, cost_by_loop],
+    "ami.beliefs": [beliefs_by_counting],
+    "ami.carried": [carried_by_the_library],
+    "ami.relaxed": [relaxed_by_scatter],
+    "ami.to_come": [to_come_by_loop],
+    "ami.speedup": [speedup_in_parts],
     "voe.cut": [cut_by_the_library],
     "voe.scores": [scores_by_the_library],
     "voe.engine": [engine_with_the_best_apart],

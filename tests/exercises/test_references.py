@@ -61,6 +61,9 @@ from course_lib.nets.space_time import (
     frames_seen,
     multiply_adds,
 )
+from course_lib.planning.agent import Met, ShortTermMemory
+from course_lib.planning.cem import carry_on
+from course_lib.planning.goals import GoalDistance
 from course_lib.planning.lives import returns_of
 from course_lib.worlds import spec
 from course_lib.worlds.frames import psnr
@@ -672,6 +675,20 @@ def balls(colours: list[str]) -> list[dict[str, str]]:
 
 # --- the table ----------------------------------------------------------------------------------------------------
 
+# --- 21
+
+
+def rooms_of_equal_length(seed: int) -> Inputs:
+    return torch.rand(4, 6, generator=seeded(seed)), torch.full((4,), 6)
+
+
+def remembered_lessons(costs: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+    memory, s = ShortTermMemory(), torch.zeros(len(costs), 1)
+    for now in costs.T:
+        memory.keep(Met(torch.arange(len(costs)), s, s, now))
+    return memory.lessons()[2].unflatten(0, costs.T.shape).T
+
+
 TABLE: dict[str, Same | str] = {
     "counting.total_variation": Same(
         lambda p, q: float(transition_error(SimpleNamespace(transitions=p[None, None]), q[None, None])[0, 0]),
@@ -899,6 +916,18 @@ TABLE: dict[str, Same | str] = {
     "collapse.covariance": Same(covariance_term, normals((7, 5))),
     "collapse.effective_rank": Same(rank_of_a_cloud, lambda seed: (torch.rand(6, generator=seeded(seed)),)),
     "collapse.verdict": "a rule for reading an experiment; no part of the library decides",
+    "ami.cost": Same(
+        lambda ways: GoalDistance(torch.zeros(1, 1), lambda state: state)(list(ways.T[:, :, None]), ways),
+        lambda seed: (torch.rand(5, 6, generator=seeded(seed)),),
+    ),
+    "ami.beliefs": "cross_entropy does it inside, for many rows at once; notebook 21 searches with it, plan for plan",
+    "ami.carried": Same(
+        lambda beliefs, explore: carry_on(beliefs[None], explore=explore)[0],
+        lambda seed: (torch.rand(5, 4, generator=seeded(seed)).softmax(dim=1), 0.2),
+    ),
+    "ami.relaxed": "gradient_search does it inside, after noise; tests/test_gradient.py asks for its gradient",
+    "ami.to_come": Same(remembered_lessons, rooms_of_equal_length),
+    "ami.speedup": "a rule for an experiment; notebook 21 measures it",
     "voe.cut": Same(middle_of_the_first_window, films_of_a_property),
     "voe.scores": Same(
         lambda surprise, cuts: torch.from_numpy(scores(surprise.numpy(), cuts.numpy()[:, None])).float(),
