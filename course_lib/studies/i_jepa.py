@@ -54,7 +54,7 @@ from course_lib.worlds.films import load_films
 
 KEPT = DATA / "playground" / "i_jepa.json"
 FOLDER = Path("runs") / "i_jepa-study"  # the state of the run, its snapshots, and its weights when it is done
-SHARES = (0.0, 0.1, 0.25, 0.5, 1.0)  # of the steps, after which the encoder is put aside
+SHARES = (0.1, 0.25, 0.5, 1.0)  # of the steps, after which the encoder is put aside
 FIT, ASK = 1200, 600  # films whose pictures probes are fitted to, and scored on
 SIZED = 200  # films whose tokens the deviation and the rank are taken of
 MEANS = 50  # steps whose loss and deviation are averaged to one point of the curve
