@@ -572,7 +572,25 @@ progress()
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Which claim survives?
 #
-# CLAIMS
+# **"JEPA is trained with supervision"** (有监督学习). Corrected: self-supervised (自监督学习). No label went into the training above; the target came from the picture itself. Labels were used afterwards, to fit the probes.
+#
+# **"The target encoder is updated as in MAE"** (采用 MAE 更新目标编码器参数方式). Corrected: by an exponential moving average. MAE has one encoder and no target encoder. *Break it* shows how much hangs on the average.
+#
+# **"A class token's average pooling and the predictor give class probabilities"** (class Token). Corrected: there is no class token. Patch tokens are averaged, and the predictor is put aside after training (appendix A). We did the same.
+#
+# **"JEPA puts out class probabilities"** (预测/分类概率). Corrected: 64 numbers a patch. A probe, trained apart and with labels, turns them into a class.
+
+# %% [markdown] tags=["lecture"]
+# **"It predicts meaning instead of pixels"** (生成语义表征). CLAIM64
+#
+# **"The representation serves many tasks"** (各种下游任务). CLAIM65
+#
+# **"A diffusion model turns the representation back into the picture"** (逆高斯过程恢复原图). Partly. The authors train such a model apart (RCDM) and read from what is common to its samples what the prediction holds; it does not restore the original. We drew with real patches instead of a diffusion model; DRAWCLAIM
+#
+# **"Better than VAE, masked autoencoder and VQ-VAE"** (相比于 VAE、掩码自编码器、VQ-VAE). CLAIM67
+
+# %% [markdown] tags=["lecture"]
+# **What this toy cannot show.** One seed, one size, 12,000 steps; the intervals are over films, not over seeds. The Playground has simple shapes on plain ground, where pixels already say a great deal: "semantic" has little to mean here, and an untrained network with an attentive probe is a strong opponent. The VQ-VAE and a denoising autoencoder of the same encoder, which the slide names as well, are not in the table; MAE and VAE had other schedules and other amounts of computing than ours (4,000 steps of 64 pictures for MAE). Real photographs are not in it either.
 
 # %% [markdown]
 # **Larger.** `python -m course_lib train i_jepa --size gpu` trains the encoder of ViT-S at 64 pixels, with $16 \times 16$ patches. `python -m course_lib exam i_jepa --json` prints the rows of this notebook.
