@@ -4,8 +4,8 @@ The paper compares multi-block masks with one large block, with the quadrants of
 (arXiv 2301.08243, section 9 and Table 6: a ViT-B/16, 300 epochs of ImageNet, a linear probe with 1 % of the labels;
 54.2 against 20.2, 15.5 and 17.6). Here four I-JEPAs of size tiny (two blocks of width 32) that differ in nothing else
 are trained for 2,000 steps, from the same first weights and on the same pictures as size cpu, and probed in the same
-way but for fewer steps of the attentive probe, with the same network untrained beside them. One seed each: intervals are over films, and say nothing of another
-seed. A run that has been probed is not trained again.
+way but for fewer steps of the attentive probe, with the same network untrained beside them. One seed each: intervals
+are over films, and say nothing of another seed. A run that has been probed is not trained again.
 """
 
 from __future__ import annotations

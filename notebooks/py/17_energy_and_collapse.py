@@ -636,6 +636,6 @@ progress()
 
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["navigation"]
 # - **Before this notebook:** [16 Acting from films](16_acting_from_films.ipynb)
-# - **After it:** 18 I-JEPA (planned); until it is there, [23 Violation of expectation](23_violation_of_expectation.ipynb)
+# - **After it:** [18 I-JEPA](18_i_jepa.ipynb)
 # - **All notebooks:** [contents](contents.md)
 # - **In the claims ledger:** [C55](claims.md#c55), [C56](claims.md#c56), [C57](claims.md#c57), [C58](claims.md#c58)

@@ -602,3 +602,9 @@ progress()
 # **References.** Assran et al., *Self-Supervised Learning from Images with a Joint-Embedding Predictive Architecture*, 2023, arXiv 2301.08243: sections 3 (method), 6 (counting and depth, Table 4), 8 (drawing predictions), 9 (ablations, Tables 6 and 7), appendix A; program facebookresearch/ijepa. He et al., *Masked Autoencoders Are Scalable Vision Learners*, 2021, arXiv 2111.06377. Bordes, Balestriero & Vincent, *High Fidelity Visualization of What Your Self-Supervised Representation Knows About*, 2022 (RCDM), arXiv 2112.09164. Chen et al., *Context Autoencoder*, 2022, arXiv 2202.03026, section 4 (attentive probing). Grill et al., *BYOL*, 2020, arXiv 2006.07733. Dosovitskiy et al., *An Image is Worth 16x16 Words*, 2020, arXiv 2010.11929.
 #
 # Claims examined here: C60, C61, C62, C63, C64, C65, C66, C67
+
+# %% [markdown] slideshow={"slide_type": "skip"} tags=["navigation"]
+# - **Before this notebook:** [17 Energy and collapse](17_energy_and_collapse.ipynb)
+# - **After it:** 19 V-JEPA (planned); until it is there, [23 Violation of expectation](23_violation_of_expectation.ipynb)
+# - **All notebooks:** [contents](contents.md)
+# - **In the claims ledger:** [C60](claims.md#c60), [C61](claims.md#c61), [C62](claims.md#c62), [C63](claims.md#c63), [C64](claims.md#c64), [C65](claims.md#c65), [C66](claims.md#c66), [C67](claims.md#c67)
