@@ -97,8 +97,6 @@ def test_only_three_files_of_planning_know_the_agent_that_dreams() -> None:
 STEMS = {
     ("views", "vmc"): "its pictures are of dreams and of acting: views/dreams.py, views/acting.py",
     ("entrants", "jepa"): "it takes no exam yet: notebook 17 trains it, and measures it with measures/collapse",
-    ("entrants", "i_jepa"): "it takes no exam yet: notebook 18 trains and probes it (measures/pictures.py)",
-    ("views", "i_jepa"): "its pictures come with notebook 18",
     ("entrants", "key_map"): "it takes no exam of its own: it translates keys for the entrant genie",
     ("views", "key_map"): "it draws nothing: notebook 15 prints the codes that it names",
     ("views", "reader"): "it is an instrument: what it reads is drawn on other models' frames",

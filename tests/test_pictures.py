@@ -221,6 +221,6 @@ def test_encoders_of_the_course_give_tokens_before_pooling(pictures: Pictures) -
 
 
 def test_the_configurations_of_both_studies_are_there() -> None:
-    assert round(max(study.SHARES) * load_config("i_jepa", "cpu").train.steps) == 20_000
+    assert round(max(study.SHARES) * load_config("i_jepa", "cpu").train.steps) == 12_000
     with pytest.raises(ConfigError):
         load_config("i_jepa", "cpu", {"model.masking": "nothing of the kind"})

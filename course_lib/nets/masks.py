@@ -11,8 +11,9 @@ Assran et al., Self-Supervised Learning from Images with a Joint-Embedding Predi
     4. a context of too few patches is drawn again, with its targets; then the contexts of a batch are cut to the
        smallest of them, so that they make one tensor
 
-The other three are those that the paper compares it with (its ablation of the masking strategy): one large *block*, the
-quadrants of the picture (*rasterised*), and *random* patches; the context is all the rest.
+The other three are those that the paper compares it with (section 9, Table 6): one large *block* of 0.6 of the picture,
+the quadrants of the picture (*rasterised*: one is the context, three are the targets), and *random* patches, 0.6 of
+them; the context is all the rest.
 
 Departures from the program (facebookresearch/ijepa, src/masks/multiblock.py), each where it restricts more than the
 paper's text: there one random number decides share and aspect together, here two do; there no block reaches the last

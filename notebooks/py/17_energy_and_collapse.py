@@ -636,6 +636,6 @@ progress()
 
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["navigation"]
 # - **Before this notebook:** [16 Acting from films](16_acting_from_films.ipynb)
-# - **After it:** 18 I-JEPA (planned); until it is there, [21 The autonomous agent](21_autonomous_agent.ipynb)
+# - **After it:** [18 I-JEPA](18_i_jepa.ipynb)
 # - **All notebooks:** [contents](contents.md)
 # - **In the claims ledger:** [C55](claims.md#c55), [C56](claims.md#c56), [C57](claims.md#c57), [C58](claims.md#c58)

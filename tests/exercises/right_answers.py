@@ -597,6 +597,47 @@ def earliest_by_noise(encode, frames, which):
     return before.shape[1]
 
 
+# --- 18
+
+
+def block_by_loop(scale, aspect, rows, columns):
+    found = []
+    for share, tall in zip(scale.tolist(), aspect.tolist(), strict=True):
+        high, wide = round(math.sqrt(share * rows * columns * tall)), round(math.sqrt(share * rows * columns / tall))
+        found.append([min(max(high, 1), rows), min(max(wide, 1), columns)])
+    return torch.tensor(found)
+
+
+def context_by_sets(block, targets):
+    rows = []
+    for shown, asked in zip(block.tolist(), targets.tolist(), strict=True):
+        rows.append([n for n, inside in enumerate(shown) if inside and not any(one[n] for one in asked)])
+    return torch.tensor([row[: min(map(len, rows))] for row in rows])
+
+
+def targets_by_take(features, places):
+    mean, size = features.mean(dim=2, keepdim=True), features.std(dim=2, unbiased=False, keepdim=True)
+    tokens = ((features - mean) / (size**2 + 1e-5).sqrt()).detach()
+    return tokens.take_along_dim(places.flatten(1)[..., None], dim=1).unflatten(1, places.shape[1:])
+
+
+def average_by_lerp(slow, fast, step, of, first):
+    return torch.lerp(fast, slow, 1 - (1 - first) * (of - step) / of)
+
+
+def leak_by_sets(context, targets):
+    asked = [set(each.flatten().tolist()) for each in targets]
+    shown = [set(each.tolist()) for each in context]
+    return torch.tensor([len(a & s) / len(a) for a, s in zip(asked, shown, strict=True)])
+
+
+def gap_by_loop(context, targets, side):
+    found = []
+    for shown, asked in zip(context.tolist(), targets.flatten(1).tolist(), strict=True):
+        found += [min(math.dist(divmod(a, side), divmod(s, side)) for s in shown) for a in asked]
+    return sum(found) / len(found)
+
+
 # --- 17
 
 
@@ -942,6 +983,12 @@ RIGHT = {
     "ami.relaxed": [relaxed_by_scatter],
     "ami.to_come": [to_come_by_loop],
     "ami.speedup": [speedup_in_parts],
+    "ijepa.block": [block_by_loop],
+    "ijepa.context": [context_by_sets],
+    "ijepa.targets": [targets_by_take],
+    "ijepa.average": [average_by_lerp],
+    "ijepa.leak": [leak_by_sets],
+    "ijepa.gap": [gap_by_loop],
     "voe.cut": [cut_by_the_library],
     "voe.scores": [scores_by_the_library],
     "voe.engine": [engine_with_the_best_apart],

@@ -50,6 +50,8 @@ from course_lib.models.vmc import VMC, Dream
 from course_lib.nets.attention import Attention, attend
 from course_lib.nets.chance import uniform
 from course_lib.nets.diffusion import Diffusion, draw_times
+from course_lib.nets.ema import rising_momentum, update_average
+from course_lib.nets.masks import MultiBlock
 from course_lib.nets.patches import patchify
 from course_lib.nets.quantise import FSQ, VectorQuantiser, nearest, straight_through, usage
 from course_lib.nets.regularisers import covariance_term, variance_term
@@ -271,6 +273,16 @@ def rank_of_a_cloud(values: Tensor) -> float:
     sides, _ = torch.linalg.qr(sides - sides.mean(dim=0))  # columns add up to 0, so the mean of the rows is 0
     turned, _ = torch.linalg.qr(torch.randn(count, count, generator=seeded(2), dtype=torch.float64))
     return effective_rank((sides * values @ turned).numpy() + 3.0)
+
+
+# --- 18 -----------------------------------------------------------------------------------------------------------
+
+
+def averaged_by_the_library(slow: Tensor, fast: Tensor, step: int, of: int, first: float) -> Tensor:
+    mine, theirs = (nn.Linear(4, 3, bias=False) for _ in range(2))
+    mine.weight.data, theirs.weight.data = slow.clone(), fast.clone()
+    update_average(mine, theirs, rising_momentum(step, of, first))
+    return mine.weight.data
 
 
 # --- 23 -----------------------------------------------------------------------------------------------------------
@@ -928,6 +940,16 @@ TABLE: dict[str, Same | str] = {
     "ami.relaxed": "gradient_search does it inside, after noise; tests/test_gradient.py asks for its gradient",
     "ami.to_come": Same(remembered_lessons, rooms_of_equal_length),
     "ami.speedup": "a rule for an experiment; notebook 21 measures it",
+    "ijepa.block": Same(
+        lambda scale, aspect, rows, columns: MultiBlock((rows, columns)).block(scale, aspect),
+        lambda seed: (0.02 + 0.9 * torch.rand(9, generator=seeded(seed)),
+                      0.5 + torch.rand(9, generator=seeded(seed + 9)), 8, 14),
+    ),
+    "ijepa.context": "MultiBlock draws what a longer context loses; here the first patches stay",
+    "ijepa.targets": "IJEPA.targets encodes the frames first; notebook 18 holds both against each other in one loss",
+    "ijepa.average": Same(averaged_by_the_library, lambda seed: (*normals((3, 4), (3, 4))(seed), 3 + seed, 20, 0.9)),
+    "ijepa.leak": "a check of masks, whose answer is 0 for the library's; tests/test_masks.py asks for that",
+    "ijepa.gap": "a measure for an experiment; no part of the library has it",
     "voe.cut": Same(middle_of_the_first_window, films_of_a_property),
     "voe.scores": Same(
         lambda surprise, cuts: torch.from_numpy(scores(surprise.numpy(), cuts.numpy()[:, None])).float(),

@@ -49,6 +49,5 @@ recipe = Recipe(
     load=lambda config, given: film_frames(config.data, config.model.frame_size, given),
     batches=lambda data, config, generator: random_frames(data, config.data.batch, generator),
     phases=phases,
-    ship=(),  # trained with notebook 18; the variables that it is asked for are named before (measures/pictures.py)
     published=630_762_240 + 22_377_728,  # the program's encoder and predictor at ViT-H/14, fixed positions counted
 )
