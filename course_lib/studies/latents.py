@@ -330,8 +330,8 @@ class Latents:
     probes: by model, "trained" or "untrained", part and variable, with ``controls`` and ``noise`` (by level) beside
     them: {"value", "low", "high", "meaningless_task"}. geometry: value, low, high. moved: by model, "trained" or
     "untrained", coordinate and direction, and exchanged: by model, shares after one step and after STEPS, (2, N).
-    causes: by model, "trained" or "untrained", and where the agent begins: units, (FALL, PAIRS), and caused, the same in
-    the simulator. NaN: the agent is not found.
+    causes: by model, "trained" or "untrained", and where the agent begins: units, (FALL, PAIRS), and caused, the same
+    in the simulator. NaN: the agent is not found.
     """
 
     probes: Mapping[str, Any]

@@ -656,7 +656,7 @@ progress()
 # Claims examined here: C71, C72, C73, C74
 
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["navigation"]
-# - **Before this notebook:** 20 Image world model (IWM) (planned); until it is there, [17 Energy and collapse](17_energy_and_collapse.ipynb)
+# - **Before this notebook:** 20 Image world model (IWM) (planned); until it is there, [18 I-JEPA](18_i_jepa.ipynb)
 # - **After it:** 22 Planning in levels (planned); until it is there, [23 Violation of expectation](23_violation_of_expectation.ipynb)
 # - **All notebooks:** [contents](contents.md)
 # - **In the claims ledger:** [C71](claims.md#c71), [C72](claims.md#c72), [C73](claims.md#c73), [C74](claims.md#c74)

@@ -531,7 +531,7 @@ progress()
 # Claims examined here: C77, C78, C79, C80
 
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["navigation"]
-# - **Before this notebook:** 22 Planning in levels (planned); until it is there, [18 I-JEPA](18_i_jepa.ipynb)
-# - **After it:** 24 Shadows and vanishing points (planned)
+# - **Before this notebook:** 22 Planning in levels (planned); until it is there, [21 The autonomous agent](21_autonomous_agent.ipynb)
+# - **After it:** 24 Shadows and vanishing points (planned); until it is there, [25 What latents know](25_what_latents_know.ipynb)
 # - **All notebooks:** [contents](contents.md)
 # - **In the claims ledger:** [C77](claims.md#c77), [C78](claims.md#c78), [C79](claims.md#c79), [C80](claims.md#c80)

@@ -25,7 +25,8 @@ from course_lib.exam.measures.drift import long_films
 from course_lib.exam.measures.expectation import scores
 from course_lib.exam.measures.information import accuracy_by_film, nmi_of_counts
 from course_lib.exam.measures.intervals import paired_ratio_interval, ratio_interval
-from course_lib.exam.measures.probes import control_task, fit_ridge
+from course_lib.exam.measures.interventions import direction_of, followed
+from course_lib.exam.measures.probes import Ridge, control_task, fit_ridge
 from course_lib.exam.measures.prompts import balanced_motion, hold_against
 from course_lib.exam.measures.retrieval import class_vectors, gallery
 from course_lib.exam.measures.timing import exponents
@@ -67,6 +68,7 @@ from course_lib.planning.agent import Met, ShortTermMemory
 from course_lib.planning.cem import carry_on
 from course_lib.planning.goals import GoalDistance
 from course_lib.planning.lives import returns_of
+from course_lib.studies.latents import caused_share
 from course_lib.worlds import spec
 from course_lib.worlds.frames import psnr
 from course_lib.worlds.oracle import normalised_return, reference_returns
@@ -701,6 +703,30 @@ def remembered_lessons(costs: torch.Tensor, lengths: torch.Tensor) -> torch.Tens
     return memory.lessons()[2].unflatten(0, costs.T.shape).T
 
 
+# --- 25 -----------------------------------------------------------------------------------------------------------
+
+
+def unit_probe(weights: torch.Tensor) -> Ridge:
+    size = len(weights)
+    return Ridge(np.zeros(size), np.ones(size), weights.double().numpy()[:, None], np.zeros(1), 1.0)
+
+
+def step_for(kind: str, weights: torch.Tensor) -> torch.Tensor:
+    states, values = rng(0).normal(size=(9, len(weights))), rng(1).normal(size=9)
+    return torch.from_numpy(direction_of(kind, unit_probe(weights), states, values, rng(2))).float()
+
+
+def slopes_by_the_library(states: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+    probe = unit_probe(torch.ones(states.shape[1]))
+    found = direction_of("together", probe, states.double().numpy(), values.double().numpy(), rng(0))
+    return torch.from_numpy(found).float()
+
+
+def states_and_values(seed: int) -> Inputs:
+    states, values = normals((12, 4), (12,))(seed)
+    return states - states.mean(dim=0), values
+
+
 TABLE: dict[str, Same | str] = {
     "counting.total_variation": Same(
         lambda p, q: float(transition_error(SimpleNamespace(transitions=p[None, None]), q[None, None])[0, 0]),
@@ -957,6 +983,16 @@ TABLE: dict[str, Same | str] = {
     ),
     "voe.engine": "NoisyEngine.surprise runs the engine first; tests/test_expectation.py asks it film by film",
     "voe.reach": "a rule for an experiment; tests/test_views_expectation.py asks a model with a short memory",
+    "latents.smallest": Same(lambda weights: step_for("probe", weights), normals((5,))),
+    "latents.together": Same(slopes_by_the_library, states_and_values, atol=1e-4),
+    "latents.followed": Same(
+        lambda mixed, own, other: torch.from_numpy(followed(mixed.numpy(), own.numpy(), other.numpy(), least=0.0)),
+        normals((6, 2), (6, 2), (6, 2)), rtol=1e-3,
+    ),
+    "latents.caused": Same(
+        lambda before, after, true: caused_share((after - before).numpy(), true.numpy()),
+        normals((7,), (7,), (7,)), rtol=1e-3,
+    ),
 }
 
 
