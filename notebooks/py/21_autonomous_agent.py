@@ -381,7 +381,7 @@ now = float(((s - wanted).norm(dim=1) - to_come).square().mean())
 print(f"{len(to_come)} lessons; squared error of the distance now {now:.1f}, of the critic {numbers[-1]['loss']:.1f}")
 
 # %% [markdown] tags=["lecture"]
-# The distance *now* is a poor guess at how near the agent will still come: squared error 9.1, because most of these agents do arrive. The critic's error is 0.3 on its own lessons (the tests ask it in rooms that it has not seen). Whether a better guess makes a better agent is another question; *Measure* answers it.
+# The distance *now* is a poor guess at how near the agent will still come: squared error 9.1, because most of these agents do arrive. The critic's error is about a quarter on its own lessons (the tests ask it in rooms that it has not seen). Whether a better guess makes a better agent is another question; *Measure* answers it.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Mode-1, and what it can gain
@@ -602,7 +602,7 @@ print(f"foretold {foretold:.0f} times, measured here {here['value']:.0f}; kept {
 print(f"gradient against cross-entropy, kept: {slower['value']:.1f} times as long")
 
 # %% [markdown] tags=["lecture"]
-# The kept measurement has Mode-2 at 17.7 times Mode-1's time (17.1 to 18.3; 10 was to be reached), and a search by gradient at 8.9 times one by cross-entropy. What is printed for here and now may differ: small operations suffer in other ways than large ones from what else a processor has to do. But look at what bounds the ratio: most of Mode-1's time is *seeing*. Without the encoder in both, *Build* foretold several times as much, which is true and means nothing.
+# The kept measurement has Mode-2 at 17.7 times Mode-1's time (17.1 to 18.3; 10 was to be reached), and a search by gradient at 8.9 times one by cross-entropy. What is printed for here and now may well be lower: small operations suffer in other ways than large ones from what else a processor has to do, and a ratio of two such times is not a constant of nature. But look at what bounds the ratio: most of Mode-1's time is *seeing*. Without the encoder in both, *Build* foretold several times as much, which is true and means nothing.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Critic, switch, curiosity
