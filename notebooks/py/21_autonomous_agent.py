@@ -459,14 +459,14 @@ show.table([{"round": ("Mode-2 plays", "the pupil plays")[i], **row} for i, row 
 # What does the agent have in mind while it acts? The model draws nothing, so a small network is taught to read the robot's place from embeddings of real frames. It serves for these pictures alone; no planner sees it.
 
 # %% tags=["lecture"]
-from course_lib.views.agent import WHERE, fit_place_reader, places, plan_figure, plan_film, watch
+from course_lib.views.agent import WHERE, fit_place_reader, imagined_places, plan_figure, plan_film, watch
 from course_lib.worlds.starless import make_starless
 
 reader = fit_place_reader(model, make_starless(split="train", count=150))
 fresh = make_starless(split="validation", count=10)
 with torch.no_grad():
     state_of = perceive(model, fresh.frames[:, :2], fresh.actions[:, :1])
-    read = places(reader, [state_of])[:, 0]
+    read = imagined_places(reader, [state_of])[:, 0]
 true = np.stack([fresh.of("x")[:, 1, 0], fresh.of("y")[:, 1, 0]], axis=1)
 print(f"it reads the place with an error of {np.median(np.hypot(*(read - true).T)):.1f} units; the room is 32 wide")
 
