@@ -34,7 +34,7 @@ def model() -> ActionJEPA:
 
 
 def test_a_policy_learns_the_keys_of_its_lessons(model: ActionJEPA) -> None:
-    generator = study.seeded(3)
+    generator = study.generator_of(3)
     policy = study.new_policy(model)
     features = policy.layers[0].in_features - model.config.latent
     seen, goal = torch.randn(512, features, generator=generator), torch.randn(512, 64, generator=generator)
@@ -48,7 +48,7 @@ def test_a_few_lessons_are_enough_to_beat_the_policy_before_them(model: ActionJE
     """The second round is the pupil's own: its lessons are of the states that it comes to."""
     policy, rounds = study.new_policy(model), []
     tasks = [draw_goal_tasks(30, split="train", first=first) for first in (0, 30)]
-    learned = distil(policy, model, embedding, study.distance_cost, tasks, generator=study.seeded(),
+    learned = distil(policy, model, embedding, study.distance_cost, tasks, generator=study.generator_of(),
                      on_round=lambda *numbers: rounds.append(numbers))  # fmt: skip
     assert [number for number, _, _ in rounds] == [0, 1] and rounds[1][1] == len(learned.key)
     assert rounds[0][2] > rounds[1][2], "Mode-2 plays the first round, a beginner the second"

@@ -13,10 +13,19 @@ from course_lib.planning.goals import perceive
 from course_lib.show.figure import png_of_figure
 from course_lib.studies.agent import agent_for, new_policy
 from course_lib.training import load_checkpoint
-from course_lib.views.agent import WHERE, ablation_figure, fit_place_reader, places, plan_figure, plan_film, watch, wish
+from course_lib.views.agent import (
+    WHERE,
+    ablation_figure,
+    fit_place_reader,
+    imagined_places,
+    plan_figure,
+    plan_film,
+    watch,
+    wish,
+)
 from course_lib.worlds import spec
 from course_lib.worlds.goal_pictures import GoalTask, draw_goal_tasks
-from course_lib.worlds.starless import enter, make_starless
+from course_lib.worlds.starless import enter_room, make_starless
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +42,7 @@ def test_the_place_is_read_from_embeddings_of_films_that_it_never_saw(model: Act
     films = make_starless(split="validation", count=20)
     with torch.no_grad():
         state = perceive(model, films.frames[:, :2], films.actions[:, :1])
-        found = places(reader, [state])[:, 0]
+        found = imagined_places(reader, [state])[:, 0]
     true = np.stack([films.of(axis)[:, 1, spec.AGENT_SLOT] for axis in ("x", "y")], axis=1)
     error = np.hypot(*(found - true).T)
     print(np.median(error))
@@ -43,7 +52,7 @@ def test_the_place_is_read_from_embeddings_of_films_that_it_never_saw(model: Act
 def test_wishes_stand_on_something_in_every_room() -> None:
     for task in draw_goal_tasks(10, split="validation"):
         for where in WHERE:
-            simulation = enter(wish(task.room, where))
+            simulation = enter_room(wish(task.room, where))
             before = simulation.state()[spec.AGENT_SLOT, spec.FIELD["y"]]
             simulation.step(0)
             assert abs(simulation.state()[spec.AGENT_SLOT, spec.FIELD["y"]] - before) < 0.1

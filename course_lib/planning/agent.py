@@ -30,7 +30,7 @@ from course_lib.contract import Cost, State, WorldModel
 from course_lib.nets.fit import fit
 from course_lib.planning.cem import Budget, RecedingSearch
 from course_lib.planning.goals import Embed, GoalDistance, Weights, embed_pictures, goal_of_each, perceive
-from course_lib.planning.policy import Policy
+from course_lib.planning.policy import GoalPolicy
 from course_lib.worlds.simulate import Simulation
 
 
@@ -200,7 +200,7 @@ class Actor:
 
     model: WorldModel
     search: RecedingSearch
-    policy: Policy | None = None
+    policy: GoalPolicy | None = None
 
     def react(self, state: State, goal: Tensor) -> Tensor:
         """The next keys, int64 (M, hold), by the policy. Raises ValueError where there is none."""
@@ -249,7 +249,7 @@ class Agent:
 
     def __init__(
         self, model: WorldModel, embed: Embed, *, rooms: int, generator: torch.Generator, budget: Budget | None = None,
-        weights: Weights | None = None, critic: Critic | None = None, policy: Policy | None = None,
+        weights: Weights | None = None, critic: Critic | None = None, policy: GoalPolicy | None = None,
     ) -> None:  # fmt: skip
         self.world_model, self.perception, self.memory = model, Perception(model), ShortTermMemory()
         self.cost = CostModule(IntrinsicCost(embed, weights or Weights()), critic)

@@ -28,7 +28,7 @@ from course_lib.worlds.simulate import Simulation
 HIDDEN, STEPS, BATCH, LEARNING_RATE = 256, 1500, 256, 2e-3
 
 
-class Policy(nn.Module):
+class GoalPolicy(nn.Module):
     """State and goal -> the next key, which is held for ``hold`` frames.
 
     reads: what it sees of a state, (B, F), for example ``action_jepa.whole_state``. latent: numbers of a goal.
@@ -53,7 +53,7 @@ class Policy(nn.Module):
 class PolicyPlayer:
     """Mode-1 alone, a player of ``planning/rooms.py``: it looks, and presses what its policy says."""
 
-    def __init__(self, model: WorldModel, policy: Policy, goals: np.ndarray, embed: Embed) -> None:
+    def __init__(self, model: WorldModel, policy: GoalPolicy, goals: np.ndarray, embed: Embed) -> None:
         self.model, self.policy, self.goals = model, policy, embed_pictures(model, embed, goals)
 
     @torch.no_grad()
@@ -82,7 +82,7 @@ class Tutor:
     model: WorldModel
     embed: Embed
     search: RecedingSearch
-    policy: Policy
+    policy: GoalPolicy
     cost_of: Callable[[Tensor], Cost]
     goals: Tensor
     pupil_plays: bool
@@ -101,7 +101,7 @@ class Tutor:
 
 
 def distil(
-    policy: Policy, model: WorldModel, embed: Embed, cost_of: Callable[[Tensor], Cost],
+    policy: GoalPolicy, model: WorldModel, embed: Embed, cost_of: Callable[[Tensor], Cost],
     lessons: Sequence[Sequence[GoalTask]], *, generator: torch.Generator, watched: int = 1,
     on_round: Callable[[int, int, float], object] | None = None,
 ) -> Lessons:  # fmt: skip
@@ -126,7 +126,7 @@ def distil(
     return learned
 
 
-def fit_policy(policy: Policy, lessons: Lessons, *, generator: torch.Generator, steps: int = STEPS) -> None:
+def fit_policy(policy: GoalPolicy, lessons: Lessons, *, generator: torch.Generator, steps: int = STEPS) -> None:
     """Fit a policy to lessons by cross-entropy."""
 
     def loss(rows: Tensor) -> dict[str, Tensor]:

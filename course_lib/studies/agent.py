@@ -30,7 +30,7 @@ from course_lib.planning.agent import Agent, Critic
 from course_lib.planning.cem import Budget, Method, RecedingSearch, cross_entropy
 from course_lib.planning.goals import GoalDistance, GoalPlanner
 from course_lib.planning.gradient import gradient_search
-from course_lib.planning.policy import Policy, PolicyPlayer, distil
+from course_lib.planning.policy import GoalPolicy, PolicyPlayer, distil
 from course_lib.planning.rooms import RoomPlayer, play_rooms
 from course_lib.studies.reaching import LARGEST, LIMIT, SEED, blind_players, reached
 from course_lib.studies.store import DATA, kept_piece, read_study, weights_of
@@ -49,17 +49,17 @@ TIMED = 200  # calls of each mode
 PARTS = ("gradient", "mode1", "speed", "critic", "switch", "curiosity")
 
 
-def seeded(seed: int = SEED) -> torch.Generator:
+def generator_of(seed: int = SEED) -> torch.Generator:
     """A generator of torch in a known state."""
     return torch.Generator().manual_seed(seed)
 
 
-def new_policy(model: ActionJEPA, seed: int = SEED) -> Policy:
+def new_policy(model: ActionJEPA, seed: int = SEED) -> GoalPolicy:
     """A policy for this model that has learned nothing yet."""
     sizes = model.config
     features = sizes.context * sizes.latent + (sizes.context - 1) * sizes.actions
-    return fresh(lambda _: Policy(partial(whole_state, actions=sizes.actions), features, sizes.latent, sizes.actions),
-                 None, seed)  # fmt: skip
+    reads = partial(whole_state, actions=sizes.actions)
+    return fresh(lambda _: GoalPolicy(reads, features, sizes.latent, sizes.actions), None, seed)
 
 
 def distance_cost(goal: torch.Tensor) -> GoalDistance:
@@ -74,7 +74,7 @@ def steps_of(player: RoomPlayer, tasks: Sequence[GoalTask]) -> list[int]:
 
 def agent_for(model: ActionJEPA, tasks: Sequence[GoalTask], seed: int = SEED, **more: Any) -> Agent:
     """The six modules, configured to reach these goals."""
-    agent = Agent(model, embedding, rooms=len(tasks), generator=seeded(seed), **more)
+    agent = Agent(model, embedding, rooms=len(tasks), generator=generator_of(seed), **more)
     agent.configurator.configure(goal_pictures(tasks))
     return agent
 
@@ -109,28 +109,28 @@ def times_longer(timed: Mapping[str, np.ndarray], slow: str, fast: str) -> dict[
     return {"value": float(ratios(np.arange(calls))), "low": float(low), "high": float(high)}
 
 
-def planner(model: ActionJEPA, tasks: Sequence[GoalTask], budget: Budget, method: Method) -> GoalPlanner:
+def goal_planner(model: ActionJEPA, tasks: Sequence[GoalTask], budget: Budget, method: Method) -> GoalPlanner:
     """Mode-2 with another budget or another way to search."""
-    return GoalPlanner(model, goal_pictures(tasks), embedding, generator=seeded(), budget=budget, method=method)
+    return GoalPlanner(model, goal_pictures(tasks), embedding, generator=generator_of(), budget=budget, method=method)
 
 
 def measure_gradient(model: ActionJEPA) -> dict[str, Any]:
     """Plans by gradient."""
     asked = draw_goal_tasks(FEW, split="validation")
     methods = {name: partial(gradient_search, relaxation=name) for name in RELAXATIONS}
-    chosen_by = {name: steps_of(planner(model, asked, DESCENT, method), asked) for name, method in methods.items()}
+    chosen_by = {name: steps_of(goal_planner(model, asked, DESCENT, method), asked) for name, method in methods.items()}
     best = max(RELAXATIONS, key=lambda name: reached(chosen_by[name]))
     test = draw_goal_tasks(TASKS, split="test")
-    one = {"gradient": planner(model, test[:1], DESCENT, methods[best]),
-           "cross-entropy": planner(model, test[:1], LARGEST, cross_entropy)}  # fmt: skip
+    one = {"gradient": goal_planner(model, test[:1], DESCENT, methods[best]),
+           "cross-entropy": goal_planner(model, test[:1], LARGEST, cross_entropy)}  # fmt: skip
     return {"validation": chosen_by, "relaxation": best, "milliseconds": milliseconds(one, test[0], LARGEST.hold, 50),
-            "steps": steps_of(planner(model, test, DESCENT, methods[best]), test)}  # fmt: skip
+            "steps": steps_of(goal_planner(model, test, DESCENT, methods[best]), test)}  # fmt: skip
 
 
 def learned_policy(
-    model: ActionJEPA, lessons: Sequence[int] = LESSONS, after: Callable[[Policy, int, float], object] | None = None,
-    watched: int = 1,
-) -> tuple[Policy, int]:  # fmt: skip
+    model: ActionJEPA, lessons: Sequence[int] = LESSONS, *, watched: int = 1,
+    after: Callable[[GoalPolicy, int, float], object] | None = None,
+) -> tuple[GoalPolicy, int]:  # fmt: skip
     """A policy distilled from Mode-2 on training tasks, and from how many lessons.
 
     lessons: tasks of each round; in the first ``watched`` of them Mode-2 plays. after: is given the policy, the lessons
@@ -139,7 +139,7 @@ def learned_policy(
     policy = new_policy(model)
     begins = np.cumsum([0, *lessons])
     rounds = [draw_goal_tasks(n, split="train", first=int(f)) for n, f in zip(lessons, begins, strict=False)]
-    learned = distil(policy, model, embedding, distance_cost, rounds, generator=seeded(), watched=watched,
+    learned = distil(policy, model, embedding, distance_cost, rounds, generator=generator_of(), watched=watched,
                      on_round=lambda _, count, share: after and after(policy, count, share))  # fmt: skip
     return policy, len(learned.key)
 
@@ -152,7 +152,7 @@ def measure_mode1(model: ActionJEPA) -> dict[str, Any]:
     for school, watched in SCHOOLS.items():
         began = time.process_time()
 
-        def after(policy: Policy, count: int, share: float, school: str = school, began: float = began) -> None:
+        def after(policy: GoalPolicy, count: int, share: float, school: str = school, began: float = began) -> None:
             minutes = (time.process_time() - began) / 60
             found = reached(steps_of(PolicyPlayer(model, policy, goal_pictures(asked), embedding), asked))
             rounds.append({"school": school, "lessons": count, "while_learning": share, "reached": found,
@@ -174,7 +174,7 @@ def measure_speed(model: ActionJEPA) -> dict[str, Any]:
     """Both modes in one room, in turns. What a policy has learned does not change how long it takes."""
     task = draw_goal_tasks(1, split="test")
     both = {"mode1": PolicyPlayer(model, new_policy(model), goal_pictures(task), embedding),
-            "mode2": planner(model, task, LARGEST, cross_entropy)}  # fmt: skip
+            "mode2": goal_planner(model, task, LARGEST, cross_entropy)}  # fmt: skip
     return {"milliseconds": milliseconds(both, task[0], LARGEST.hold)}
 
 
@@ -189,7 +189,7 @@ def measure_critic(model: ActionJEPA) -> dict[str, Any]:
     teacher = agent_for(model, lessons, budget=SHORT)
     play_rooms(teacher, lessons, limit=LIMIT)
     critic = fresh(lambda _: Critic(model.config.latent), None, SEED)
-    critic.learn(teacher.memory, steps=1500, generator=seeded(1))
+    critic.learn(teacher.memory, steps=1500, generator=generator_of(1))
     asked, test = draw_goal_tasks(FEW, split="validation"), draw_goal_tasks(TASKS, split="test")
 
     def play(tasks: Sequence[GoalTask], share: float) -> list[int]:
@@ -220,7 +220,8 @@ def measure_curiosity(model: ActionJEPA) -> dict[str, Any]:
     tasks = draw_goal_tasks(FEW, split="test")
     curious, aimless = agent_for(model, tasks), agent_for(model, tasks)
     curious.configurator.explore()
-    aimless.actor.search = RecedingSearch(len(tasks), generator=seeded(), budget=Budget(7, 1, 1))  # any plan will do
+    any_plan_will_do = Budget(7, 1, 1)
+    aimless.actor.search = RecedingSearch(len(tasks), generator=generator_of(), budget=any_plan_will_do)
     return {"curious": steps_of(curious, tasks), "any plan": steps_of(aimless, tasks),
             "random keys": steps_of(blind_players(tasks)["random keys"], tasks)}  # fmt: skip
 

@@ -26,7 +26,7 @@ from course_lib.worlds.draw import draw_together
 from course_lib.worlds.films import Films
 from course_lib.worlds.frames import to_model
 from course_lib.worlds.scenes import Scene
-from course_lib.worlds.starless import enter
+from course_lib.worlds.starless import enter_room
 
 OTHERS = 24  # random plans that are drawn beside the chosen one
 WHERE = ("platform, left", "platform, right", "floor, left", "floor, right")  # what a reader may wish for
@@ -50,13 +50,13 @@ def fit_place_reader(model: ActionJEPA, films: Films, *, steps: int = 1500, seed
 
 
 @torch.no_grad()
-def places(reader: nn.Module, states: Sequence) -> np.ndarray:
+def imagined_places(reader: nn.Module, states: Sequence) -> np.ndarray:
     """Where imagined states have the agent: H + 1 states of K rows -> (K, H + 1, 2), units."""
     return np.stack([spec.BOX * reader(embedding(state)).numpy() for state in states], axis=1)
 
 
 @dataclass(frozen=True)
-class Moment:
+class Decision:
     """One time at which an agent planned, or reacted.
 
     frame: uint8 (H, W, 3), what it saw; time: of this frame; wanted: the name of its goal; plan: where it expects to
@@ -86,7 +86,7 @@ def wish(room: Scene, where: str) -> Scene:
 @torch.no_grad()
 def watch(
     agent: Agent, room: Scene, wishes: Mapping[int, str], reader: nn.Module, *, steps: int = 48, seed: int = 0
-) -> list[Moment]:
+) -> list[Decision]:
     """Let an agent act in one room, and look into its mind whenever it plans.
 
     wishes: from which frame on what is wanted, for example ``{0: "platform, left", 24: "floor, right"}``; the first
@@ -94,14 +94,14 @@ def watch(
     plan: then ``plan`` holds only where it is.
     """
     size = agent.world_model.capabilities.frame_size[0]
-    simulation, which = enter(room), np.array([0])
+    simulation, which = enter_room(room), np.array([0])
     generator, wanted, moments = torch.Generator().manual_seed(seed), "", []
     frames, keys = [draw_together([room], simulation.state()[None], size)[0]], []
     while len(keys) < steps:
         now = wishes[max(time for time in wishes if time <= len(keys))]
         if now != wanted:
             wanted, goal = now, wish(room, now)
-            agent.configurator.configure(draw_together([goal], enter(goal).state()[None], size))
+            agent.configurator.configure(draw_together([goal], enter_room(goal).state()[None], size))
         seen, pressed = np.stack(frames)[None], np.array(keys, np.uint8)[None]
         chunk = agent(seen, pressed, [simulation], which)[0]
         state = agent.perception(seen, pressed)
@@ -109,10 +109,10 @@ def watch(
         plan = torch.zeros(1, 0, dtype=torch.int64) if policy else agent.actor.search.last.actions
         tried = random_plans(agent.world_model.capabilities.actions.size, OTHERS, max(plan.shape[1], 1),
                              generator=generator, hold=2)  # fmt: skip
-        mine = places(reader, imagine(agent.world_model, state, plan))
-        others = places(reader, imagine(agent.world_model, state.repeat(OTHERS), tried[:, : plan.shape[1]]))
+        mine = imagined_places(reader, imagine(agent.world_model, state, plan))
+        others = imagined_places(reader, imagine(agent.world_model, state.repeat(OTHERS), tried[:, : plan.shape[1]]))
         place = np.array(simulation.slots[spec.AGENT_SLOT].position)
-        moments.append(Moment(frames[-1], len(keys), wanted, mine[0], others, place))
+        moments.append(Decision(frames[-1], len(keys), wanted, mine[0], others, place))
         for key in chunk:
             simulation.step(int(key))
             keys.append(int(key))
@@ -120,7 +120,7 @@ def watch(
     return moments
 
 
-def plan_figure(moments: Sequence[Moment], room: Scene, *, columns: int = 4) -> CourseFigure:
+def plan_figure(moments: Sequence[Decision], room: Scene, *, columns: int = 4) -> CourseFigure:
     """Moments of an agent, each with its plan (thick), random ones (thin, blue) and what is wanted (a ring)."""
     rows = -(-len(moments) // columns)
     columns = min(columns, len(moments))
@@ -143,7 +143,7 @@ def plan_figure(moments: Sequence[Moment], room: Scene, *, columns: int = 4) -> 
     return figure
 
 
-def plan_film(moments: Sequence[Moment], room: Scene, scale: int = 6) -> np.ndarray:
+def plan_film(moments: Sequence[Decision], room: Scene, scale: int = 6) -> np.ndarray:
     """The same as a film, uint8 (T, scale * H, scale * W, 3): the plan is dotted into the enlarged frames."""
     film = []
     for moment in moments:

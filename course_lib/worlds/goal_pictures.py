@@ -16,7 +16,7 @@ from course_lib.worlds import spec
 from course_lib.worlds.draw import draw_together
 from course_lib.worlds.scenes import Scene, film_seed
 from course_lib.worlds.simulate import Simulation
-from course_lib.worlds.starless import enter, on_platform, starless_room
+from course_lib.worlds.starless import enter_room, on_platform, starless_room
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class GoalTask:
 
     def begin(self) -> Simulation:
         """The room at its first frame."""
-        return enter(self.room)
+        return enter_room(self.room)
 
 
 def draw_goal_tasks(count: int, *, split: str = "test", first: int = 0) -> list[GoalTask]:
@@ -46,7 +46,7 @@ def draw_goal_tasks(count: int, *, split: str = "test", first: int = 0) -> list[
 
 def goal_pictures(tasks: Sequence[GoalTask], size: int = 32) -> np.ndarray:
     """What the rooms shall look like, uint8 (N, size, size, 3)."""
-    states = [enter(task.goal).state() for task in tasks]
+    states = [enter_room(task.goal).state() for task in tasks]
     return draw_together([task.goal for task in tasks], np.stack(states), size)
 
 

@@ -50,14 +50,14 @@ def on_platform(room: Scene, generator: np.random.Generator) -> Scene:
     return replace(room, agent=(x, platform.top + spec.AGENT_HALF_HEIGHT))
 
 
-def enter(room: Scene) -> Simulation:
+def enter_room(room: Scene) -> Simulation:
     """A room without a star at its first frame."""
     return Simulation(room, np.random.default_rng(0))  # without a star nothing is drawn from it
 
 
 def play_keys_in(room: Scene, keys: np.ndarray) -> np.ndarray:
     """What happens in a room without a star under some keys, (T - 1,) -> states float32 (T, SLOTS, FIELDS)."""
-    simulation = enter(room)
+    simulation = enter_room(room)
     states = np.empty((len(keys) + 1, spec.SLOTS, len(spec.FIELDS)), np.float32)
     states[0] = simulation.state()
     for t, key in enumerate(keys):
