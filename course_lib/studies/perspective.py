@@ -1,0 +1,172 @@
+"""How good is the ruler for lines and shadows, and what does it say of generated pictures? Five hundred test rooms.
+
+First the ruler is held against the truth: the vanishing directions that it finds, and the shadows' distances from their
+lines, on 500 rooms of the test split. Then it judges sets of pictures, without the truth, and the question is how often
+a picture of a set has a larger residual than a real one (the AUC; one half where nothing tells them apart):
+
+    wrong lamp            the same rooms, shadows cast by a lamp that is not the one in the picture
+    two cameras           the same rooms, left and right seen by cameras that look in different directions
+    blurred, noisy, JPEG  real rooms, spoiled in ways that leave lines and shadows where they are: they should get 0.5
+    2 x 2 rays            real rooms, drawn as those are that the generator was trained on
+    after N steps         pictures of a small diffusion model (``studies/room_pictures``), early and late in training
+
+Rooms and what breaks them are drawn from seeds. Every picture's numbers are kept.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from scipy.ndimage import gaussian_filter
+
+from course_lib.exam.measures.geometry import (
+    Judged,
+    direction_errors,
+    find_bodies,
+    find_segments,
+    judge,
+    room_frame,
+)
+from course_lib.studies.room_pictures import kept_room_pictures
+from course_lib.studies.store import DATA, read_study
+from course_lib.worlds.perspective import (
+    Scene,
+    geometry_of,
+    intrinsics,
+    make_scenes,
+    render,
+    render_all,
+    with_bent_view,
+    with_wrong_lamp,
+)
+
+KEPT = DATA / "playground" / "perspective.json"
+COUNT = 500
+BLUR, NOISE, QUALITIES = 0.8, 6.0, (75, 30)  # pixels, levels of 255, of JPEG
+SPOILED = ("blurred", "noisy", *(f"JPEG {quality}" for quality in QUALITIES), "2 x 2 rays")
+BROKEN = ("wrong lamp", "two cameras")
+AXES = ("across", "up", "away")
+DIGITS = 4
+
+
+def blurred(pictures: np.ndarray, deviation: float = BLUR) -> np.ndarray:
+    """Pictures uint8 (N, H, W, 3) blurred by a Gaussian of so many pixels."""
+    soft = gaussian_filter(pictures.astype(float), (0, deviation, deviation, 0))
+    return np.clip(soft + 0.5, 0, 255).astype(np.uint8)
+
+
+def noisy(pictures: np.ndarray, generator: np.random.Generator, deviation: float = NOISE) -> np.ndarray:
+    """Pictures uint8 with Gaussian noise of so many levels in every number."""
+    return np.clip(pictures + generator.normal(0.0, deviation, pictures.shape) + 0.5, 0, 255).astype(np.uint8)
+
+
+def through_jpeg(pictures: np.ndarray, quality: int) -> np.ndarray:
+    """Pictures uint8 (N, H, W, 3) written as JPEG of this quality, 1 to 95, and read again."""
+    found = []
+    for picture in pictures:
+        file = io.BytesIO()
+        Image.fromarray(picture).save(file, format="JPEG", quality=quality)
+        found.append(np.asarray(Image.open(file).convert("RGB")))
+    return np.stack(found)
+
+
+def hold_against_truth(scenes: list[Scene], pictures: np.ndarray, *, seed: int = 0) -> dict[str, list]:
+    """What the ruler gets wrong in each picture: directions in degrees (N, 3), and as far as it is when a camera is
+    taken to look straight ahead; lamp, balls and contact points in pixels, of what was found."""
+    found: dict[str, list] = {"directions": [], "straight": [], "lamp": [], "balls": []}
+    for number, (scene, picture) in enumerate(zip(scenes, pictures, strict=True)):
+        truth, segments = geometry_of(scene), find_segments(picture, seed=seed)
+        frame = room_frame(segments, truth.intrinsics, np.random.default_rng([seed, number]))
+        errors = np.full(3, np.nan) if frame is None else direction_errors(frame, truth.directions)
+        found["directions"].append(errors.tolist())
+        cosines = np.abs(np.diag(truth.directions))
+        found["straight"].append(np.rad2deg(np.arccos(cosines.clip(0, 1))).tolist())
+        bodies = find_bodies(picture)
+        found["lamp"].append(float(np.linalg.norm(bodies.lamp - truth.lamp)))
+        if len(bodies.balls) == len(truth.balls):
+            gaps = np.linalg.norm(truth.balls[:, None] - bodies.balls, axis=-1).min(axis=1)
+            found["balls"].append(float(gaps.mean()))
+    return found
+
+
+def run(report: Callable[[str], None] = print, count: int = COUNT) -> dict[str, Any]:
+    """Draw, spoil, break and judge: about eight minutes of one core."""
+    scenes, generator = make_scenes(count, split="test"), np.random.default_rng(24)
+    pictures, camera = render_all(scenes), intrinsics()
+    truth = hold_against_truth(scenes, pictures)
+    report(f"away: {np.nanmedian(np.array(truth['directions'])[:, 2]):.2f} degrees at the median of {count} rooms")
+    wrong = [other for scene in scenes if (other := with_wrong_lamp(scene, generator)) is not None]
+    bent = [with_bent_view(scene, generator) for scene in scenes]
+    sets: dict[str, Callable[[], np.ndarray]] = {
+        "real": lambda: pictures, "wrong lamp": lambda: render_all(wrong), "two cameras": lambda: render_all(bent),
+        "blurred": lambda: blurred(pictures), "noisy": lambda: noisy(pictures, generator),
+        **{f"JPEG {quality}": lambda q=quality: through_jpeg(pictures, q) for quality in QUALITIES},
+        "2 x 2 rays": lambda: np.stack([render(scene, samples=2) for scene in scenes]),
+    }  # fmt: skip
+    drawn = kept_room_pictures()
+    sets |= {f"after {steps} steps": lambda p=made: p for steps, made in drawn.pictures.items()}
+    judged = {}
+    for name, make in sets.items():
+        found = judge(make(), camera)
+        judged[name] = {field.name: _rounded(getattr(found, field.name)) for field in fields(Judged)}
+        report(f"{name}: lines {np.nanmedian(found.lines):.2f} degrees, shadows {np.nanmedian(found.shadows):.2f} px, "
+               f"{found.matched.sum()} of {found.balls.sum()} balls with a shadow")  # fmt: skip
+    return {"rooms": count, "generated": drawn.digest[:12], "truth": {k: _rounded(v) for k, v in truth.items()},
+            "judged": judged}  # fmt: skip
+
+
+def _rounded(values: Any) -> list:
+    """Numbers for JSON, None for NaN."""
+    array = np.asarray(values)
+    if array.dtype.kind != "f":
+        return array.astype(int).tolist()
+    if array.ndim > 1:
+        return [_rounded(row) for row in array]
+    return [None if np.isnan(value) else round(float(value), DIGITS) for value in array]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What ``run`` kept. errors: of the directions across, up and away, degrees (N, 3), NaN where one was not seen.
+    straight: the same of a camera that is taken to look straight ahead. lamp, balls: pixels (N,). judged: by set."""
+
+    errors: np.ndarray
+    straight: np.ndarray
+    lamp: np.ndarray
+    balls: np.ndarray
+    judged: Mapping[str, Judged]
+    generated: str
+
+    @property
+    def drawn(self) -> list[str]:
+        """The sets that the generator drew, in the order of its training."""
+        return [name for name in self.judged if name.startswith("after ")]
+
+
+def measured_perspective() -> Measured:
+    """The kept facts. Raises ExamError when the file is missing or damaged, or judged other generated pictures."""
+
+    def numbers(values: list) -> np.ndarray:
+        return np.array(values, dtype=float)  # None becomes NaN
+
+    def parse(facts: dict[str, Any]) -> Measured:
+        if facts["generated"] != kept_room_pictures().digest[:12]:
+            raise ValueError("it judged other generated pictures than those that are kept")
+        truth = facts["truth"]
+        judged = {name: Judged(*(numbers(found[field.name]) for field in fields(Judged)))
+                  for name, found in facts["judged"].items()}  # fmt: skip
+        missing = {"real", *SPOILED, *BROKEN} - set(judged)
+        if missing or any(len({len(getattr(j, field.name)) for field in fields(Judged)}) != 1 for j in judged.values()):
+            raise ValueError(f"sets are missing ({', '.join(sorted(missing))}) or not equally long")
+        errors = numbers(truth["directions"])
+        if errors.shape != (facts["rooms"], 3) or np.nanmin(errors) < 0:
+            raise ValueError("the errors of the directions are not three for each room")
+        return Measured(errors, numbers(truth["straight"]), numbers(truth["lamp"]), numbers(truth["balls"]), judged,
+                        facts["generated"])  # fmt: skip
+
+    return read_study(KEPT, parse, "perspective")
