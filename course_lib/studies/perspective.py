@@ -18,6 +18,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,7 @@ from course_lib.exam.measures.geometry import (
     room_frame,
 )
 from course_lib.studies.room_pictures import kept_room_pictures
-from course_lib.studies.store import DATA, read_study
+from course_lib.studies.store import DATA, kept_piece, read_study
 from course_lib.worlds.perspective import (
     Scene,
     geometry_of,
@@ -52,6 +53,7 @@ SPOILED = ("blurred", "noisy", *(f"JPEG {quality}" for quality in QUALITIES), "2
 BROKEN = ("wrong lamp", "two cameras")
 AXES = ("across", "up", "away")
 DIGITS = 4
+PARTS = tuple(field.name for field in fields(Judged))
 
 
 def blurred(pictures: np.ndarray, deviation: float = BLUR) -> np.ndarray:
@@ -94,30 +96,68 @@ def hold_against_truth(scenes: list[Scene], pictures: np.ndarray, *, seed: int =
     return found
 
 
+class _Rooms:
+    """The rooms of a run and what is made of them, drawn when they are first asked for."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    @cached_property
+    def scenes(self) -> list[Scene]:
+        return make_scenes(self.count, split="test")
+
+    @cached_property
+    def pictures(self) -> np.ndarray:
+        return render_all(self.scenes)
+
+    def made(self, name: str) -> np.ndarray:
+        """The pictures of a set that is not generated, uint8 (N, 64, 64, 3)."""
+        generator = np.random.default_rng([24, *name.encode()])
+        if name == "wrong lamp":
+            wrong = (with_wrong_lamp(scene, generator) for scene in self.scenes)
+            return render_all([scene for scene in wrong if scene is not None])
+        if name == "two cameras":
+            return render_all([with_bent_view(scene, generator) for scene in self.scenes])
+        if name == "2 x 2 rays":
+            return np.stack([render(scene, samples=2) for scene in self.scenes])
+        if name.startswith("JPEG"):
+            return through_jpeg(self.pictures, int(name.split()[1]))
+        spoil = {"real": lambda: self.pictures, "blurred": lambda: blurred(self.pictures),
+                 "noisy": lambda: noisy(self.pictures, generator)}  # fmt: skip
+        return spoil[name]()
+
+
 def run(report: Callable[[str], None] = print, count: int = COUNT) -> dict[str, Any]:
-    """Draw, spoil, break and judge: about eight minutes of one core."""
-    scenes, generator = make_scenes(count, split="test"), np.random.default_rng(24)
-    pictures, camera = render_all(scenes), intrinsics()
-    truth = hold_against_truth(scenes, pictures)
-    report(f"away: {np.nanmedian(np.array(truth['directions'])[:, 2]):.2f} degrees at the median of {count} rooms")
-    wrong = [other for scene in scenes if (other := with_wrong_lamp(scene, generator)) is not None]
-    bent = [with_bent_view(scene, generator) for scene in scenes]
-    sets: dict[str, Callable[[], np.ndarray]] = {
-        "real": lambda: pictures, "wrong lamp": lambda: render_all(wrong), "two cameras": lambda: render_all(bent),
-        "blurred": lambda: blurred(pictures), "noisy": lambda: noisy(pictures, generator),
-        **{f"JPEG {quality}": lambda q=quality: through_jpeg(pictures, q) for quality in QUALITIES},
-        "2 x 2 rays": lambda: np.stack([render(scene, samples=2) for scene in scenes]),
-    }  # fmt: skip
-    drawn = kept_room_pictures()
-    sets |= {f"after {steps} steps": lambda p=made: p for steps, made in drawn.pictures.items()}
+    """Draw, spoil, break and judge: about eight minutes of one core. What was judged before is not judged again."""
+    rooms, drawn = _Rooms(count), kept_room_pictures()
+    truth = kept_piece("perspective", "truth", {"rooms": count}, lambda: {
+        name: _rounded(values) for name, values in hold_against_truth(rooms.scenes, rooms.pictures).items()})  # fmt: skip
+    away = numbers(truth["directions"])[:, 2]
+    report(f"away: {np.nanmedian(away):.2f} degrees at the median of {count} rooms")
+    sets: dict[str, tuple[dict[str, Any], Callable[[], np.ndarray]]] = {
+        name: ({"rooms": count}, partial(rooms.made, name)) for name in ("real", *BROKEN, *SPOILED)}  # fmt: skip
+    for steps, made in drawn.pictures.items():
+        sets[f"after {steps} steps"] = {"generated": drawn.digest, "count": len(made)}, lambda p=made: p
     judged = {}
-    for name, make in sets.items():
-        found = judge(make(), camera)
-        judged[name] = {field.name: _rounded(getattr(found, field.name)) for field in fields(Judged)}
-        report(f"{name}: lines {np.nanmedian(found.lines):.2f} degrees, shadows {np.nanmedian(found.shadows):.2f} px, "
-               f"{found.matched.sum()} of {found.balls.sum()} balls with a shadow")  # fmt: skip
-    return {"rooms": count, "generated": drawn.digest[:12], "truth": {k: _rounded(v) for k, v in truth.items()},
+    for name, (decided_by, make) in sets.items():
+        found = kept_piece("perspective", name.replace(" ", "-"), {"set": name, **decided_by}, partial(_judged, make))
+        judged[name] = {key: found[key] for key in PARTS}
+        lines, shadows = (np.nanmedian(numbers(found[key])) for key in ("lines", "shadows"))
+        report(f"{name}: lines {lines:.2f} degrees, shadows {shadows:.2f} px, {sum(found['matched'])} of "
+               f"{sum(found['balls'])} balls with a shadow")  # fmt: skip
+    return {"rooms": count, "generated": drawn.digest[:12],
+            "truth": {name: truth[name] for name in ("directions", "straight", "lamp", "balls")},
             "judged": judged}  # fmt: skip
+
+
+def _judged(make: Callable[[], np.ndarray]) -> dict[str, list]:
+    found = judge(make(), intrinsics())
+    return {name: _rounded(getattr(found, name)) for name in PARTS}
+
+
+def numbers(values: list) -> np.ndarray:
+    """Kept numbers as floats; None is NaN."""
+    return np.array(values, dtype=float)
 
 
 def _rounded(values: Any) -> list:
@@ -151,17 +191,13 @@ class Measured:
 def measured_perspective() -> Measured:
     """The kept facts. Raises ExamError when the file is missing or damaged, or judged other generated pictures."""
 
-    def numbers(values: list) -> np.ndarray:
-        return np.array(values, dtype=float)  # None becomes NaN
-
     def parse(facts: dict[str, Any]) -> Measured:
         if facts["generated"] != kept_room_pictures().digest[:12]:
             raise ValueError("it judged other generated pictures than those that are kept")
         truth = facts["truth"]
-        judged = {name: Judged(*(numbers(found[field.name]) for field in fields(Judged)))
-                  for name, found in facts["judged"].items()}  # fmt: skip
+        judged = {name: Judged(*(numbers(found[part]) for part in PARTS)), found in facts["judged"].items()}
         missing = {"real", *SPOILED, *BROKEN} - set(judged)
-        if missing or any(len({len(getattr(j, field.name)) for field in fields(Judged)}) != 1 for j in judged.values()):
+        if missing or any(len({len(getattr(j, part)) for part in PARTS}) != 1 for j in judged.values()):
             raise ValueError(f"sets are missing ({', '.join(sorted(missing))}) or not equally long")
         errors = numbers(truth["directions"])
         if errors.shape != (facts["rooms"], 3) or np.nanmin(errors) < 0:
