@@ -195,7 +195,7 @@ def measured_perspective() -> Measured:
         if facts["generated"] != kept_room_pictures().digest[:12]:
             raise ValueError("it judged other generated pictures than those that are kept")
         truth = facts["truth"]
-        judged = {name: Judged(*(numbers(found[part]) for part in PARTS)), found in facts["judged"].items()}
+        judged = {name: Judged(*(numbers(found[part]) for part in PARTS)) for name, found in facts["judged"].items()}
         missing = {"real", *SPOILED, *BROKEN} - set(judged)
         if missing or any(len({len(getattr(j, part)) for part in PARTS}) != 1 for j in judged.values()):
             raise ValueError(f"sets are missing ({', '.join(sorted(missing))}) or not equally long")
