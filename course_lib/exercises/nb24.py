@@ -1,4 +1,6 @@
-"""Exercises of notebook 24, shadows and vanishing points: where lines meet, a line fitted to points, directions, shadows."""
+"""Exercises of notebook 24, shadows and vanishing points: where lines meet, a line fitted to points, directions,
+shadows.
+"""
 
 from __future__ import annotations
 
@@ -74,13 +76,16 @@ register(
         reference=my_meeting_point,
         check=_check_meeting_point,
         hints=(
-            "Write a point as (x, y, 1). The cross product of two points is the line through them, and the cross product "
+            "Write a point as (x, y, 1). The cross product of two points is the line through them, and the cross "
+            "product "
             "of two lines is the point on both.",
             "line = np.cross([x1, y1, 1], [x2, y2, 1]) for each segment; point = np.cross(line1, line2); "
             "point[:2] / point[2].",
         ),
-        explanation="In homogeneous coordinates a line (a, b, c) holds the points with ax + by + c = 0. A cross product "
-        "is at right angles to both its factors: once it is the line that holds both points, once the point that lies on "
+        explanation="In homogeneous coordinates a line (a, b, c) holds the points with ax + by + c = 0. A cross "
+                    "product "
+        "is at right angles to both its factors: once it is the line that holds both points, once the point that "
+        "lies on "
         "both lines. No slope occurs, so an upright line is no special case.",
     )
 )
@@ -130,9 +135,11 @@ def _check_line_fit(candidate: Asked) -> None:
         [
             (regression, "This measures distances upwards, as when y is fitted to x. A steep line then comes out too "
                          "flat. Measure at right angles to the line: total least squares."),
-            (lambda points: moments(points, which=0), "This is the direction across the line, in which the points spread "
+            (lambda points: moments(points, which=0), "This is the direction across the line, in which the points "
+                                                      "spread "
                                                       "least. The line runs where they spread most."),
-            (lambda points: moments(points, about=0.0), "Take the mean off the points first; this is a line through the "
+            (lambda points: moments(points, about=0.0), "Take the mean off the points first; this is a line through "
+                                                        "the "
                                                         "corner of the picture."),
             (of_the_ends, "Only two of the points count here. All of them should."),
             (lambda points: (moments(points)[0], -moments(points)[1]), "The direction should have x above 0."),
@@ -152,11 +159,14 @@ register(
         reference=my_line_fit,
         check=_check_line_fit,
         hints=(
-            "Take the mean off. The line runs in the direction in which the points spread most: where have you met that "
+            "Take the mean off. The line runs in the direction in which the points spread most: where have you met "
+            "that "
             "before?",
-            "np.linalg.svd(points - middle)[2][0] is the first principal direction. Turn it round where its x is below 0.",
+            "np.linalg.svd(points - middle)[2][0] is the first principal direction. Turn it round where its x is "
+            "below 0.",
         ),
-        explanation="A line through edge points has no input and no output, so neither x nor y may be special. The first "
+        explanation="A line through edge points has no input and no output, so neither x nor y may be special. The "
+                    "first "
         "principal direction is the line with the least squared distances; what is left, the second one, is how badly "
         "the points fit.",
     )
@@ -204,12 +214,15 @@ def _check_support(candidate: Asked) -> None:
             (lambda n, d, w, near: (np.abs(sines(n, d)) < np.sin(near)).sum(axis=0).astype(float),
              "Segments are counted here. Add up their lengths: a long one is measured better."),
             (lambda n, d, w, near: w @ (np.abs(sines(n, d)) > np.cos(near)),
-             "These are planes whose normal points along the direction. A line along d lies in its plane, so the normal is "
+             "These are planes whose normal points along the direction. A line along d lies in its plane, so the "
+             "normal is "
              "at right angles to d."),
             (lambda n, d, w, near: w @ (np.abs(sines(n, d)) < np.rad2deg(near)),
              "near is in radians, and the sine of an angle is compared with it."),
-            (lambda n, d, w, near: right(n, d, w, near) / w.sum(), "This is a share; the lengths themselves are asked for."),
-            (lambda n, d, w, near: w @ (np.abs(sines(n, d)) >= np.sin(near)), "These are the segments that are far away."),
+            (lambda n, d, w, near: right(n, d, w, near) / w.sum(), "This is a share; the lengths themselves are "
+                                                                   "asked for."),
+            (lambda n, d, w, near: w @ (np.abs(sines(n, d)) >= np.sin(near)), "These are the segments that are far "
+                                                                              "away."),
         ],
         "For direction {place} it is {wanted}, yours is {mine}.",
     )  # fmt: skip
@@ -225,7 +238,8 @@ register(
         reference=my_support,
         check=_check_support,
         hints=(
-            "n . d is the sine of the angle between the direction and the plane; it is 0 where the direction lies in it.",
+            "n . d is the sine of the angle between the direction and the plane; it is 0 where the direction lies in "
+            "it.",
             "angles = np.arcsin(np.abs(normals @ directions.T)), (S, D); add up lengths[:, None] where angles < near.",
         ),
         explanation="This is the vote of RANSAC: a guess is as good as what agrees with it. Segments that belong to "
@@ -305,10 +319,12 @@ def _check_line_distances(candidate: Asked) -> None:
         [
             (lambda lamp, balls, patches, far: parts(lamp, balls, patches)[0],
              "Patches before the ball or behind the lamp count here. A shadow can only lie beyond its ball."),
-            (from_the_lamp, "Patches between lamp and ball count here. A shadow lies beyond its ball, not only on its side "
+            (from_the_lamp, "Patches between lamp and ball count here. A shadow lies beyond its ball, not only on "
+                            "its side "
                             "of the lamp."),
             (grazing, "The patch that touches the ball's middle counts here: it should be more than one pixel beyond."),
-            (undivided, "Divide by the distance from lamp to ball: this is the area of a parallelogram, not its height."),
+            (undivided, "Divide by the distance from lamp to ball: this is the area of a parallelogram, not its "
+                        "height."),
             (signed, "Some distances are below 0: take the absolute value."),
             (of_points, "This is the distance from the patch to the ball. The distance to the line is asked for."),
         ],
@@ -329,13 +345,16 @@ register(
         reference=my_line_distances,
         check=_check_line_distances,
         hints=(
-            "Let a lead from lamp to ball and b from lamp to patch. |a x b| is the area of a parallelogram, a . b says how "
+            "Let a lead from lamp to ball and b from lamp to patch. |a x b| is the area of a parallelogram, a . b "
+            "says how "
             "far along.",
             "beside = |ax by - ay bx| / |a|; along = (a . b) / |a|; np.where(along > |a| + 1, beside, far). Shapes: "
             "balls[:, None] - lamp and patches[None] - lamp.",
         ),
-        explanation="The height of a parallelogram is its area divided by its base. Which side of the ball the patch is "
-        "on decides whether it can be a shadow at all; a ruler that forgot this would take a patch on the wrong side of "
+        explanation="The height of a parallelogram is its area divided by its base. Which side of the ball the patch "
+                    "is "
+        "on decides whether it can be a shadow at all; a ruler that forgot this would take a patch on the wrong side "
+        "of "
         "the lamp for a perfect one.",
     )
 )
@@ -365,19 +384,25 @@ def _check_shadow_shift(candidate: Asked) -> None:
         traced,
         heights,
         [
-            (lambda h, b, m: -traced(h, b, m), "It has the wrong sign: the lamp goes to the right and the shadow to the left."),
-            (lambda h, b, m: m - traced(h, b, m), "This is how far the lamp gets away from the shadow. The shadow's own "
+            (lambda h, b, m: -traced(h, b, m), "It has the wrong sign: the lamp goes to the right and the shadow to "
+                                               "the left."),
+            (lambda h, b, m: m - traced(h, b, m), "This is how far the lamp gets away from the shadow. The shadow's "
+                                                  "own "
                                                   "shift is asked for."),
-            (lambda h, b, m: -m * b / h, "Similar triangles meet in the ball: what is above it is as high as lamp minus "
+            (lambda h, b, m: -m * b / h, "Similar triangles meet in the ball: what is above it is as high as lamp "
+                                         "minus "
                                          "ball, not as the lamp."),
-            (lambda h, b, m: -m * (h - b) / b, "The triangles have changed places: a ball near the floor has a shadow that "
+            (lambda h, b, m: -m * (h - b) / b, "The triangles have changed places: a ball near the floor has a "
+                                               "shadow that "
                                                "hardly moves."),
-            (lambda h, b, m: np.full_like(b, -m), "All shadows move alike here. Look at a ball that lies on the floor."),
+            (lambda h, b, m: np.full_like(b, -m), "All shadows move alike here. Look at a ball that lies on the "
+                                                  "floor."),
         ],
         "The shadow of ball {place} moves by {wanted}, yours by {mine}.",
     )  # fmt: skip
     must_equal(candidate(2.0, np.array([1.0, 0.0]), 0.5), np.array([-0.5, 0.0]), [],
-               "Under a lamp at 2 m that is moved by 0.5 m, the shadows of balls at 1 m and on the floor move by -0.5 and "
+               "Under a lamp at 2 m that is moved by 0.5 m, the shadows of balls at 1 m and on the floor move by "
+               "-0.5 and "
                "by 0 m. At {place} yours is {mine} and not {wanted}.")  # fmt: skip
 
 
@@ -392,9 +417,11 @@ register(
         check=_check_shadow_shift,
         hints=(
             "Draw the ray before and after. The two rays cross in the ball, and make two similar triangles.",
-            "Above the ball the triangle is lamp_height - ball_height high and `moved` wide; below it is ball_height high.",
+            "Above the ball the triangle is lamp_height - ball_height high and `moved` wide; below it is ball_height "
+            "high.",
         ),
-        explanation="The ball is the pivot of a lever. A ball half as high as the lamp throws its shadow as far to the left "
+        explanation="The ball is the pivot of a lever. A ball half as high as the lamp throws its shadow as far to "
+                    "the left "
         "as the lamp goes to the right; a higher one throws it farther. So high balls are good witnesses against a "
         "wrong lamp, and a ball on the floor is none.",
     )

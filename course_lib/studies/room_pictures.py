@@ -1,9 +1,9 @@
 """A small diffusion model that draws rooms in perspective: its pictures after few and after many steps are kept.
 
 The rooms are those of ``worlds/perspective`` (split "train", each also in its mirror, drawn with 2 x 2 rays a pixel,
-which is four times as fast). The network is the course's U-Net (``models/unet``) without a condition, on squares of 4 x 4
-pixels as channels: 48 channels of 16 x 16 places. It is trained as a straight flow (``nets/diffusion``) and its moving
-average is sampled.
+which is four times as fast). The network is the course's U-Net (``models/unet``) without a condition, on squares of 4
+x 4 pixels as channels: 48 channels of 16 x 16 places. It is trained as a straight flow (``nets/diffusion``) and its
+moving average is sampled.
 
 What is kept is the pictures and not the network: they are all that ``studies/perspective`` judges, and they are less to
 store. One PNG without loss holds them, in rows of COLUMNS; the facts hold its hash.
@@ -53,11 +53,15 @@ def as_pictures(latents: Tensor) -> np.ndarray:
     return to_uint8((F.pixel_shuffle(latents[:, 0], SQUARE) + 1.0) / 2.0)
 
 
-def draw_rooms(network: UNet, count: int, generator: torch.Generator, *, steps: int = 40, size: int = SIZE) -> np.ndarray:
+def draw_rooms(
+    network: UNet, count: int, generator: torch.Generator, *, steps: int = 40, size: int = SIZE
+) -> np.ndarray:
     """Pictures that a network makes of noise, uint8 (count, size, size, 3)."""
     shape = (1, size // SQUARE, size // SQUARE)
     some = [min(20, count - begin) for begin in range(0, count, 20)]
-    made = [network.generate(network.nothing(n), shape, generator=generator, steps=steps, sampler="euler") for n in some]
+    made = [
+        network.generate(network.nothing(n), shape, generator=generator, steps=steps, sampler="euler") for n in some
+    ]
     return as_pictures(torch.cat(made))
 
 
@@ -78,7 +82,9 @@ def train_and_draw(
     def on_step(step: int, row: dict[str, float]) -> None:
         model.after_step(step, steps)
         if step in keep:
-            drawn[step] = draw_rooms(model.average.eval(), keep[step], torch.Generator().manual_seed(1), size=rooms.shape[1])
+            drawn[step] = draw_rooms(
+                model.average.eval(), keep[step], torch.Generator().manual_seed(1), size=rooms.shape[1]
+            )
             report(f"step {step}: loss {row['loss']:.3f}, {keep[step]} pictures drawn")
 
     rows = fit(model, lambda given: model.loss(given, 0, generator), pick, steps=steps, learning_rate=LEARNING_RATE,
@@ -96,12 +102,19 @@ def run(report: Callable[[str], None] = print) -> dict[str, Any]:
     drawn, losses = train_and_draw(rooms, KEEP, steps=STEPS, batch=BATCH, report=report)
     seconds = time.process_time() - begin
     every = np.concatenate(list(drawn.values()))
+    weights = sum(parameter.numel() for parameter in fresh(UNet, CONFIG, 0).parameters())
     sheet = every.reshape(-1, COLUMNS, SIZE, SIZE, 3).swapaxes(1, 2).reshape(-1, COLUMNS * SIZE, 3)
     with atomic_file(PICTURES) as file:
         Image.fromarray(sheet).save(file, format="PNG", optimize=True)
-    return {"rooms": len(rooms), "batch": BATCH, "parameters": sum(p.numel() for p in fresh(UNet, CONFIG, 0).parameters()),
-            "processor_minutes": round(seconds / 60, 1), "loss": round(float(np.mean(losses[-100:])), 4),
-            "keep": {str(step): len(pictures) for step, pictures in drawn.items()}, "sha256": _digest(every)}  # fmt: skip
+    return {
+        "rooms": len(rooms),
+        "batch": BATCH,
+        "parameters": weights,
+        "processor_minutes": round(seconds / 60, 1),
+        "loss": round(float(np.mean(losses[-100:])), 4),
+        "keep": {str(step): len(pictures) for step, pictures in drawn.items()},
+        "sha256": _digest(every),
+    }
 
 
 def _digest(pictures: np.ndarray) -> str:

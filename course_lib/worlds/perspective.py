@@ -46,7 +46,9 @@ NEAR = 1e-4  # what a ray has to go before it can meet something, in metres
 
 @dataclass(frozen=True)
 class Camera:
-    """A pinhole camera. position: (3,) metres. yaw: radians to the right. pitch: radians upwards. It is never rolled."""
+    """A pinhole camera. position: (3,) metres. yaw: radians to the right. pitch: radians upwards. It is never
+    rolled.
+    """
 
     position: tuple[float, float, float]
     yaw: float = 0.0
@@ -122,9 +124,9 @@ class Scene:
 class Geometry:
     """What is true of a scene's picture. Pixels may lie outside it; a vanishing point at infinity is NaN.
 
-    intrinsics: (3, 3). directions: unit vectors of the room's x, y and z in the camera's frame, (3, 3). vanishing: their
-    points, (3, 2). lamp: (2,). balls: where the middle of each ball is seen, (B, 2). contacts: where the line from the
-    casting lamp through it meets the floor, (B, 2).
+    intrinsics: (3, 3). directions: unit vectors of the room's x, y and z in the camera's frame, (3, 3). vanishing:
+    their points, (3, 2). lamp: (2,). balls: where the middle of each ball is seen, (B, 2). contacts: where the line
+    from the casting lamp through it meets the floor, (B, 2).
     """
 
     intrinsics: np.ndarray
@@ -308,8 +310,9 @@ def _face(generator: np.random.Generator, axis: int, low: float) -> Face:
 def _room(generator: np.random.Generator) -> Scene:
     """A room without balls, whose lamp may be out of view."""
     half, height, depth = generator.uniform(1.3, 1.8), generator.uniform(2.1, 2.6), generator.uniform(4.2, 5.6)
-    camera = Camera((float(generator.uniform(-0.35, 0.35)), float(generator.uniform(1.15, 1.55)), 0.0),
-                    float(np.deg2rad(generator.uniform(-18, 18))), float(np.deg2rad(generator.uniform(-14, 2))))  # fmt: skip
+    place = float(generator.uniform(-0.35, 0.35)), float(generator.uniform(1.15, 1.55)), 0.0
+    yaw, pitch = np.deg2rad(generator.uniform((-18, -14), (18, 2)))
+    camera = Camera(place, float(yaw), float(pitch))
     faces = tuple(_face(generator, axis, 0.74 if name == "floor" else 0.58)
                   for name, axis in zip(FACES, (0, 0, 1, 1, 2), strict=True))  # fmt: skip
     lamp = (float(generator.uniform(-0.8, 0.8)), float(height - generator.uniform(0.2, 0.4)),
@@ -319,7 +322,9 @@ def _room(generator: np.random.Generator) -> Scene:
         wide, tall, deep = generator.uniform(0.35, 0.6), generator.uniform(0.3, 0.8), generator.uniform(0.4, 0.8)
         z, edge = generator.uniform(2.6, depth - deep - 0.2), half - generator.uniform(0.02, 0.15)
         low, high = (edge - wide, edge) if side > 0 else (-edge, wide - edge)
-        boxes.append(Box((float(low), 0.0, float(z)), (float(high), float(tall), float(z + deep)), _pale(generator, 0.66)))
+        boxes.append(
+            Box((float(low), 0.0, float(z)), (float(high), float(tall), float(z + deep)), _pale(generator, 0.66))
+        )
     middle, gauge = generator.uniform(-0.3, 0.3), generator.uniform(0.35, 0.6)
     tracks = (float(middle - gauge), float(middle + gauge)) if generator.uniform() < 0.5 else ()
     return Scene(camera, float(half), float(height), float(depth), faces, tuple(boxes), (), tracks, lamp)
@@ -341,7 +346,9 @@ def _candidates(scene: Scene, hue: float, generator: np.random.Generator) -> lis
 
 
 def shadow_outlines(lamp: Sequence[float], balls: Sequence[Ball], count: int = 16) -> np.ndarray:
-    """Points of the floor around the shadow of each ball, (B, count, 3): where rays that touch its widest circle end."""
+    """Points of the floor around the shadow of each ball, (B, count, 3): where rays that touch its widest circle
+    end.
+    """
     centres, radii = np.array([ball.centre for ball in balls]), np.array([ball.radius for ball in balls])
     x, y, z = ((centres - lamp) / np.linalg.norm(centres - lamp, axis=1, keepdims=True)).T
     flat = np.hypot(y, z)
@@ -353,7 +360,9 @@ def shadow_outlines(lamp: Sequence[float], balls: Sequence[Ball], count: int = 1
 
 
 def _clear(scene: Scene) -> bool:
-    """Whether lamp, balls and shadows are in view and apart from each other, and the shadows lie whole on free floor."""
+    """Whether lamp, balls and shadows are in view and apart from each other, and the shadows lie whole on free
+    floor.
+    """
     lamp, camera = np.array(scene.casting or scene.lamp), scene.camera
     found = geometry_of(scene)
     places = np.concatenate([found.lamp[None], found.balls, found.contacts])
@@ -392,7 +401,9 @@ def _clear(scene: Scene) -> bool:
 
 
 def draw_scene(generator: np.random.Generator) -> Scene:
-    """A room drawn at random, with two or three balls; lamp, balls and shadows are in view and apart from each other."""
+    """A room drawn at random, with two or three balls; lamp, balls and shadows are in view and apart from each
+    other.
+    """
     while True:
         while not _clear(scene := _room(generator)):
             pass
@@ -423,7 +434,9 @@ def with_bent_view(scene: Scene, generator: np.random.Generator) -> Scene:
 
 
 def make_scenes(count: int, *, split: str, first: int = 0) -> list[Scene]:
-    """The scenes of a split, "train", "validation" or "test", from the one numbered ``first`` on; the same each time."""
+    """The scenes of a split, "train", "validation" or "test", from the one numbered ``first`` on; the same each
+    time.
+    """
     return [draw_scene(np.random.default_rng([film_seed(split, first + i), 24])) for i in range(count)]
 
 

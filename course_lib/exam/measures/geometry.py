@@ -4,8 +4,8 @@
                   least squares. Finding edges and lines is scikit-image's.
     room_frame    the three directions, at right angles to each other, that as many segments as possible run along.
                   A segment and the middle of the camera span a plane; a line along d lies in it, so n . d = 0. That is
-                  Barnard's sphere (Interpreting perspective images, 1983), under the assumption of a room built at right
-                  angles (Coughlan & Yuille, Manhattan World, 1999). Found by RANSAC (Fischler & Bolles, 1981).
+                  Barnard's sphere (Interpreting perspective images, 1983), under the assumption of a room built at
+                  right angles (Coughlan & Yuille, Manhattan World, 1999). Found by RANSAC (Fischler & Bolles, 1981).
     bodies        the lamp (bright and compact), the balls (full of colour), and dark patches that may be shadows
     shadow_lines  how far each ball's shadow is from the line through lamp and ball. Which dark patch belongs to which
                   ball is decided by the least total distance, of patches beyond the ball as the lamp sees it. So the
@@ -14,9 +14,9 @@
 All positions are pixels, the middle of the upper left one is (0.5, 0.5). The camera's intrinsics are given; nothing
 else is. What is not found is counted and not guessed: see ``Judged``.
 
-Sarkar, Mai, Mahapatra, Lazebnik, Forsyth & Bhattad, Shadows Don't Lie and Lines Can't Bend! Generative Models don't know
-Projective Geometry... for now, CVPR 2024, arXiv 2311.17138, ask the same of large models, with classifiers in place of
-residuals.
+Sarkar, Mai, Mahapatra, Lazebnik, Forsyth & Bhattad, Shadows Don't Lie and Lines Can't Bend! Generative Models don't
+know Projective Geometry... for now, CVPR 2024, arXiv 2311.17138, ask the same of large models, with classifiers in
+place of residuals.
 """
 
 from __future__ import annotations
@@ -208,7 +208,9 @@ def direction_errors(frame: RoomFrame, directions: np.ndarray) -> np.ndarray:
 
 
 def line_residual(frame: RoomFrame | None, segments: np.ndarray) -> float:
-    """How badly the segments fit three directions: the mean angle by length, in degrees, each at most FAR; NaN without."""
+    """How badly the segments fit three directions: the mean angle by length, in degrees, each at most FAR; NaN
+    without.
+    """
     if frame is None:
         return float("nan")
     lengths = np.hypot(segments[:, 2] - segments[:, 0], segments[:, 3] - segments[:, 1])
@@ -239,7 +241,9 @@ def _centres(mask: np.ndarray, weights: np.ndarray, least: int, most: int) -> np
     for number in range(1, count + 1):
         patch = numbers == number
         rows, columns = np.nonzero(patch)
-        inside = rows.min() > 0 and columns.min() > 0 and rows.max() < len(mask) - 1 and columns.max() < mask.shape[1] - 1
+        inside = (
+            rows.min() > 0 and columns.min() > 0 and rows.max() < len(mask) - 1 and columns.max() < mask.shape[1] - 1
+        )
         around = _grown(patch) * weights
         if least <= len(rows) <= most and inside and around.sum() > 0 and _is_compact(rows, columns):
             down, right = np.indices(mask.shape)
@@ -254,7 +258,9 @@ def _is_compact(rows: np.ndarray, columns: np.ndarray) -> bool:
 
 
 def find_bodies(picture: np.ndarray) -> Bodies:
-    """Lamp, balls and dark patches of a picture uint8 (H, W, 3), each the middle of its pixels, weighted by coverage."""
+    """Lamp, balls and dark patches of a picture uint8 (H, W, 3), each the middle of its pixels, weighted by
+    coverage.
+    """
     values = picture.astype(float) / 255.0
     value, least = values.max(axis=2), values.min(axis=2)
     colour = (value - least) / np.maximum(value, 1e-6)  # saturation
@@ -321,7 +327,9 @@ class Judged:
 
 
 def judge(pictures: Sequence[np.ndarray] | np.ndarray, intrinsics: np.ndarray, *, seed: int = 0) -> Judged:
-    """Judge pictures uint8 (N, H, W, 3) by their pixels and the camera's intrinsics alone. seed: of Hough and RANSAC."""
+    """Judge pictures uint8 (N, H, W, 3) by their pixels and the camera's intrinsics alone. seed: of Hough and
+    RANSAC.
+    """
     rows = []
     for number, picture in enumerate(pictures):
         segments = find_segments(picture, seed=seed)
