@@ -141,7 +141,8 @@ def run(report: Callable[[str], None] = print, count: int = COUNT, fewer: int = 
     away = numbers(truth["directions"])[:, 2]
     report(f"away: {np.nanmedian(away):.2f} degrees at the median of {count} rooms")
     sets: dict[str, tuple[dict[str, Any], Callable[[], np.ndarray]]] = {
-        name: ({"rooms": count, "fewer": fewer}, partial(rooms.made, name)) for name in ("real", *BROKEN, *SPOILED)}  # fmt: skip
+        name: ({"rooms": count, "fewer": fewer}, partial(rooms.made, name)) for name in ("real", *BROKEN, *SPOILED)
+    }
     for steps, made in drawn.pictures.items():
         sets[f"after {steps} steps"] = {"generated": drawn.digest, "count": len(made)}, lambda p=made: p
     judged = {}

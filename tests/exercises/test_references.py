@@ -65,8 +65,8 @@ from course_lib.nets.space_time import (
 from course_lib.planning.lives import returns_of
 from course_lib.worlds import spec
 from course_lib.worlds.frames import psnr
-from course_lib.worlds.perspective import floor_contacts
 from course_lib.worlds.oracle import normalised_return, reference_returns
+from course_lib.worlds.perspective import floor_contacts
 from course_lib.worlds.quadruplets import equal_windows, make_quadruplet
 
 ROUNDS = 4
