@@ -102,8 +102,8 @@ def segments_of(camera: Camera, generator: np.random.Generator, count: int = 24)
     """Segments of a room's axes as a camera sees them, exactly."""
     found = []
     while len(found) < count:
-        start = np.array([*generator.uniform((-1.2, 0.2), (1.2, 2.0)), generator.uniform(2.5, 4.0)])
-        end = start + 0.8 * np.eye(3)[generator.integers(3)]
+        start = np.array([*generator.uniform((-1.2, 0.2), (1.2, 2.0)), generator.uniform(1.8, 2.4)])
+        end = start + np.array([0.8, 0.8, 2.5]) * np.eye(3)[generator.integers(3)]
         seen = camera.project(np.stack([start, end])).ravel()
         if np.hypot(*(seen[2:] - seen[:2])) > 6:
             found.append(seen)
