@@ -195,7 +195,8 @@ def test_the_kept_study_reaches_its_bars_and_the_exam_reads_it() -> None:
     kept = study.measured_perspective()
     away = kept.errors[:, 2]
     assert len(away) == study.COUNT and np.nanmedian(away) < 1.0 and np.nanmedian(kept.judged["real"].shadows) < 1.0
-    report = examine([get_entrant("rooms"), get_entrant("room-unet")], Sitting(), questions=["geometry"], failures="raise")
+    asked = [get_entrant("rooms"), get_entrant("room-unet")]
+    report = examine(asked, Sitting(), questions=["geometry"], failures="raise")
     assert report["rooms", "geometry_direction_away"].value == pytest.approx(np.nanmedian(away))
     assert report["rooms", "geometry_direction_away"].passed and report["rooms", "geometry_shadow_residual"].passed
     drawn = [row for row in report.rows if row.model == "room-unet"]

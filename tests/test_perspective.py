@@ -1,4 +1,4 @@
-"""Rooms in perspective: what their truth says is what their pictures show, and what breaks one rule breaks only that."""
+"""Rooms in perspective: what their truth says is what their pictures show, and a broken rule breaks nothing else."""
 
 from __future__ import annotations
 
