@@ -33,7 +33,8 @@ from course_lib.exam.measures.geometry import (
     judge,
     room_frame,
 )
-from course_lib.studies.room_pictures import kept_room_pictures
+from course_lib.studies import room_pictures
+from course_lib.studies.room_pictures import RoomPictures, kept_room_pictures
 from course_lib.studies.store import DATA, kept_piece, read_study
 from course_lib.worlds.perspective import (
     Scene,
@@ -97,6 +98,11 @@ def hold_against_truth(scenes: list[Scene], pictures: np.ndarray, *, seed: int =
     return found
 
 
+def _generated() -> RoomPictures | None:
+    """The kept pictures of the small diffusion model; None where its study has not been run."""
+    return kept_room_pictures() if room_pictures.KEPT.exists() else None
+
+
 class _Rooms:
     """The rooms of a run and what is made of them, drawn when they are first asked for."""
 
@@ -131,28 +137,28 @@ class _Rooms:
 
 def run(report: Callable[[str], None] = print, count: int = COUNT, fewer: int = FEWER) -> dict[str, Any]:
     """Draw, spoil, break and judge: about six minutes of one core. What was judged before is not judged again."""
-    rooms, drawn = _Rooms(count, fewer), kept_room_pictures()
+    rooms, drawn = _Rooms(count, fewer), _generated()
 
     def held() -> dict[str, list]:
         found = hold_against_truth(rooms.scenes, rooms.pictures)
         return {name: _rounded(values) for name, values in found.items()}
 
     truth = kept_piece("perspective", "truth", {"rooms": count}, held)
-    away = numbers(truth["directions"])[:, 2]
+    away = as_floats(truth["directions"])[:, 2]
     report(f"away: {np.nanmedian(away):.2f} degrees at the median of {count} rooms")
     sets: dict[str, tuple[dict[str, Any], Callable[[], np.ndarray]]] = {
         name: ({"rooms": count, "fewer": fewer}, partial(rooms.made, name)) for name in ("real", *BROKEN, *SPOILED)
     }
-    for steps, made in drawn.pictures.items():
+    for steps, made in drawn.pictures.items() if drawn else ():
         sets[f"after {steps} steps"] = {"generated": drawn.digest, "count": len(made)}, lambda p=made: p
     judged = {}
     for name, (decided_by, make) in sets.items():
         found = kept_piece("perspective", name.replace(" ", "-"), {"set": name, **decided_by}, partial(_judged, make))
         judged[name] = {key: found[key] for key in PARTS}
-        lines, shadows = (np.nanmedian(numbers(found[key])) for key in ("lines", "shadows"))
+        lines, shadows = (np.nanmedian(as_floats(found[key])) for key in ("lines", "shadows"))
         report(f"{name}: lines {lines:.2f} degrees, shadows {shadows:.2f} px, {sum(found['matched'])} of "
                f"{sum(found['balls'])} balls with a shadow")  # fmt: skip
-    return {"rooms": count, "generated": drawn.digest[:12],
+    return {"rooms": count, "generated": drawn.digest[:12] if drawn else "",
             "truth": {name: truth[name] for name in ("directions", "straight", "lamp", "balls")},
             "judged": judged}  # fmt: skip
 
@@ -162,7 +168,7 @@ def _judged(make: Callable[[], np.ndarray]) -> dict[str, list]:
     return {name: _rounded(getattr(found, name)) for name in PARTS}
 
 
-def numbers(values: list) -> np.ndarray:
+def as_floats(values: list) -> np.ndarray:
     """Kept numbers as floats; None is NaN."""
     return np.array(values, dtype=float)
 
@@ -199,17 +205,18 @@ def measured_perspective() -> Measured:
     """The kept facts. Raises ExamError when the file is missing or damaged, or judged other generated pictures."""
 
     def parse(facts: dict[str, Any]) -> Measured:
-        if facts["generated"] != kept_room_pictures().digest[:12]:
+        drawn = _generated()
+        if facts["generated"] != (drawn.digest[:12] if drawn else ""):
             raise ValueError("it judged other generated pictures than those that are kept")
         truth = facts["truth"]
-        judged = {name: Judged(*(numbers(found[part]) for part in PARTS)) for name, found in facts["judged"].items()}
+        judged = {name: Judged(*(as_floats(found[part]) for part in PARTS)) for name, found in facts["judged"].items()}
         missing = {"real", *SPOILED, *BROKEN} - set(judged)
         if missing or any(len({len(getattr(j, part)) for part in PARTS}) != 1 for j in judged.values()):
             raise ValueError(f"sets are missing ({', '.join(sorted(missing))}) or not equally long")
-        errors = numbers(truth["directions"])
+        errors = as_floats(truth["directions"])
         if errors.shape != (facts["rooms"], 3) or np.nanmin(errors) < 0:
             raise ValueError("the errors of the directions are not three for each room")
-        return Measured(errors, numbers(truth["straight"]), numbers(truth["lamp"]), numbers(truth["balls"]), judged,
+        return Measured(errors, as_floats(truth["straight"]), as_floats(truth["lamp"]), as_floats(truth["balls"]), judged,
                         facts["generated"])  # fmt: skip
 
     return read_study(KEPT, parse, "perspective")
