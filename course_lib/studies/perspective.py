@@ -216,7 +216,7 @@ def measured_perspective() -> Measured:
         errors = as_floats(truth["directions"])
         if errors.shape != (facts["rooms"], 3) or np.nanmin(errors) < 0:
             raise ValueError("the errors of the directions are not three for each room")
-        return Measured(errors, as_floats(truth["straight"]), as_floats(truth["lamp"]), as_floats(truth["balls"]), judged,
-                        facts["generated"])  # fmt: skip
+        straight, lamp, balls = (as_floats(truth[name]) for name in ("straight", "lamp", "balls"))
+        return Measured(errors, straight, lamp, balls, judged, facts["generated"])
 
     return read_study(KEPT, parse, "perspective")
