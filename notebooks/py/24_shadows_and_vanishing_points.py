@@ -69,7 +69,7 @@ show.grid(asked.repeat(3, axis=1).repeat(3, axis=2), columns=3, titles=list("ABC
 # Write down your answer for A to F. And two predictions:
 #
 # 1. The pictures have 64 pixels a side. How exactly can the direction be measured in which the lines run away from us: to 10 degrees, 1 degree, a third of a degree?
-# 2. A small diffusion model has learned from 2,000 such rooms. Will its shadows or its lines give it away more easily?
+# 2. A real picture is blurred, or stored as a JPEG of low quality. Will a ruler for lines and shadows take it for a wrong one?
 
 # %% tags=["lecture"]
 my_kinds, my_degrees = [None] * 6, 3.0  # "real", "wrong lamp" or "two cameras" for A to F; question 1
@@ -259,20 +259,17 @@ for step, loss in enumerate(losses, 1):
     watch.update(step, {"loss": loss})
 watch.close()
 
-# %% [markdown] tags=["lecture"]
-# The same recipe ran for longer (`python -m course_lib study room_pictures`). Its pictures after three numbers of steps come with the course; its weights do not, because nothing but the pictures is judged.
-
 # %% tags=["lecture"]
-from course_lib.studies.room_pictures import kept_room_pictures
+from course_lib.exam.measures.geometry import judge
 
-drawn = kept_room_pictures()
-print(f"{drawn.parameters / 1e6:.1f} million weights, {drawn.rooms} rooms, {drawn.processor_minutes:.0f} minutes of one core")
-stages = {"30 steps, live": live[30], **{f"{steps} steps": made for steps, made in drawn.pictures.items()}}
-some = np.concatenate([made[:5] for made in stages.values()]).repeat(2, axis=1).repeat(2, axis=2)
-show.grid(some, columns=5, titles=[name if i == 0 else "" for name in stages for i in range(5)])
+show.grid(live[30].repeat(2, axis=1).repeat(2, axis=2), columns=5)
+
+# %% tags=["lecture", "nbval-ignore-output"]
+young = judge(live[30], truth.intrinsics)
+print("lines found in each:", young.segments.tolist(), " balls:", young.balls.tolist(), " lamps:", young.lamps.tolist())
 
 # %% [markdown] tags=["lecture"]
-# @@STAGES
+# @@LIVE
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Look
@@ -282,9 +279,7 @@ show.grid(some, columns=5, titles=[name if i == 0 else "" for name in stages for
 # %% tags=["lecture"]
 from course_lib.views.perspective import rooms_figure
 
-last = list(drawn.pictures)[-1]
-rooms_figure({"real": picture, "A: " + kinds[0]: asked[0], "C: " + kinds[2]: asked[2],
-              f"generated, {last} steps": drawn.pictures[last][0]})  # fmt: skip
+rooms_figure({"real": picture, "A: " + kinds[0]: asked[0], "C: " + kinds[2]: asked[2]})
 
 # %% [markdown] tags=["lecture"]
 # @@LOOK
@@ -402,7 +397,7 @@ assert np.median(kept.errors[np.isfinite(kept.errors[:, 2]), 2]) < 1.0 and high 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Then the pictures
 #
-# A picture's residual is the mean over its lines (by length, each at most 10 degrees), and the mean over its balls. The **AUC** is the chance that a picture of a set has a larger residual than a real one: one half where nothing tells them apart, 1 where every one does. Three kinds of sets: pictures that break one rule, real pictures that were spoiled, and generated ones. The spoiled ones are the control: blur, noise and JPEG (a codec) leave lines and shadows where they are. A ruler that marks them down measures sharpness.
+# A picture's residual is the mean over its lines (by length, each at most 10 degrees), and the mean over its balls. The **AUC** is the chance that a picture of a set has a larger residual than a real one: one half where nothing tells them apart, 1 where every one does. Two kinds of sets: pictures that break one rule, and real pictures that were spoiled. The spoiled ones are the control: blur, noise and JPEG (a codec) leave lines and shadows where they are. A ruler that marks them down measures sharpness.
 
 # %% tags=["lecture"]
 from course_lib.exam.measures.geometry import auc_interval
@@ -435,30 +430,11 @@ assert by_set["wrong lamp"]["shadows_low"] > 0.9 and by_set["two cameras"]["line
 assert by_set["wrong lamp"]["lines_low"] < 0.5 < by_set["wrong lamp"]["lines_high"], "and by its own residual"
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
-# ### Against training steps
-#
-# Does more training help? Medians of both residuals, for the pictures in which they could be measured.
-
-# %% tags=["lecture"]
-steps = []
-for name in (*kept.drawn, "real"):
-    judged = kept.judged[name]
-    steps.append({"pictures": name, "lines, degrees": np.nanmedian(judged.lines), "shadows, px": np.nanmedian(judged.shadows),
-                  "balls a picture": judged.balls.mean(), "with a shadow": judged.matched.sum() / max(judged.balls.sum(), 1),
-                  "with a lamp": judged.lamps.mean()})  # fmt: skip
-show.table(steps)
-
-# %% [markdown] tags=["lecture"]
-# @@STEPS
-
-# %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### And you?
 #
 # The six rooms of the beginning: what each is, what the ruler measured, and what you said. As limits take what 95 of 100 real rooms stay below.
 
 # %% tags=["lecture"]
-from course_lib.exam.measures.geometry import judge
-
 six = judge(asked, truth.intrinsics)
 most = np.nanquantile(real.lines, 0.95), np.nanquantile(real.shadows, 0.95)
 print(f"limits: {most[0]:.2f} degrees, {most[1]:.2f} pixels")
@@ -486,10 +462,10 @@ progress()
 # **"A DiT does not represent three-dimensional geometry perfectly"** (不意味 DiT 能完美表示三维几何) and the question **"surface cues or 3-D structure?"** (表面启发式还是 3D 几何结构?). The ruler cannot answer it, in either direction. A picture that fails shows that its maker did not *use* geometry well enough. A picture that passes shows nothing: a model that copies a training picture passes, and so does a blurred photograph. What a model holds inside must be asked inside; notebook 25 does that.
 
 # %% [markdown] tags=["lecture"]
-# **What this toy cannot show.** Our rooms are boxes at right angles, the camera is known and never tilted sideways, lamp and balls are easy to find. In a photograph each of these is a problem of its own. The generator is small and was trained for minutes, so its figures say nothing about Sora. And our ruler looks at two rules only: a ball may have no shadow at all, or two, or the wrong size, and it will not mind; it only counts what it did not find.
+# **What this toy cannot show.** Our rooms are boxes at right angles, the camera is known and never tilted sideways, lamp and balls are easy to find. In a photograph each of these is a problem of its own. No generated picture was judged by anything but the eye here, and nothing in this notebook is a figure about Sora. And our ruler looks at two rules only: a ball may have no shadow at all, or two, or the wrong size, and it will not mind; it only counts what it did not find.
 
 # %% [markdown]
-# **Larger.** `python -m course_lib exam rooms --ask geometry` prints the ruler's rows, `python -m course_lib exam room-unet --ask geometry` those of the generated pictures. To judge pictures of your own: `judge(pictures, intrinsics(64))` in `course_lib.exam.measures.geometry`.
+# **Larger.** `python -m course_lib exam rooms --ask geometry` prints the ruler's rows; `python -m course_lib study room_pictures` trains the small diffusion model for about 20 minutes of one core, and `python -m course_lib study perspective` then judges its pictures as well. To judge pictures of your own: `judge(pictures, intrinsics(64))` in `course_lib.exam.measures.geometry`.
 #
 # **References.** Sarkar, Mai, Mahapatra, Lazebnik, Forsyth & Bhattad, *Shadows Don't Lie and Lines Can't Bend! Generative Models don't know Projective Geometry... for now*, CVPR 2024, arXiv 2311.17138. Barnard, *Interpreting perspective images*, Artificial Intelligence 21, 1983. Fischler & Bolles, *Random sample consensus*, Communications of the ACM 24(6), 1981. Canny, *A computational approach to edge detection*, IEEE PAMI 8(6), 1986. Coughlan & Yuille, *Manhattan World*, ICCV 1999. Hartley & Zisserman, *Multiple View Geometry in Computer Vision*, 2nd edition, 2004, sections 2.2 and 8.6.
 #
