@@ -195,18 +195,18 @@ def test_the_kept_study_reaches_its_bars_and_the_exam_reads_it() -> None:
     kept = study.measured_perspective()
     away = kept.errors[:, 2]
     assert len(away) == study.COUNT and np.nanmedian(away) < 1.0 and np.nanmedian(kept.judged["real"].shadows) < 1.0
-    asked = [get_entrant("rooms"), get_entrant("room-unet")]
+    asked = [get_entrant("rooms")]
     report = examine(asked, Sitting(), questions=["geometry"], failures="raise")
     assert report["rooms", "geometry_direction_away"].value == pytest.approx(np.nanmedian(away))
     assert report["rooms", "geometry_direction_away"].passed and report["rooms", "geometry_shadow_residual"].passed
-    drawn = [row for row in report.rows if row.model == "room-unet"]
-    assert drawn and all(row.controls for row in drawn if row.value is not None)
+    broken = report["rooms", "geometry_shadows_auc_wrong_lamp"]
+    assert broken.low > 0.9 and broken.controls["blurred"] < 0.65
 
 
 def test_pictures_of_ones_own_are_judged(pictures: np.ndarray) -> None:
     own = Entrant("own", {"room_pictures": pictures[:6]}, [])
     report = examine([own], Sitting(), questions=["geometry"], failures="raise")
-    assert 0.0 <= report["own", "geometry_shadows_auc_own"].value <= 1.0
+    assert 0.0 <= report["own", "geometry_shadows_auc_drawn"].value <= 1.0
     small = Entrant("small", {"room_pictures": pictures[:, ::2, ::2]}, [])
     rows = examine([small], Sitting(), questions=["geometry"], failures="raise").rows
     assert all(row.value is None and "64" in row.note for row in rows)
@@ -227,12 +227,11 @@ def test_facts_that_are_damaged_or_of_other_pictures_are_refused(tmp_path: Path,
 
 def test_the_study_judges_a_few_rooms(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("COURSE_CACHE", str(tmp_path / "films"))
-    few = room_pictures.kept_room_pictures()
-    few = type(few)({step: made[:2] for step, made in few.pictures.items()}, "1" * 64, 1, 0.1, 0.3, 10, 2)
-    monkeypatch.setattr(study, "kept_room_pictures", lambda: few)
+    drawn = room_pictures.RoomPictures({9: render_all(make_scenes(2, split="train"))}, "1" * 64, 1, 0.1, 0.3, 10, 2)
+    monkeypatch.setattr(study, "_generated", lambda: drawn)
     found = json.loads(json.dumps(study.run(lambda line: None, count=6, fewer=3)))
     assert len(found["judged"]["real"]["lines"]) == 6 and len(found["judged"]["noisy"]["lines"]) == 3
-    assert len(found["truth"]["directions"]) == 6
+    assert len(found["truth"]["directions"]) == 6 and len(found["judged"]["after 9 steps"]["lines"]) == 2
 
 
 # ------------------------------------------------------------------------------------------------- the small generator
@@ -251,13 +250,17 @@ def test_the_generator_learns_and_draws(pictures: np.ndarray) -> None:
     assert drawn[20].shape == (2, 32, 32, 3) and np.mean(losses[-5:]) < np.mean(losses[:5])
 
 
-def test_the_kept_pictures_are_those_of_the_facts(tmp_path: Path, monkeypatch) -> None:
+def test_pictures_are_kept_with_their_facts_and_refused_when_they_are_others(tmp_path: Path, monkeypatch) -> None:
+    made = {5: np.zeros((20, 64, 64, 3), np.uint8), 9: np.full((20, 64, 64, 3), 7, np.uint8)}
+    monkeypatch.setattr(room_pictures, "KEPT", tmp_path / "room_pictures.json")
+    monkeypatch.setattr(room_pictures, "PICTURES", tmp_path / "room_pictures.png")
+    monkeypatch.setattr(room_pictures, "ROOMS", 1)
+    monkeypatch.setattr(room_pictures, "train_and_draw", lambda *given, **more: (made, [0.5, 0.3]))
+    facts = room_pictures.run(lambda line: None)
+    room_pictures.KEPT.write_text(json.dumps(facts))
     kept = room_pictures.kept_room_pictures()
-    assert [made.shape[1:] for made in kept.pictures.values()] == [(64, 64, 3)] * len(kept.pictures)
-    assert sum(len(made) for made in kept.pictures.values()) == sum(room_pictures.KEEP.values())
-    path = tmp_path / "room_pictures.json"
-    path.write_text(json.dumps(json.loads(room_pictures.KEPT.read_text()) | {"sha256": "0" * 64}))
-    monkeypatch.setattr(room_pictures, "KEPT", path)
+    assert list(kept.pictures) == [5, 9] and (kept.pictures[9] == 7).all() and kept.rooms == 2
+    room_pictures.KEPT.write_text(json.dumps(facts | {"sha256": "0" * 64}))
     with pytest.raises(ExamError, match="study room_pictures"):
         room_pictures.kept_room_pictures()
 

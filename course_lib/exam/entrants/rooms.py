@@ -1,6 +1,4 @@
-"""The rooms in perspective, which say how good the ruler is, and the pictures of a small model that learned from
-them.
-"""
+"""The rooms in perspective, which say how good the ruler for lines and shadows is."""
 
 from __future__ import annotations
 
@@ -16,12 +14,4 @@ def _rooms() -> Entrant:
     return Entrant("rooms", {"rooms": make_scenes}, [], questions=["geometry"], bars=BARS)
 
 
-def _room_unet() -> Entrant:
-    from course_lib.studies.room_pictures import kept_room_pictures
-
-    kept = kept_room_pictures()
-    return Entrant("room-unet", {"room_pictures": kept}, ["rooms/train"], questions=["geometry"],
-                   minutes=kept.processor_minutes)  # fmt: skip
-
-
-ENTRANTS = {"rooms": _rooms, "room-unet": _room_unet}
+ENTRANTS = {"rooms": _rooms}

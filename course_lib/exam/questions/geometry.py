@@ -6,8 +6,8 @@ a rule, or that were only spoiled. Of a maker of pictures (part "room_pictures",
 often its pictures fit worse than real ones, the AUC: one half where nothing tells them apart. The picture is all that
 is asked, with the camera's intrinsics; the truth is not.
 
-What comes with the course was judged by a study (``studies/perspective``), and its rows are read from there. The
-pictures of anybody else are judged now. n counts pictures, of the smaller set for an AUC.
+The rooms were judged by a study (``studies/perspective``), and their rows are read from there. Pictures that somebody
+has drawn are judged now. n counts pictures, of the smaller set for an AUC.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from course_lib.exam.measures.intervals import bootstrap_interval
 from course_lib.exam.rows import Row
 from course_lib.exam.sitting import Sitting
 from course_lib.studies.perspective import AXES, BROKEN, SPOILED, Measured, measured_perspective
-from course_lib.studies.room_pictures import RoomPictures
 from course_lib.worlds.perspective import SIZE, intrinsics
 
 WORLD = "rooms"
@@ -81,17 +80,13 @@ def _ruler(entrant: Entrant, sitting: Sitting, where: str, kept: Measured) -> It
 def _drawn(entrant: Entrant, sitting: Sitting, where: str, kept: Measured) -> Iterator[Row]:
     """An AUC nearer to one half is better: its pictures fit as well as real ones."""
     pictures = entrant.part("room_pictures")
-    if isinstance(pictures, RoomPictures):
-        sets = {name.replace(" ", "_"): kept.judged[name] for name in kept.drawn}
-    else:
-        if pictures.dtype != np.uint8 or pictures.ndim != 4 or pictures.shape[1:] != (SIZE, SIZE, 3):
-            raise NotCapable(
-                f"its pictures are {pictures.dtype} {pictures.shape}, and uint8 (N, {SIZE}, {SIZE}, 3) are judged"
-            )
-        sets = {"own": judge(pictures[:MOST], intrinsics())}
-    for number, (name, found) in enumerate(sets.items()):
-        for what in RESIDUALS:
-            yield _auc_row(entrant, sitting, where, kept, (name, found), what, direction="lower", offset=30 + number)
+    if pictures.dtype != np.uint8 or pictures.ndim != 4 or pictures.shape[1:] != (SIZE, SIZE, 3):
+        raise NotCapable(
+            f"its pictures are {pictures.dtype} {pictures.shape}, and uint8 (N, {SIZE}, {SIZE}, 3) are judged"
+        )
+    found = judge(pictures[:MOST], intrinsics())
+    for what in RESIDUALS:
+        yield _auc_row(entrant, sitting, where, kept, ("drawn", found), what, direction="lower", offset=30)
 
 
 def _auc_row(
