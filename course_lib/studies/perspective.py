@@ -7,8 +7,8 @@ a picture of a set has a larger residual than a real one (the AUC; one half wher
     wrong lamp            the same rooms, shadows cast by a lamp that is not the one in the picture
     two cameras           the same rooms, left and right seen by cameras that look in different directions
     blurred, noisy, JPEG  real rooms, spoiled in ways that leave lines and shadows where they are: they should get 0.5
-    2 x 2 rays            real rooms, drawn as those are that the generator was trained on
-    after N steps         pictures of a small diffusion model (``studies/room_pictures``), early and late in training
+    after N steps         pictures of a small diffusion model (``studies/room_pictures``), early and late in training;
+                          they are judged where that study was run before this one
 
 Rooms and what breaks them are drawn from seeds. Every picture's numbers are kept.
 """
@@ -41,7 +41,6 @@ from course_lib.worlds.perspective import (
     geometry_of,
     intrinsics,
     make_scenes,
-    render,
     render_all,
     with_bent_view,
     with_wrong_lamp,
@@ -50,8 +49,8 @@ from course_lib.worlds.perspective import (
 KEPT = DATA / "playground" / "perspective.json"
 COUNT = 500  # rooms on which the ruler is tested
 FEWER = 250  # of them, for every set that is spoiled or broken
-BLUR, NOISE, QUALITIES = 0.8, 6.0, (75, 30)  # pixels, levels of 255, of JPEG
-SPOILED = ("blurred", "noisy", *(f"JPEG {quality}" for quality in QUALITIES), "2 x 2 rays")
+BLUR, NOISE, QUALITY = 0.8, 6.0, 75  # pixels, levels of 255, of JPEG
+SPOILED = ("blurred", "noisy", f"JPEG {QUALITY}")
 BROKEN = ("wrong lamp", "two cameras")
 AXES = ("across", "up", "away")
 DIGITS = 4
@@ -127,11 +126,9 @@ class _Rooms:
             return render_all([scene for scene in wrong if scene is not None])
         if name == "two cameras":
             return render_all([with_bent_view(scene, generator) for scene in scenes])
-        if name == "2 x 2 rays":
-            return np.stack([render(scene, samples=2) for scene in scenes])
         pictures = self.pictures[: self.fewer]
         if name.startswith("JPEG"):
-            return through_jpeg(pictures, int(name.split()[1]))
+            return through_jpeg(pictures, QUALITY)
         return {"real": self.pictures, "blurred": blurred(pictures), "noisy": noisy(pictures, generator)}[name]
 
 
