@@ -10,7 +10,7 @@ import pytest
 from course_lib.worlds.perspective import (
     SHADE,
     Camera,
-    Scene,
+    RoomScene,
     draw_scene,
     floor_contacts,
     geometry_of,
@@ -28,11 +28,11 @@ COUNT = 6
 
 
 @pytest.fixture(scope="module")
-def scenes() -> list[Scene]:
+def scenes() -> list[RoomScene]:
     return make_scenes(COUNT, split="validation")
 
 
-def test_a_scene_is_made_again_from_its_seed_and_splits_share_none(scenes: list[Scene]) -> None:
+def test_a_scene_is_made_again_from_its_seed_and_splits_share_none(scenes: list[RoomScene]) -> None:
     assert make_scenes(2, split="validation", first=1) == scenes[1:3]
     assert make_scenes(1, split="train") != make_scenes(1, split="test") != scenes[:1]
     with pytest.raises(ValueError, match="no split"):
@@ -52,7 +52,7 @@ def test_a_camera_turns_and_projects_as_it_says() -> None:
     np.testing.assert_allclose(left[:2], [0.0, 32.0], atol=1e-9)
 
 
-def test_parallel_lines_meet_where_the_truth_says(scenes: list[Scene]) -> None:
+def test_parallel_lines_meet_where_the_truth_says(scenes: list[RoomScene]) -> None:
     for scene in scenes:
         truth = geometry_of(scene)
         for axis in range(3):
@@ -62,7 +62,7 @@ def test_parallel_lines_meet_where_the_truth_says(scenes: list[Scene]) -> None:
     assert np.isnan(vanishing_point(np.array([1.0, 0.0, 0.0]))).all(), "parallel to the picture"
 
 
-def test_lamp_ball_and_contact_lie_on_a_line(scenes: list[Scene]) -> None:
+def test_lamp_ball_and_contact_lie_on_a_line(scenes: list[RoomScene]) -> None:
     for scene in scenes:
         truth = geometry_of(scene)
         for ball, contact in zip(truth.balls, truth.contacts, strict=True):
@@ -72,7 +72,7 @@ def test_lamp_ball_and_contact_lie_on_a_line(scenes: list[Scene]) -> None:
         assert np.allclose(ends[:, 1], 0.0) and 2 <= len(ends) <= 3
 
 
-def test_the_picture_shows_what_the_truth_says(scenes: list[Scene]) -> None:
+def test_the_picture_shows_what_the_truth_says(scenes: list[RoomScene]) -> None:
     """Lamp, balls and shadows are seen where they should be, and the depth of the middle of a ball is its own."""
     for scene in scenes[:3]:
         picture, depth = render_with_depth(scene)
@@ -91,7 +91,7 @@ def test_the_picture_shows_what_the_truth_says(scenes: list[Scene]) -> None:
             assert picture[y, x].mean() < (SHADE + 0.12) * bright[y, x].mean() or bright[y, x].mean() < 90
 
 
-def test_shadows_lie_whole_on_the_floor_and_in_view(scenes: list[Scene]) -> None:
+def test_shadows_lie_whole_on_the_floor_and_in_view(scenes: list[RoomScene]) -> None:
     for scene in scenes:
         outlines = shadow_outlines(scene.lamp, scene.balls)
         seen = scene.camera.project(outlines)
@@ -99,7 +99,7 @@ def test_shadows_lie_whole_on_the_floor_and_in_view(scenes: list[Scene]) -> None
         assert (np.abs(outlines[..., 0]) < scene.half).all() and (outlines[..., 2] < scene.depth).all()
 
 
-def test_a_wrong_lamp_moves_the_shadows_and_nothing_else(scenes: list[Scene]) -> None:
+def test_a_wrong_lamp_moves_the_shadows_and_nothing_else(scenes: list[RoomScene]) -> None:
     generator = np.random.default_rng(0)
     wrong = next(other for scene in scenes if (other := with_wrong_lamp(scene, generator)) is not None)
     right = replace(wrong, casting=None)
@@ -112,7 +112,7 @@ def test_a_wrong_lamp_moves_the_shadows_and_nothing_else(scenes: list[Scene]) ->
     assert 0.0 < changed.mean() < 0.4
 
 
-def test_two_cameras_agree_in_the_middle_of_the_picture_alone(scenes: list[Scene]) -> None:
+def test_two_cameras_agree_in_the_middle_of_the_picture_alone(scenes: list[RoomScene]) -> None:
     bent = with_bent_view(scenes[0], np.random.default_rng(0))
     assert 12 <= np.rad2deg(abs(bent.bend)) <= 20
     one, other = render(scenes[0]).astype(int), render(bent).astype(int)

@@ -37,7 +37,7 @@ from course_lib.studies import room_pictures
 from course_lib.studies.room_pictures import RoomPictures, kept_room_pictures
 from course_lib.studies.store import DATA, kept_piece, read_study
 from course_lib.worlds.perspective import (
-    Scene,
+    RoomScene,
     geometry_of,
     intrinsics,
     make_scenes,
@@ -78,7 +78,7 @@ def through_jpeg(pictures: np.ndarray, quality: int) -> np.ndarray:
     return np.stack(found)
 
 
-def hold_against_truth(scenes: list[Scene], pictures: np.ndarray, *, seed: int = 0) -> dict[str, list]:
+def hold_against_truth(scenes: list[RoomScene], pictures: np.ndarray, *, seed: int = 0) -> dict[str, list]:
     """What the ruler gets wrong in each picture: directions in degrees (N, 3), and as far as it is when a camera is
     taken to look straight ahead; lamp, balls and contact points in pixels, of what was found."""
     found: dict[str, list] = {"directions": [], "straight": [], "lamp": [], "balls": []}
@@ -110,7 +110,7 @@ class _Rooms:
         self.count, self.fewer = count, fewer
 
     @cached_property
-    def scenes(self) -> list[Scene]:
+    def scenes(self) -> list[RoomScene]:
         return make_scenes(self.count, split="test")
 
     @cached_property

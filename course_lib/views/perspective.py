@@ -22,7 +22,7 @@ from course_lib.exam.measures.geometry import (
 )
 from course_lib.show.figure import CourseFigure
 from course_lib.show.style import COLOURS
-from course_lib.worlds.perspective import Scene, intrinsics, render
+from course_lib.worlds.perspective import RoomScene, intrinsics, render
 
 AXES = ("across", "up", "away")
 SHADES = (COLOURS["sky"], COLOURS["yellow"], COLOURS["vermilion"])  # of segments along them
@@ -104,7 +104,7 @@ def point_figure(picture: np.ndarray, x: float, y: float, *, seed: int = 0) -> C
     return figure
 
 
-def lamp_figure(scene: Scene, right: float, deep: float) -> CourseFigure:
+def lamp_figure(scene: RoomScene, right: float, deep: float) -> CourseFigure:
     """A room whose shadows are cast from a lamp moved by metres to the right and away; the lamp in the picture
     stays.
     """
@@ -112,14 +112,14 @@ def lamp_figure(scene: Scene, right: float, deep: float) -> CourseFigure:
     picture = render(replace(scene, casting=moved))
     found = find_bodies(picture)
     residuals = shadow_lines(found).residuals
-    said = (
+    verdict = (
         "no shadow is found"
         if np.isnan(residuals).all()
         else f"shadows miss their lines by {np.nanmean(residuals):.2f} pixels"
     )
-    figure = CourseFigure(5.2, 5.2, f"a room with shadows of a lamp that was moved: {said}")
+    figure = CourseFigure(5.2, 5.2, f"a room with shadows of a lamp that was moved: {verdict}")
     axes = figure.subplots()
-    _picture(axes, picture, said)
+    _picture(axes, picture, verdict)
     _draw_bodies(axes, found)
     return figure
 

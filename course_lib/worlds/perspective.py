@@ -16,7 +16,7 @@ down and z forward, as pixels do. The middle of the upper left pixel is (0.5, 0.
 Every ray is followed to the first surface that it meets, and from there to the lamp; what is in between makes a hard
 shadow. A pixel is the mean of 4 x 4 rays.
 
-``Scene.casting`` and ``Scene.bend`` break one rule each, so that a measurement can be tested: shadows that another lamp
+``RoomScene.casting`` and ``RoomScene.bend`` break one rule each, so that a measurement can be tested: shadows that another lamp
 casts, and two cameras that look in different directions, as when a panorama is glued together.
 """
 
@@ -99,7 +99,7 @@ class Ball:
 
 
 @dataclass(frozen=True)
-class Scene:
+class RoomScene:
     """Everything that a picture is made of.
 
     half, height, depth: the room spans x from -half to half, y from 0 to height, z up to depth. tracks: the middle of
@@ -159,7 +159,7 @@ def floor_contacts(lamp: np.ndarray, points: np.ndarray) -> np.ndarray:
     return lamp + (points - lamp) * (lamp[1] / (lamp[1] - points[:, 1]))[:, None]
 
 
-def geometry_of(scene: Scene, size: int = SIZE) -> Geometry:
+def geometry_of(scene: RoomScene, size: int = SIZE) -> Geometry:
     """The truth about a scene, as its camera has it. Where the scene is bent, of the middle of the picture."""
     camera, centres = scene.camera, np.array([ball.centre for ball in scene.balls]).reshape(-1, 3)
     directions = camera.rotation.T  # row i: the room's axis i in the camera's frame
@@ -171,7 +171,7 @@ def geometry_of(scene: Scene, size: int = SIZE) -> Geometry:
 # ---------------------------------------------------------------------------------------------------------- pictures
 
 
-def _rays(scene: Scene, size: int, samples: int) -> np.ndarray:
+def _rays(scene: RoomScene, size: int, samples: int) -> np.ndarray:
     """Directions in the room, float32 (size * samples, size * samples, 3), not of unit length."""
     places = (np.arange(size * samples) + 0.5) / samples
     k = intrinsics(size)
@@ -213,7 +213,7 @@ def _striped(face: Face, axis: int, points: np.ndarray) -> np.ndarray:
     return np.where(second[:, None], np.array(face.second, np.float32), np.array(face.colour, np.float32))
 
 
-def render_with_depth(scene: Scene, *, size: int = SIZE, samples: int = SAMPLES) -> tuple[np.ndarray, np.ndarray]:
+def render_with_depth(scene: RoomScene, *, size: int = SIZE, samples: int = SAMPLES) -> tuple[np.ndarray, np.ndarray]:
     """A picture, uint8 (size, size, 3), and how far away along the optical axis what it shows is, float32 (size, size).
 
     size: pixels. samples: rays along a side of a pixel; the depth is the mean over them.
@@ -262,7 +262,7 @@ def render_with_depth(scene: Scene, *, size: int = SIZE, samples: int = SAMPLES)
     return np.clip(of_pixels(colours) * 255.0 + 0.5, 0, 255).astype(np.uint8), depth.astype(np.float32)
 
 
-def _light(scene: Scene, points: np.ndarray, own: np.ndarray, normal: np.ndarray) -> np.ndarray:
+def _light(scene: RoomScene, points: np.ndarray, own: np.ndarray, normal: np.ndarray) -> np.ndarray:
     """How much of its colour every point (N, 3) shows, (N,): full in the light, SHADE in the shadow."""
     lamp = np.array(scene.casting or scene.lamp, np.float32)
     rays = lamp - points  # one length of a ray leads to the lamp
@@ -285,7 +285,7 @@ def _light(scene: Scene, points: np.ndarray, own: np.ndarray, normal: np.ndarray
     return lit
 
 
-def render(scene: Scene, *, size: int = SIZE, samples: int = SAMPLES) -> np.ndarray:
+def render(scene: RoomScene, *, size: int = SIZE, samples: int = SAMPLES) -> np.ndarray:
     """A picture alone, see ``render_with_depth``. uint8 (size, size, 3)."""
     return render_with_depth(scene, size=size, samples=samples)[0]
 
@@ -307,7 +307,7 @@ def _face(generator: np.random.Generator, axis: int, low: float) -> Face:
     return Face(colour, second, along, float(generator.uniform(0.28, 0.5)), float(generator.uniform(0.0, 1.0)))
 
 
-def _room(generator: np.random.Generator) -> Scene:
+def _room(generator: np.random.Generator) -> RoomScene:
     """A room without balls, whose lamp may be out of view."""
     half, height, depth = generator.uniform(1.3, 1.8), generator.uniform(2.1, 2.6), generator.uniform(4.2, 5.6)
     place = float(generator.uniform(-0.35, 0.35)), float(generator.uniform(1.15, 1.55)), 0.0
@@ -327,10 +327,10 @@ def _room(generator: np.random.Generator) -> Scene:
         )
     middle, gauge = generator.uniform(-0.3, 0.3), generator.uniform(0.35, 0.6)
     tracks = (float(middle - gauge), float(middle + gauge)) if generator.uniform() < 0.5 else ()
-    return Scene(camera, float(half), float(height), float(depth), faces, tuple(boxes), (), tracks, lamp)
+    return RoomScene(camera, float(half), float(height), float(depth), faces, tuple(boxes), (), tracks, lamp)
 
 
-def _candidates(scene: Scene, hue: float, generator: np.random.Generator) -> list[Ball]:
+def _candidates(scene: RoomScene, hue: float, generator: np.random.Generator) -> list[Ball]:
     """Balls of a hue, of 64 drawn those whose middle and shadow are in view and not too near to what is there."""
     centres = generator.uniform((-0.8, 0.4, 2.3), (0.8, 1.0, 3.9), (64, 3))
     radii = generator.uniform(0.16, 0.22, 64)
@@ -359,7 +359,7 @@ def shadow_outlines(lamp: Sequence[float], balls: Sequence[Ball], count: int = 1
     return floor_contacts(lamp, centres[:, None] + radii[:, None, None] * circles).reshape(len(balls), count, 3)
 
 
-def _clear(scene: Scene) -> bool:
+def _clear(scene: RoomScene) -> bool:
     """Whether lamp, balls and shadows are in view and apart from each other, and the shadows lie whole on free
     floor.
     """
@@ -400,7 +400,7 @@ def _clear(scene: Scene) -> bool:
     return True
 
 
-def draw_scene(generator: np.random.Generator) -> Scene:
+def draw_scene(generator: np.random.Generator) -> RoomScene:
     """A room drawn at random, with two or three balls; lamp, balls and shadows are in view and apart from each
     other.
     """
@@ -414,7 +414,7 @@ def draw_scene(generator: np.random.Generator) -> Scene:
             return scene
 
 
-def with_wrong_lamp(scene: Scene, generator: np.random.Generator) -> Scene | None:
+def with_wrong_lamp(scene: RoomScene, generator: np.random.Generator) -> RoomScene | None:
     """The same room with shadows that another lamp casts, 0.6 to 1.6 m beside the one that is seen and as high.
 
     None where 300 draws found none whose shadows all fall on free floor, whole and in view.
@@ -428,18 +428,18 @@ def with_wrong_lamp(scene: Scene, generator: np.random.Generator) -> Scene | Non
     return None
 
 
-def with_bent_view(scene: Scene, generator: np.random.Generator) -> Scene:
+def with_bent_view(scene: RoomScene, generator: np.random.Generator) -> RoomScene:
     """The same room, left and right seen by cameras that look 12 to 20 degrees apart, towards each other or away."""
     return replace(scene, bend=float(np.deg2rad(generator.uniform(12, 20)) * generator.choice([-1.0, 1.0])))
 
 
-def make_scenes(count: int, *, split: str, first: int = 0) -> list[Scene]:
+def make_scenes(count: int, *, split: str, first: int = 0) -> list[RoomScene]:
     """The scenes of a split, "train", "validation" or "test", from the one numbered ``first`` on; the same each
     time.
     """
     return [draw_scene(np.random.default_rng([film_seed(split, first + i), 24])) for i in range(count)]
 
 
-def render_all(scenes: Sequence[Scene], *, size: int = SIZE) -> np.ndarray:
+def render_all(scenes: Sequence[RoomScene], *, size: int = SIZE) -> np.ndarray:
     """The pictures of scenes, uint8 (N, size, size, 3)."""
     return np.stack([render(scene, size=size) for scene in scenes])
