@@ -15,7 +15,7 @@ from course_lib.worlds import spec
 from course_lib.worlds.films import Films
 from course_lib.worlds.scenes import FILM_SETS
 
-ELSEWHERE = ("carracing", "coinrun", "screens", "starless")  # data that is no film set of the Playground
+ELSEWHERE = ("carracing", "coinrun", "rooms", "screens", "starless")  # data that is no film set of the Playground
 OWN = "own"  # data that does not come with the course: "own/my_films"
 
 PARTS = {
@@ -39,6 +39,8 @@ PARTS = {
     "reader": "reader",
     "engine": "physics engine that is handed the state behind a first frame",
     "quadruplets": "maker of matched films",
+    "rooms": "maker of rooms in perspective",
+    "room_pictures": "maker of pictures of rooms",
 }
 """The parts that questions ask for, in words. A model may bring others; a question that asks for one names it here."""
 

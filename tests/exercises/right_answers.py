@@ -884,6 +884,49 @@ def speedup_in_parts(encode, step, policy, chunks, hold, rounds):
     return slow / fast
 
 
+# --- 24
+
+
+def meet_by_solving(first, second):
+    rows = np.array([[s[3] - s[1], s[0] - s[2]] for s in (first, second)])
+    return np.linalg.solve(rows, [row @ s[:2] for row, s in zip(rows, (first, second), strict=True)])
+
+
+def line_by_moments(points):
+    direction = np.linalg.eigh(np.cov(points.T))[1][:, 1]
+    return points.mean(axis=0), direction if direction[0] >= 0 else -direction
+
+
+def line_by_angle(points):
+    x, y = (points - points.mean(axis=0)).T
+    angle = np.arctan2(2 * (x * y).sum(), (x * x - y * y).sum()) / 2
+    return points.mean(axis=0), np.array([np.cos(angle), np.sin(angle)])
+
+
+def support_segment_by_segment(normals, directions, lengths, near):
+    found = np.zeros(len(directions))
+    for n, length in zip(normals, lengths, strict=True):
+        for i, d in enumerate(directions):
+            if abs(np.pi / 2 - np.arccos(n @ d)) < near:
+                found[i] += length
+    return found
+
+
+def distances_one_by_one(lamp, balls, patches, far):
+    found = np.full((len(balls), len(patches)), far)
+    for i, ball in enumerate(balls):
+        way = (ball - lamp) / np.linalg.norm(ball - lamp)
+        for j, patch in enumerate(patches):
+            if (patch - ball) @ way > 1.0:
+                found[i, j] = np.linalg.norm(patch - lamp - ((patch - lamp) @ way) * way)
+    return found
+
+
+def shift_by_tracing(lamp_height, ball_heights, moved):
+    return moved * (1.0 - lamp_height / (lamp_height - ball_heights))
+
+
+
 RIGHT = {
     "clip.tokens": [tokens_with_pad_sequence],
     "clip.similarities": [similarities_of_torch],
@@ -997,4 +1040,9 @@ RIGHT = {
     "latents.together": [together_by_line_fits, together_of_torch],
     "latents.followed": [followed_by_complex_numbers],
     "latents.caused": [caused_room_by_room],
+    "geometry.meet": [meet_by_solving],
+    "geometry.line": [line_by_moments, line_by_angle],
+    "geometry.support": [support_segment_by_segment],
+    "geometry.shadow": [distances_one_by_one],
+    "geometry.shift": [shift_by_tracing],
 }

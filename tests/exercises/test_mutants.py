@@ -15,10 +15,21 @@ from tests.exercises.mutants import of_the_answer, of_the_text
 MEAN = "a sum over a fixed number of places and their mean are smallest (or above 0) at the same time"
 SHARES = "an entropy takes shares, and those of means are those of sums"
 
+NO_TIES = "no angle or distance is exactly the limit"
 SYMMETRIC = "equal captions are equal both ways, and have the same number of copies"
 
 ALL_ALIKE = "all four films of a quadruplet have one factor more, and only their order counts"
 EQUIVALENT: dict[str, dict[str, str]] = {
+    "geometry.support": {
+        "return ((angles < near) * lengths[:, None]).sum(axis=0)"
+        "  ->  return ((angles <= near) * lengths[:, None]).sum(axis=0)": NO_TIES,
+        "angles = np.arcsin(np.abs(normals @ directions.T).clip(0.0, 1.0))"
+        "  ->  angles = np.arcsin(np.abs(normals @ directions.T).clip(0.0, 1.5))": "rounding never passes 1 there",
+    },
+    "geometry.shadow": {
+        "return np.where(along > length + 1.0, beside, far)"
+        "  ->  return np.where(along >= length + 1.0, beside, far)": NO_TIES,
+    },
     "voe.scores": {
         "means = (surprise.nan_to_num() * scored[:, None]).sum(dim=2) / scored.sum(dim=1, keepdim=True)"
         "  ->  means = (surprise.nan_to_num() * scored[:, None]).sum(dim=2) * scored.sum(dim=1, keepdim=True)":

@@ -23,6 +23,7 @@ from course_lib.exam.measures.collapse import effective_rank
 from course_lib.exam.measures.counterfactuals import choice_accuracy
 from course_lib.exam.measures.drift import long_films
 from course_lib.exam.measures.expectation import scores
+from course_lib.exam.measures.geometry import fit_line, line_distances
 from course_lib.exam.measures.information import accuracy_by_film, nmi_of_counts
 from course_lib.exam.measures.intervals import paired_ratio_interval, ratio_interval
 from course_lib.exam.measures.interventions import direction_of, followed
@@ -72,6 +73,7 @@ from course_lib.studies.latents import caused_share
 from course_lib.worlds import spec
 from course_lib.worlds.frames import psnr
 from course_lib.worlds.oracle import normalised_return, reference_returns
+from course_lib.worlds.perspective import floor_contacts
 from course_lib.worlds.quadruplets import equal_windows, make_quadruplet
 
 ROUNDS = 4
@@ -727,6 +729,35 @@ def states_and_values(seed: int) -> Inputs:
     return states - states.mean(dim=0), values
 
 
+def line_of_the_library(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    middle, direction, _ = fit_line(points, np.ones(len(points)))
+    return middle, direction if direction[0] >= 0 else -direction
+
+
+def edge_points_on_a_line(seed: int) -> tuple:
+    return (np.random.default_rng(seed).normal(size=(9, 2)) * (6.0, 1.0) + 20.0,)
+
+
+def distances_of_the_library(lamp: np.ndarray, balls: np.ndarray, patches: np.ndarray, far: float) -> np.ndarray:
+    found = line_distances(lamp, balls, patches)
+    return np.where(np.isfinite(found), found, far)
+
+
+def lamp_and_bodies(seed: int) -> tuple:
+    generator = np.random.default_rng(seed)
+    return generator.uniform(0, 30, 2), generator.uniform(0, 64, (3, 2)), generator.uniform(0, 64, (5, 2)), 99.0
+
+
+def shift_of_the_library(lamp_height: float, ball_heights: np.ndarray, moved: float) -> np.ndarray:
+    balls = np.stack([0 * ball_heights, ball_heights, 0 * ball_heights], axis=1)
+    after, before = (floor_contacts(np.array([x, lamp_height, 0.0]), balls) for x in (moved, 0.0))
+    return (after - before)[:, 0]
+
+
+def heights_of_balls(seed: int) -> tuple:
+    return 2.2, np.random.default_rng(seed).uniform(0.1, 1.8, 4), 0.3
+
+
 TABLE: dict[str, Same | str] = {
     "counting.total_variation": Same(
         lambda p, q: float(transition_error(SimpleNamespace(transitions=p[None, None]), q[None, None])[0, 0]),
@@ -993,6 +1024,11 @@ TABLE: dict[str, Same | str] = {
         lambda before, after, true: caused_share((after - before).numpy(), true.numpy()),
         normals((7,), (7,), (7,)), rtol=1e-3,
     ),
+    "geometry.meet": "the library votes for directions in space; tests/test_perspective.py lets lines meet there",
+    "geometry.line": Same(line_of_the_library, edge_points_on_a_line),
+    "geometry.support": "RANSAC of the library weighs its votes; tests/test_geometry.py asks it on known directions",
+    "geometry.shadow": Same(distances_of_the_library, lamp_and_bodies),
+    "geometry.shift": Same(shift_of_the_library, heights_of_balls),
 }
 
 
