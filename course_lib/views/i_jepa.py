@@ -12,7 +12,7 @@ from torch import Tensor
 
 from course_lib.models.i_jepa import IJEPA
 from course_lib.nets.masks import Masks, MaskStatistics
-from course_lib.nets.patches import patchify, side_of, unpatchify
+from course_lib.nets.patches import patchify, unpatchify
 from course_lib.show.figure import CourseFigure
 from course_lib.show.style import COLOURS
 from course_lib.worlds.frames import to_model, to_uint8
