@@ -153,7 +153,7 @@ def probes_figure(answers: Mapping[str, Mapping[str, Any]], variables: Mapping[s
         axes.set_yticks(range(len(names)), [name.replace("_", " ") for name in names])
         axes.set(title=title, xlim=(-0.1, 1.02))
         axes.invert_yaxis()
-    figure.axes[0].legend(fontsize=8, loc="lower right")
+    figure.axes[1].legend(fontsize=8, loc="center left")  # no class is guessed as badly as that
     return figure
 
 

@@ -21,7 +21,7 @@
 #
 # | | |
 # |---|---|
-# | It costs | about a minute of computing on one core, an hour of reading and exercises; about 1.5 GiB of memory |
+# | It costs | about a minute and a half of computing on one core, an hour of reading and exercises; about 1.5 GiB of memory |
 # | It needs | the vision transformer of notebook 06, collapse (坍缩) from notebook 17, probes (探针) from notebook 05 |
 # | It builds | I-JEPA (Assran et al. 2023) for the pictures of the Playground |
 # | It examines | eight sentences of the slides (of the lecture that this course follows; `claims.md` lists them all) about JEPA |
@@ -326,7 +326,7 @@ live = train_tiny("momentum 0.996", {})
 watch.close()
 
 # %% [markdown] tags=["lecture"]
-# The loss falls from 0.50 to 0.018, and the deviation sinks a little, from 0.090 to 0.075. If that were all, one would call it a good training. It is the beginning of one: in 300 steps nothing is learned that a probe could see. So here is the long run.
+# The loss falls from 0.50 to 0.018, and the deviation sinks a little, from 0.090 to 0.075. If that were all, one would call it a good training. It is only the beginning of one, as the long run shows.
 
 # %% [markdown] tags=["lecture"]
 # The checkpoint is the size `cpu`: four blocks of width 64, trained for 12,000 steps of 32 pictures in half an hour of one core. This is its run, from the kept study:
@@ -405,7 +405,7 @@ def masks_again(kind: str = "multi-block", patch: int = 4, picture: int = 11, dr
 show.explore(masks_again, kind=list(kinds), patch=[4, 2], picture=(0, 79), draw=(0, 50))
 
 # %% [markdown] tags=["lecture"]
-# With random patches you can nearly always tell what is hidden, with quadrants hardly ever. Multi-block lies between: the context is small but comes from all over the picture.
+# With random patches a neighbour of every hidden patch is in sight, with quadrants most of the picture is out of sight. Multi-block lies between: the context is small but comes from all over the picture.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Break it
@@ -489,7 +489,7 @@ probes_figure({name: each["attentive"] for name, each in shown.items()}, VARIABL
 # %% [markdown] tags=["lecture"]
 # By the attentive probe I-JEPA is clearly above the untrained network on seven variables: the number of bodies (0.78 against 0.62), the screen (1.00, 0.88), the place of the body nearest the centre (x 0.48, 0.35; y 0.75, 0.65), its colour (0.79, 0.73), the agent's x (0.90, 0.85) and the lamp (0.99, 0.94). On none it is clearly below.
 #
-# And where it does not win, the table says so. The agent's facing is read from its pixels in 0.91 of the pictures, and from I-JEPA's tokens in 0.66, which is not clearly different from the untrained 0.71. That is two pixels at the agent's side, and nothing in the context could tell them: an encoder that keeps what can be predicted has no reason to keep it. Shapes stay near 0.48, boxes near 0.35, triangles near 0 for everybody.
+# And where it does not win, the table says so. The agent's facing is read from its pixels in 0.91 of the pictures, and from I-JEPA's tokens in 0.66, which is not clearly different from the untrained 0.71. Our guess at the reason: it is a matter of a few pixels inside the agent, which no context can tell, and an encoder that keeps what can be predicted has no reason to keep it. Shapes stay near 0.48, boxes near 0.35, triangles near 0 for everybody.
 
 # %% tags=["lecture"]
 from course_lib.exam.measures.attentive import above
@@ -534,7 +534,7 @@ show.table([{"steps": int(step), "deviation": each["deviation"]["value"], "rank 
              "linear": len(above(each["linear"], untrained["linear"]))} for step, each in kept["steps"].items()])  # fmt: skip
 
 # %% [markdown] tags=["lecture"]
-# In counts: after 1,200 steps above the untrained network on none of the fourteen variables (and below it on nine), after 3,000 on one, after 6,000 on three, after 12,000 on seven. Who had stopped after three minutes would have reported that I-JEPA destroys a representation. The curves have not flattened either, so this is not the end of the story. The deviation says nothing about all this: it is 0.82 to 0.86 all the way. The rank rises from 13 to 32; the untrained network has 21.
+# In counts: after 1,200 steps above the untrained network on none of the fourteen variables (and below it on nine), after 3,000 on one, after 6,000 on three, after 12,000 on seven. Who had stopped after three minutes would have reported that I-JEPA destroys a representation. The curves have not flattened either, so this is not the end of the story. The deviation says nothing about all this: it is 0.82 to 0.86 all the way. The rank rises from 14 to 32; the untrained network has 21.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Who knows more?
@@ -557,7 +557,7 @@ mae = kept["encoders"]["mae"]
 assert len(above(mae["attentive"], trained["attentive"])) > len(above(trained["attentive"], mae["attentive"]))
 
 # %% [markdown] tags=["lecture"]
-# **The masked autoencoder knows more.** It has the same encoder, the same films and 34 minutes of training (ours: 32), and is clearly better than I-JEPA on seven variables by the attentive probe (the agent's place 0.95 and 0.86 against 0.90 and 0.75, the colour 0.87 against 0.79, the number of bodies 0.83 against 0.78, platforms 0.89 against 0.74), worse only on the lamp. By the linear probe it is better on seven and worse on none. These variables are what a picture is drawn from, and drawing is what MAE was trained for. The paper's own Table 4 has such a case: in counting objects (Clevr/Count) MAE reaches 90.5 % and I-JEPA 86.7 %.
+# **The masked autoencoder knows more.** It has the same encoder, the same films and 34 minutes of training (ours: 32), and is clearly better than I-JEPA on seven variables by the attentive probe (the agent's place 0.95 and 0.86 against 0.90 and 0.75, the colour 0.87 against 0.79, the number of bodies 0.83 against 0.78, platforms 0.89 against 0.74), worse only on the lamp. By the linear probe it is better on seven and worse on none. A possible reason: to draw a picture one needs all of these, and drawing is what MAE was trained for. The paper's own Table 4 has such a case: in counting objects (Clevr/Count) MAE reaches 90.5 % and I-JEPA 86.7 %.
 #
 # And an *untrained* encoder four times as wide comes close: I-JEPA is above it on three variables (bodies, screen, lamp) and below it on two (facing, platforms). Untrained features are random mixtures of pixels, and many of them hold much.
 #
