@@ -533,7 +533,7 @@ show.table([{"steps": int(step), "deviation": each["deviation"]["value"], "rank 
              "linear": len(above(each["linear"], untrained["linear"]))} for step, each in kept["steps"].items()])  # fmt: skip
 
 # %% [markdown] tags=["lecture"]
-# In counts: after 1,200 steps above the untrained network on none of the fourteen variables (and below it on nine), after 3,000 on one, after 6,000 on three, after 12,000 on seven. Who had stopped after three minutes would have reported that I-JEPA destroys a representation. The curves have not flattened either, so this is not the end of the story. The deviation says nothing about all this: it is 0.82 to 0.86 all the way. The rank rises from 14 to 32; the untrained network has 21.
+# In counts: after 1,200 steps above the untrained network on none of the fourteen variables (and below it on nine), after 3,000 on one, after 6,000 on three, after 12,000 on seven. Who had stopped after three minutes would have reported that I-JEPA destroys a representation. The curves have not flattened either, so this is not the end of the story. The deviation says nothing about all this: it is 0.82 to 0.86 all the way (here of single tokens; the curve above takes the mean of a picture's tokens first). The rank rises from 14 to 32; the untrained network has 21.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Who knows more?
