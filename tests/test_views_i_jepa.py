@@ -48,8 +48,8 @@ def test_a_patch_is_drawn_by_the_nearest_token_of_its_own_place() -> None:
 def test_painting_the_true_patches_changes_nothing_and_others_only_their_place() -> None:
     given, found = masks(), patchify(to_model(FRAMES), 4)
     rows = torch.arange(3)[:, None, None]
-    assert (view.painted(FRAMES, given.targets, found[rows, given.targets], 4) == FRAMES).all()
-    black = view.painted(FRAMES, given.targets, torch.zeros(*given.targets.shape, 48), 4)
+    assert (view.with_patches(FRAMES, given.targets, found[rows, given.targets], 4) == FRAMES).all()
+    black = view.with_patches(FRAMES, given.targets, torch.zeros(*given.targets.shape, 48), 4)
     outside = view.only(FRAMES, given.context, 4)
     seen = (outside != view.HIDDEN).any(axis=3)
     assert (black[seen] == FRAMES[seen]).all() and (black == 0).all(axis=3).any()

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from course_lib.models.i_jepa import IJEPA
 from course_lib.nets.masks import Masks, MaskStatistics
-from course_lib.nets.patches import patchify, side_of, unpatchify
+from course_lib.nets.patches import patchify, unpatchify
 from course_lib.show.figure import CourseFigure
 from course_lib.show.style import COLOURS
 from course_lib.worlds.frames import to_model, to_uint8
@@ -104,7 +104,7 @@ def nearest_patches(bank: Bank, guesses: Tensor, places: Tensor) -> Tensor:
     return drawn
 
 
-def painted(frames: np.ndarray, places: Tensor, patches: Tensor, patch: int) -> np.ndarray:
+def with_patches(frames: np.ndarray, places: Tensor, patches: Tensor, patch: int) -> np.ndarray:
     """Frames with some of their patches exchanged, a later target over an earlier one.
 
     frames: uint8 (B, H, W, 3); places: int64 (B, M, L); patches: (B, M, L, 3 p p) -> uint8 (B, H, W, 3).
@@ -123,22 +123,6 @@ def drawings_figure(frames: np.ndarray, masks: Masks, drawn: Mapping[str, np.nda
     for row in range(len(frames)):
         for axes, (name, pictures) in zip(panels[row], kinds.items(), strict=True):
             _picture(axes, pictures[row], name if row == 0 else "")
-    return figure
-
-
-def attention_figure(frames: np.ndarray, weights: Tensor, names: Sequence[str]) -> CourseFigure:
-    """Where the query of each variable attends, over the picture. frames: uint8 (B, H, W, 3); weights: (B, V, N), rows
-    add up to 1; names: of the V variables."""
-    side = side_of(weights.shape[2])
-    columns = 1 + len(names)
-    figure = CourseFigure(1.6 * columns, 1.75 * len(frames) + 0.2, f"where the queries attend: {', '.join(names)}")
-    panels = figure.subplots(len(frames), columns, squeeze=False)
-    for row, (frame, maps) in enumerate(zip(frames, weights, strict=True)):
-        _picture(panels[row, 0], frame, "picture" if row == 0 else "")
-        for axes, each, name in zip(panels[row, 1:], maps, names, strict=True):
-            axes.imshow(each.view(side, side).numpy(), cmap="viridis", vmin=0.0)
-            axes.set(xticks=[], yticks=[])
-            axes.set_title(name if row == 0 else "", fontsize=9)
     return figure
 
 
@@ -169,7 +153,7 @@ def probes_figure(answers: Mapping[str, Mapping[str, Any]], variables: Mapping[s
         axes.set_yticks(range(len(names)), [name.replace("_", " ") for name in names])
         axes.set(title=title, xlim=(-0.1, 1.02))
         axes.invert_yaxis()
-    figure.axes[0].legend(fontsize=8, loc="lower right")
+    figure.axes[1].legend(fontsize=8, loc="center left")  # no class is guessed as badly as that
     return figure
 
 

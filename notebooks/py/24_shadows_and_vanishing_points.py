@@ -492,6 +492,6 @@ progress()
 
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["navigation"]
 # - **Before this notebook:** [23 Violation of expectation](23_violation_of_expectation.ipynb)
-# - **After it:** 25 What latents know (planned)
+# - **After it:** [25 What latents know](25_what_latents_know.ipynb)
 # - **All notebooks:** [contents](contents.md)
 # - **In the claims ledger:** [C81](claims.md#c81), [C82](claims.md#c82)

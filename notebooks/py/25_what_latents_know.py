@@ -476,7 +476,7 @@ progress()
 # Claims examined here: C82, C83, C84, C85
 
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["navigation"]
-# - **Before this notebook:** 24 Shadows and vanishing points (planned); until it is there, [23 Violation of expectation](23_violation_of_expectation.ipynb)
+# - **Before this notebook:** [24 Shadows and vanishing points](24_shadows_and_vanishing_points.ipynb)
 # - **After it:** 26 Who has a world model? (planned)
 # - **All notebooks:** [contents](contents.md)
 # - **In the claims ledger:** [C82](claims.md#c82), [C83](claims.md#c83), [C84](claims.md#c84), [C85](claims.md#c85)
