@@ -389,7 +389,7 @@ print(f"{len(to_come)} lessons; squared error of the distance now {now:.1f}, of 
 # In Mode-1 nothing is imagined: $a = A(s_0, s_\text{goal})$, a small network from state and goal to a key. Both modes have to *see* first. How much faster can Mode-1 be?
 
 # %% tags=["lecture"]
-from time import perf_counter
+from timeit import repeat
 
 from course_lib.studies.agent import new_policy
 
@@ -397,18 +397,13 @@ blank = new_policy(model)  # a policy that has learned nothing
 many, key, two = state[0].repeat(64), torch.zeros(64, dtype=torch.int64), begins[:1, None].repeat(2, axis=1)
 
 
-@torch.no_grad()
-def median_ms(function, count: int = 100) -> float:
-    taken = []
-    for _ in range(count):
-        begin = perf_counter()
-        function()
-        taken.append(1000 * (perf_counter() - begin))
-    return float(np.median(taken))
+def median_ms(function) -> float:
+    return 1000 * float(np.median(repeat(function, number=1, repeat=100)))
 
 
-parts = {"encode": median_ms(lambda: perceive(model, two, np.zeros((1, 1), np.uint8))),
-         "step": median_ms(lambda: model.predict(many, key)), "policy": median_ms(lambda: blank.keys(state[0], goal[:1]))}  # fmt: skip
+with torch.no_grad():
+    parts = {"encode": median_ms(lambda: perceive(model, two, np.zeros((1, 1), np.uint8))),
+             "step": median_ms(lambda: model.predict(many, key)), "policy": median_ms(lambda: blank.keys(state[0], goal[:1]))}  # fmt: skip
 show.table([{"part": name, "milliseconds": ms} for name, ms in parts.items()])
 
 # %% [markdown]
@@ -569,7 +564,8 @@ show.table([share_row(name, steps) for name, steps in players.items()])
 
 # %% [markdown] tags=["lecture"]
 # Mode-2 by the cross-entropy method reaches .993 of the goals, the whole interval above .95. By gradient, with softmax and rounding, it is .987 (the study chose softmax, 100 of 100 on validation tasks, before straight-through with 99): with eight beginnings and a warm start the search is no longer lost. It imagines as many steps, has to walk back through them, and that takes its time (see *How fast?*).
-#
+
+# %% [markdown] tags=["lecture"]
 # The greedy agent of your first prediction reaches .323, running straight and jumping .613, an untrained network .003. And the copy: Mode-1 reaches .957 (.927 to .975), an untrained policy .003.
 
 # %% tags=["lecture"]
