@@ -16,8 +16,8 @@ down and z forward, as pixels do. The middle of the upper left pixel is (0.5, 0.
 Every ray is followed to the first surface that it meets, and from there to the lamp; what is in between makes a hard
 shadow. A pixel is the mean of 4 x 4 rays.
 
-``RoomScene.casting`` and ``RoomScene.bend`` break one rule each, so that a measurement can be tested: shadows that another lamp
-casts, and two cameras that look in different directions, as when a panorama is glued together.
+``RoomScene.casting`` and ``RoomScene.bend`` break one rule each, so that a measurement can be tested: shadows that
+another lamp casts, and two cameras that look in different directions, as when a panorama is glued together.
 """
 
 from __future__ import annotations
