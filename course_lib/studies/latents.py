@@ -382,4 +382,4 @@ def measured_latents() -> Latents:
 def caused_share(dreamed: np.ndarray, true: np.ndarray) -> float:
     """Of the effect in the simulator, how much a dream has: mean over mean, (N,) each. NaN, an agent that is not found,
     counts as no effect."""
-    return float(np.nan_to_num(dreamed).mean() / true.mean())
+    return float(np.nan_to_num(dreamed).mean() / true.mean()) + 0.0  # no minus in front of 0

@@ -387,6 +387,9 @@ moved = [{"model": name, **{kind: float(np.nan_to_num(found[-1]).mean()) for kin
          for name, by in kept.moved.items()]  # fmt: skip
 share_figure(moved, ("probe", "together", "random", "together, untrained"), "moved by three units of x")
 
+# %% [markdown] tags=["lecture"]
+# The same as a table, for y as well, with the interval of the direction that goes along with the variable:
+
 # %% tags=["lecture"]
 from course_lib.exam.measures.intervals import bootstrap_interval
 

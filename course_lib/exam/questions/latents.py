@@ -32,12 +32,13 @@ def ask(entrant: Entrant, sitting: Sitting) -> Iterator[Row]:
     check_weights(facts.weights[entrant.name], entrant.checkpoint, "latents")
     yield _cause(entrant, sitting, where)
     if entrant.name in MODELS:
+        films = sitting.admit_episodes(entrant, "goal")
         for variable in COORDINATES:
             by = facts.moved[entrant.name]
             moved = {kind: np.nan_to_num(found[-1]) for kind, found in by["trained"][variable].items()}
             moved["untrained"] = np.nan_to_num(by["untrained"][variable]["together"][-1])
             yield entrant.row(
-                sitting, where, f"moved_share_{variable}", unit="",
+                sitting, films, f"moved_share_{variable}", unit="",
                 controls={kind: float(moved[kind].mean()) for kind in ("probe", "random", "untrained")},
                 note=f"moved by {MOVE:g} units together with the variable; an agent that is not found has not moved",
                 **mean_and_interval(moved["together"], seed=sitting.seed),
