@@ -742,6 +742,8 @@ progress()
 
 # %% [markdown] tags=["lecture"]
 # **What this toy cannot show.** Sora's autoencoder compresses video in space and time, with latents that remain pictures; that is notebook 09. And V alone is no world model: it says what is there, not what comes next. That is M's work, in notebook 03.
+#
+# The two questions *to discuss*. 1. V spends its numbers on whatever fills many pixels: on `rich` backgrounds and shadows survive, bodies change their colour or vanish. What an agent needs may be the first thing to go. 2. Whatever is small, then, and here that is a body, not the wall behind it.
 
 # %% [markdown] tags=["lecture"]
 # **An erratum on the way.** The slides cut a video into patches and then compress; the Sora report compresses first and cuts the latents. Notebook 09 does it in that order.

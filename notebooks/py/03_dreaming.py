@@ -860,6 +860,8 @@ progress()
 
 # %% [markdown] tags=["lecture"]
 # **What this toy cannot show.** The headline was about language models and, in the lecture, about Sora, which is a diffusion model and does not go step by step (an erratum of the slide; notebook 11 measures its long films). Our world is small, closed and full of walls; a text has no floor to fall back on.
+#
+# The two questions *to discuss*. 1. For somebody who steers the agent it is a good model: the agent's place holds for 200 steps. For somebody who is paid for stars it is not: a star that the dream has lost never comes back. 2. Whatever brings a late forecast back to the same place as an early one. In this room walls and the floor do it; in a day it may be a fixed hour.
 
 # %% [markdown] tags=["lecture"]
 # **The parts of a world model** (Ha & Schmidhuber 2018: V, M, C). M is now built, and with V it keeps the course's contract: `encode`, `predict`, `decode`, `surprise`. Whether a dream is good enough to *learn* in is another question, and harder: notebook 04.

@@ -975,6 +975,8 @@ progress()
 
 # %% [markdown] tags=["lecture"]
 # **What this toy cannot show.** In the Playground a wandering agent visits nearly everything. Where most places are reached only by playing well, M would know nothing of them. The paper says so (section 5) and proposes to take turns: act, film, learn M, learn C.
+#
+# The two questions *to discuss*. 1. M's: the careless controller of *Break it* collects 4.03 stars in its dream and 2.37 in the world. 2. Those that a test in the world shows before they cost anything; not those that are found only by somebody who has already acted.
 
 # %% [markdown]
 # **CarRacing.** The paper's 906 ± 21 came from 1.8 million races. At five to eight seconds for a thousand frames, these would take months. Our three-hundredth part (5,760 races) missed the goal of 900 by 118.

@@ -1166,6 +1166,8 @@ progress()
 
 # %% [markdown] tags=["lecture"]
 # **What this toy cannot show.** Our interventions change the key, not the state. That a model uses what a probe found needs an intervention on the state (notebook 25).
+#
+# The two questions *to discuss*. 1. The same figure for somebody who cannot know: the model before training, or a copy of the last frame. 2. What another choice would have led to: the pupil of the rule is right about every key that was pressed (1.00) and about the other key almost never (0.02).
 
 # %% [markdown] tags=["lecture"]
 # And in the real world nothing can be replayed from a seed: there the coin has to be thrown while filming, or steering remains a guess. That is the difficulty of learning actions from films without labels (part IV).

@@ -1086,6 +1086,8 @@ progress()
 
 # %% [markdown] tags=["lecture"]
 # **What this toy cannot show.** That attention beats convolutions on real pictures: that took hundreds of millions of photographs (Dosovitskiy et al. 2020, section 4.3); on small sets the convolution's built-in neighbourhood wins.
+#
+# The two questions *to discuss*. 1. A gift where what is asked is not in the patch: without attention hardly anything was learned. A waste where neighbours would do: every pair is paid for, and a film twice as long costs nearly four times as much. 2. No. It shows from where a value could come. Change patch B and look whether the answer changes: an intervention, as in the gradient test.
 
 # %% [markdown] tags=["lecture"]
 # And an attention map is no explanation: we have shown that attention is *needed*, by taking it away, not that a light patch is the reason for an answer. Notebook 25 asks that with interventions.

@@ -624,6 +624,8 @@ progress()
 
 # %% [markdown] tags=["lecture"]
 # **What this toy cannot show.** One seed, one size, 12,000 steps; the intervals are over films, not over seeds. The Playground has simple shapes on plain ground, where pixels already say a great deal: "semantic" has little to mean here, and an untrained network with an attentive probe is a strong opponent. The VQ-VAE and a denoising autoencoder of the same encoder, which the slide names as well, are not in the table; MAE and VAE had other schedules and other amounts of computing than ours (4,000 steps of 64 pictures for MAE). No masks were compared by training. Real photographs are not in it either.
+#
+# The second question *to discuss*: a probe that finds a variable in an untrained encoder shows that random features let it through. So of a trained encoder only what lies above that was learned.
 
 # %% [markdown]
 # **Larger.** `python -m course_lib train i_jepa --size gpu` trains the encoder of ViT-S at 64 pixels, with $16 \times 16$ patches. `python -m course_lib exam i_jepa --json` prints the rows of this notebook.

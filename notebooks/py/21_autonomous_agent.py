@@ -643,6 +643,8 @@ progress()
 
 # %% [markdown] tags=["lecture"]
 # **What this toy cannot show.** One robot, one platform, a room in which nothing else moves; a goal that is a picture of this very room. The configurator does not learn, the intrinsic cost is one distance that we chose, and the world model is not trained while it is used: three of the paper's hopes are not touched. EB-JEPA (two rooms with a door) reaches 96 ± 2 % by the same search; there, without the inverse dynamics model 1 % are left. Planning in *other* models of this course by the same code, and at two levels, is the next notebook.
+#
+# The two questions *to discuss* have no number. 1. Of an animal, its body and its ancestors; here we did, and with another distance the same agent would want something else. 2. Mode-1 on the way that you drive every day, and Mode-2 where it is closed: of a wish that it never practised Mode-1 fulfils 34 of 100.
 
 # %% [markdown]
 # **Larger.** `python -m course_lib exam action_jepa` prints all rows with their controls; `python -m course_lib train action_jepa --size gpu` trains the larger model.

@@ -522,6 +522,8 @@ progress()
 
 # %% [markdown] tags=["lecture"]
 # **What this toy cannot show.** One kind of model, one seed, bodies that slide in a plain box. The score says that the *right* past matters to the surprise, not how the past is held. No model here was asked how fast, or with what gravity, it dreams; and a transformer with a long memory, a model of whole films and a JEPA have not been asked these questions yet. Infants are not trained on thousands of films of screens.
+#
+# The two questions *to discuss*. 1. On which films? The same model has .77 to .89 on shape, colour and support outside its family. 2. It would look longer at whatever changes more. Show the same ending after two beginnings, as here: then only what it remembers can make the difference.
 
 # %% [markdown]
 # **Larger.** `python -m course_lib exam vmc-family vmc genie-table noisy-engine --ask expectation` prints all rows; `--model my_package:MyModel --ask expectation` asks your own model.

@@ -482,6 +482,8 @@ progress()
 
 # %% [markdown] tags=["lecture"]
 # **What this toy cannot show.** Our rooms are boxes at right angles, the camera is known and never tilted sideways, lamp and balls are easy to find. In a photograph each of these is a problem of its own. No generated picture was judged by anything but the eye here, and nothing in this notebook is a figure about Sora. And our ruler looks at two rules only: a ball may have no shadow at all, or two, or the wrong size, and it will not mind; it only counts what it did not find.
+#
+# The two questions *to discuss*. 1. No: two rules hold, and whoever draws by them need not know more. 2. A shadow of the wrong size, a ball of two colours, a box inside a wall: the ruler looks at none of these.
 
 # %% [markdown]
 # **Larger.** `python -m course_lib exam rooms --ask geometry` prints the ruler's rows; `python -m course_lib study room_pictures` trains a small diffusion model on rooms, for about twenty minutes of one core (its pictures do not come with the course), and `python -m course_lib study perspective` then judges its pictures as well. To judge pictures of your own: `judge(pictures, intrinsics(64))` in `course_lib.exam.measures.geometry`.

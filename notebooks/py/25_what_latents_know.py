@@ -470,6 +470,8 @@ progress()
 
 # %% [markdown] tags=["lecture"]
 # **What this toy cannot show.** One seed of each model, one coordinate, one cause. Moving by three units along a straight line is one intervention of many; a curved path through states that occur may well move V-M-C, and was not tried. The JEPA's future is read by a probe, where the others are seen by the reader. Rooms without a star, as in the pairs, are known to the JEPA alone; for V-M-C, Genie and the film model they are new.
+#
+# The two questions *to discuss*. 1. What random layers let through: the place stands in the frames (.98 by pixels), and a network that learned nothing has not destroyed it (.82, .91). 2. More than one cause in one kind of room: other things taken away, rooms that look different, and a part of the state that carries the cause in all of them.
 
 # %% [markdown]
 # **Larger.** `python -m course_lib exam vmc dit_world action_jepa genie-table --ask latents` prints the rows.
