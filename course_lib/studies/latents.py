@@ -26,7 +26,7 @@ from torch import Tensor
 
 from course_lib.contract import State, WorldModel
 from course_lib.exam.measures.interventions import DIRECTIONS, direction_of, flat_state, followed, futures, put_back
-from course_lib.exam.measures.probed import TIMES, Features, Probed, pixel_features, principal_components, truth
+from course_lib.exam.measures.probed import TIMES, Features, Probed, leading_components, pixel_features, truth
 from course_lib.exam.measures.probes import ProbeFit, control_task, fit_fourier, r2, r2_interval
 from course_lib.exam.measures.rollout import CHUNK, as_input, translate
 from course_lib.exam.measures.seeking import things_seen
@@ -147,7 +147,7 @@ def measure_probes(ways: Mapping[str, Features], fit: Films, score: Films) -> di
     for name, way in ways.items():
         probed = Probed(way, fit, score, np.random.default_rng([SEED, 1]))
         if name == "pca":
-            probed.x = principal_components(probed.x, 32)
+            probed.x = leading_components(probed.x, 32)
         for variable in VARIABLES:
             y_fit, y = truth(fit, variable), truth(score, variable).T.ravel()
             guess = probed.ask(y_fit)

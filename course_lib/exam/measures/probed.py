@@ -91,7 +91,7 @@ class Probed:
         return fit(y_fit.T.reshape(-1, 1))(score)[:, 0]
 
 
-def principal_components(x: list[np.ndarray], count: int) -> list[np.ndarray]:
+def leading_components(x: list[np.ndarray], count: int) -> list[np.ndarray]:
     """Principal components fitted to the first of two sets of rows."""
     from sklearn.decomposition import PCA
 

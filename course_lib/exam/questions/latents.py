@@ -23,9 +23,9 @@ from course_lib.worlds.starless import NAME
 
 def ask(entrant: Entrant, sitting: Sitting) -> Iterator[Row]:
     """Rows cause_share, and moved_share_agent_x and _y of those whose state is made of numbers that can be moved."""
+    where = sitting.admit_episodes(entrant, NAME)
     if entrant.name not in ASKED_CAUSES:
         raise NotCapable(f"the study asks {', '.join(ASKED_CAUSES)} alone")
-    where = sitting.admit_episodes(entrant, NAME)
     if sitting.split != "test":
         raise NotCapable("the study asks on test films alone")
     facts = measured_latents()

@@ -23,8 +23,8 @@ from course_lib.exam.measures.probed import (
     VARIABLES,
     Features,
     Probed,
+    leading_components,
     pixel_features,
-    principal_components,
     state_features,
     token_features,
     truth,
@@ -103,7 +103,7 @@ def _controls(sitting: Sitting, fit: Films, score: Films) -> dict[str, Probed]:
 
     def make() -> dict[str, Probed]:
         pixels, components = (Probed(pixel_features, fit, score, sitting.rng(1)) for _ in range(2))
-        components.x = principal_components(components.x, 32)
+        components.x = leading_components(components.x, 32)
         return {"pixels": pixels, "pca": components}
 
     return sitting.once(("probing", score.name, score.split, len(score)), make)
