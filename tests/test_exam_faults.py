@@ -205,7 +205,7 @@ def short_questions(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few films to fit controls to, early moments, short games: here rows are asked for, not their values."""
     monkeypatch.setattr(playing, "seconds_a_frame", partial(playing.seconds_a_frame, steps=2))
     monkeypatch.setattr(long_play, "ask", partial(long_play.ask, frames=12, tries=(6,)))
-    monkeypatch.setattr(surprise, "TIMES", surprise.TIMES[:2])
+    monkeypatch.setattr(surprise, "TIMES", surprise.TIMES[:1])
     all_films = expectation._quadruplets
     monkeypatch.setattr(expectation, "_quadruplets", lambda *asked: islice(all_films(*asked), 1))
     judged = expectation.quadruplet_surprises  # the text model takes six seconds for a quadruplet
