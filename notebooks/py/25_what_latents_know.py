@@ -285,7 +285,7 @@ show.table(rows)
 from course_lib.views.latents import moved_films
 
 state, _ = states_of(vmc, test)
-film = moved_films(vmc, state[6], flat_state(state[6]) + MOVE * sides["V-M-C"]["together"], steps=6)
+film = moved_films(vmc, state[4], flat_state(state[4]) + MOVE * sides["V-M-C"]["together"], steps=6)
 show.strips({"as it was": film[0], "moved by 3 units": film[1]}, title="V-M-C dreams on, nobody presses a key")
 
 # %% [markdown] tags=["lecture"]
@@ -297,7 +297,7 @@ show.strips({"as it was": film[0], "moved by 3 units": film[1]}, title="V-M-C dr
 # Push the latent yourself. How far does it have to go before the picture changes, and does the agent move, or does something else happen?
 
 # %% tags=["lecture", "nbval-ignore-output"]
-def push(units: float = 3.0, film: int = 6, direction: str = "together"):
+def push(units: float = 30.0, film: int = 4, direction: str = "together"):
     """Two films under each other, enlarged: the state as it was, and pushed."""
     one = state[film]
     moved = moved_films(vmc, one, flat_state(one) + units * sides["V-M-C"][direction], steps=4)
@@ -308,7 +308,7 @@ def push(units: float = 3.0, film: int = 6, direction: str = "together"):
 show.explore(push, units=(-30.0, 30.0, 3.0), film=(0, 9, 1), direction=["together", "probe"])
 
 # %% [markdown] tags=["lecture"]
-# Small pushes do nothing. Far out, thirty units along a direction that stands for the place, the picture begins to blur and things change that have nothing to do with x: the state has left what M and V know. A network answers such a state too. Its answer says little.
+# Up to twelve units hardly anything happens. At thirty, as drawn here, something does: dark and yellow spots appear near a wall, where nobody stands, the agent takes on some of the star's colour, and in other films a second star or a second agent comes up. It does not *move* there. The state has left what M and V know; a network answers such a state too, and its answer says little.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Break it
