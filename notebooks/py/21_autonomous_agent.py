@@ -598,7 +598,7 @@ print(f"foretold {foretold:.0f} times, measured here {here['value']:.0f}; kept {
 print(f"gradient against cross-entropy, kept: {slower['value']:.1f} times as long")
 
 # %% [markdown] tags=["lecture"]
-# The kept measurement has Mode-2 at 17.7 times Mode-1's time (17.1 to 18.3; 10 was to be reached), and a search by gradient at 8.9 times one by cross-entropy. What is printed for here and now may well be lower: small operations suffer in other ways than large ones from what else a processor has to do, and a ratio of two such times is not a constant of nature. But look at what bounds the ratio: most of Mode-1's time is *seeing*. Without the encoder in both, *Build* foretold several times as much, which is true and means nothing.
+# The kept measurement, on an otherwise idle core, has Mode-2 at 9.3 times Mode-1's time (9.2 to 9.4). Ten was to be reached, and is not. A search by gradient takes 8.9 times as long as one by cross-entropy. What is printed for here and now may differ: beside other programs the same measurement gave 17.7, because small operations suffer in other ways than large ones, and a ratio of two such times is not a constant of nature. But look at what bounds the ratio: most of Mode-1's time is *seeing*. Without the encoder in both, *Build* foretold several times as much, which is true and means nothing.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Critic, switch, curiosity
