@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,9 +27,17 @@ from torch import Tensor
 
 from course_lib.contract import State, WorldModel
 from course_lib.exam.measures.interventions import DIRECTIONS, direction_of, flat_state, followed, futures, put_back
-from course_lib.exam.measures.probed import TIMES, Features, Probed, leading_components, pixel_features, truth
-from course_lib.exam.measures.probes import ProbeFit, control_task, fit_fourier, r2, r2_interval
-from course_lib.exam.measures.rollout import CHUNK, as_input, translate
+from course_lib.exam.measures.probed import (
+    TIMES,
+    Features,
+    Probed,
+    laid_flat,
+    leading_components,
+    pixel_features,
+    truth,
+)
+from course_lib.exam.measures.probes import ProbeFit, fit_fourier, r2, r2_interval
+from course_lib.exam.measures.rollout import as_input, translate
 from course_lib.exam.measures.seeking import things_seen
 from course_lib.models.action_jepa import LastEmbeddings
 from course_lib.models.base import untrained_twin
@@ -72,14 +81,7 @@ def parts_of(name: str, model: Any) -> dict[str, Features]:
 
 def _read(model: WorldModel, part: Callable[[Any], Tensor]) -> Features:
     """A part of the state after films, float64 (N, D)."""
-
-    @torch.no_grad()
-    def features(frames: Tensor, actions: Tensor) -> np.ndarray:
-        rows = [slice(start, start + CHUNK) for start in range(0, len(frames), CHUNK)]
-        states = [model.encode(frames[each], translate(model, actions[each])) for each in rows]
-        return torch.cat([part(state).flatten(1).double() for state in states]).numpy()
-
-    return features
+    return partial(laid_flat, lambda frames, actions: part(model.encode(frames, translate(model, actions))))
 
 
 class _Stream:
@@ -101,41 +103,31 @@ class _Stream:
 def _tokens(world: DiTWorld, block: int) -> Features:
     """A block's tokens of the newest frame, when the past is looked at without noise, float64 (N, tokens * width)."""
 
-    @torch.no_grad()
-    def features(frames: Tensor, actions: Tensor) -> np.ndarray:
-        rows = []
-        for start in range(0, len(frames), CHUNK):
-            part = slice(start, start + CHUNK)
-            state = world.encode(frames[part], translate(world, actions[part]))
-            with _Stream(world, block) as seen:
-                world.remember(state.latents, state.actions)
-            rows.append(seen[0][:, -1].flatten(1).double())  # (B, G, N, D) -> (B, N * D)
-        return torch.cat(rows).numpy()
+    def tokens(frames: Tensor, actions: Tensor) -> Tensor:
+        state = world.encode(frames, translate(world, actions))
+        with _Stream(world, block) as seen:
+            world.remember(state.latents, state.actions)
+        return seen[0][:, -1]  # (B, G, N, D) -> (B, N, D)
 
-    return features
+    return partial(laid_flat, tokens)
 
 
 def tokens_at(world: DiTWorld, level: float) -> Features:
     """The last block's tokens of a frame in the making, at a noise level, behind its past; the frame is the last one of
     the films, float64 (N, tokens * width)."""
 
-    @torch.no_grad()
-    def features(frames: Tensor, actions: Tensor) -> np.ndarray:
-        rows = []
-        for start in range(0, len(frames), CHUNK):
-            part = slice(start, start + CHUNK)
-            keys = translate(world, actions[part])
-            state = world.encode(frames[part, :-1], keys[:, :-1])
-            z = world.codec.latents(frames[part, -1:])[:, 0]  # (B, C, h, w)
-            t = torch.full((len(z),), level)
-            noisy = world.dit.diffusion.noised(z, noise_of(state.frames, (1, *z.shape[1:])).to(z).expand_as(z), t)
-            past = world.remember(state.latents, state.actions)
-            with _Stream(world, len(world.dit.blocks) - 1) as seen:
-                world.guess(noisy, t, keys[:, -1], past)
-            rows.append(seen[0][:, -1].flatten(1).double())
-        return torch.cat(rows).numpy()
+    def tokens(frames: Tensor, actions: Tensor) -> Tensor:
+        keys = translate(world, actions)
+        state = world.encode(frames[:, :-1], keys[:, :-1])
+        z = world.codec.latents(frames[:, -1:])[:, 0]  # (B, C, h, w)
+        t = torch.full((len(z),), level)
+        noisy = world.dit.diffusion.noised(z, noise_of(state.frames, (1, *z.shape[1:])).to(z).expand_as(z), t)
+        past = world.remember(state.latents, state.actions)
+        with _Stream(world, len(world.dit.blocks) - 1) as seen:
+            world.guess(noisy, t, keys[:, -1], past)
+        return seen[0][:, -1]  # (B, 1, N, D) -> (B, N, D)
 
-    return features
+    return partial(laid_flat, tokens)
 
 
 # ------------------------------------------------------------------------------------------------------- measuring
@@ -151,12 +143,10 @@ def measure_probes(ways: Mapping[str, Features], fit: Films, score: Films) -> di
         for variable in VARIABLES:
             y_fit, y = truth(fit, variable), truth(score, variable).T.ravel()
             guess = probed.ask(y_fit)
-            task = control_task(np.concatenate([y_fit.T.ravel(), y]), np.random.default_rng([SEED, 3]))
-            task_fit, task_score = task[: y_fit.size].reshape(y_fit.T.shape).T, task[y_fit.size :]
             low, high = r2_interval(y, guess, probed.films[1], np.random.default_rng([SEED, 2]))
             found.setdefault(name, {})[variable] = {
                 "value": r2(y, guess), "low": low, "high": high,
-                "meaningless_task": r2(task_score, probed.ask(task_fit)),
+                "meaningless_task": probed.meaningless(y_fit, y, np.random.default_rng([SEED, 3])),
             }  # fmt: skip
     return found
 

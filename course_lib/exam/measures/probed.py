@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from course_lib.contract import WorldModel
-from course_lib.exam.measures.probes import ProbeFit, fit_fourier
+from course_lib.exam.measures.probes import ProbeFit, control_task, fit_fourier, r2
 from course_lib.exam.measures.rollout import CHUNK, as_input, translate
 from course_lib.worlds import spec
 from course_lib.worlds.films import Films
@@ -33,22 +33,29 @@ Encoder = Callable[[Tensor], Tensor]  # frames (N, T, 3, H, W) -> tokens of each
 
 
 @torch.no_grad()
+def laid_flat(part: Callable[..., Tensor], *films: Tensor) -> np.ndarray:
+    """What ``part`` finds in films, CHUNK of them at a time, each film's numbers in a row, float64 (N, D).
+
+    films: frames, and whatever else there is of each film, (N, ...) each.
+    """
+    starts = range(0, len(films[0]), CHUNK)
+    found = [part(*(each[start : start + CHUNK] for each in films)) for start in starts]
+    return torch.cat([each.flatten(1).double() for each in found]).numpy()
+
+
 def state_features(model: WorldModel, frames: Tensor, actions: Tensor) -> np.ndarray:
     """A model's state after films, every tensor of it laid flat, float64 (N, D). Whole numbers stay numbers."""
-    translated = translate(model, actions)
-    rows = []
-    for start in range(0, len(frames), CHUNK):
-        part = slice(start, start + CHUNK)
-        state = model.encode(frames[part], None if translated is None else translated[part])
-        rows.append(torch.cat([tensor.reshape(len(tensor), -1).double() for tensor in state.tensors().values()], dim=1))
-    return torch.cat(rows).numpy()
+
+    def numbers(frames: Tensor, actions: Tensor) -> Tensor:
+        tensors = model.encode(frames, translate(model, actions)).tensors().values()
+        return torch.cat([tensor.reshape(len(tensor), -1).double() for tensor in tensors], dim=1)
+
+    return laid_flat(numbers, frames, actions)
 
 
-@torch.no_grad()
 def token_features(encoder: Encoder, frames: Tensor) -> np.ndarray:
     """An encoder's tokens of the last two frames, laid flat, float64 (N, 2 * K * D)."""
-    parts = [encoder(frames[start : start + CHUNK, -2:]) for start in range(0, len(frames), CHUNK)]
-    return torch.cat([tokens.flatten(1).double() for tokens in parts]).numpy()
+    return laid_flat(lambda some: encoder(some[:, -2:]), frames)
 
 
 def pixel_features(frames: Tensor, actions: Tensor) -> np.ndarray:
@@ -89,6 +96,15 @@ class Probed:
         """Fit a probe to targets (N, K) and predict those of the films to score on, (K * N,)."""
         fit, score = self.waves if wavy else self.line
         return fit(y_fit.T.reshape(-1, 1))(score)[:, 0]
+
+    def meaningless(self, y_fit: np.ndarray, y: np.ndarray, rng: np.random.Generator, *, wavy: bool = False) -> float:
+        """R2 of the same probe on a task without meaning, over the same ranges of the same variable.
+
+        y_fit: (N, K), y: (K * N,), time after time. R2 of the variable less this is the probe's selectivity.
+        """
+        task = control_task(np.concatenate([y_fit.T.ravel(), y]), rng)
+        task_fit, task_score = task[: y_fit.size].reshape(y_fit.T.shape).T, task[y_fit.size :]
+        return r2(task_score, self.ask(task_fit, wavy=wavy))
 
 
 def leading_components(x: list[np.ndarray], count: int) -> list[np.ndarray]:

@@ -16,7 +16,7 @@ from course_lib.exam.entrant import Entrant
 from course_lib.exam.measures.intervals import mean_and_interval, paired_ratio_interval
 from course_lib.exam.rows import Row
 from course_lib.exam.sitting import Sitting
-from course_lib.studies.latents import ASKED_CAUSES, COORDINATES, MODELS, MOVE, caused_share, measured_latents
+from course_lib.studies.latents import ASKED_CAUSES, COORDINATES, MODELS, MOVE, Latents, caused_share, measured_latents
 from course_lib.studies.store import check_weights
 from course_lib.worlds.starless import NAME
 
@@ -30,7 +30,7 @@ def ask(entrant: Entrant, sitting: Sitting) -> Iterator[Row]:
         raise NotCapable("the study asks on test films alone")
     facts = measured_latents()
     check_weights(facts.weights[entrant.name], entrant.checkpoint, "latents")
-    yield _cause(entrant, sitting, where)
+    yield _cause(entrant, sitting, where, facts)
     if entrant.name in MODELS:
         films = sitting.admit_episodes(entrant, "goal")
         for variable in COORDINATES:
@@ -45,14 +45,13 @@ def ask(entrant: Entrant, sitting: Sitting) -> Iterator[Row]:
             )  # fmt: skip
 
 
-def _cause(entrant: Entrant, sitting: Sitting, where: str) -> Row:
-    facts = measured_latents()
+def _cause(entrant: Entrant, sitting: Sitting, where: str, facts: Latents) -> Row:
     true, found = facts.caused["standing"][-1], facts.causes[entrant.name]
-    dreamed = np.nan_to_num(found["trained"]["standing"][-1])
-    low, high = paired_ratio_interval(-dreamed, -true, generator=sitting.rng(1))
-    lost = int(np.isnan(found["trained"]["standing"][-1]).sum())
+    dreamed = found["trained"]["standing"][-1]
+    low, high = paired_ratio_interval(-np.nan_to_num(dreamed), -true, generator=sitting.rng(1))
+    lost = int(np.isnan(dreamed).sum())
     return entrant.row(
-        sitting, where, "cause_share", value=caused_share(found["trained"]["standing"][-1], true), low=low, high=high,
+        sitting, where, "cause_share", value=caused_share(dreamed, true), low=low, high=high,
         unit="", n=len(true),
         controls={"untrained": caused_share(found["untrained"]["standing"][-1], true),
                   "beside_the_platform": caused_share(found["trained"]["beside"][-1], true)},

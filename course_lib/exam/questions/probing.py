@@ -29,7 +29,7 @@ from course_lib.exam.measures.probed import (
     token_features,
     truth,
 )
-from course_lib.exam.measures.probes import control_task, r2, r2_interval
+from course_lib.exam.measures.probes import r2, r2_interval
 from course_lib.exam.measures.rollout import fits
 from course_lib.exam.rows import Row
 from course_lib.exam.sitting import Sitting
@@ -76,10 +76,7 @@ def ask(entrant: Entrant, sitting: Sitting) -> Iterator[Row]:
         for kind, wavy in (("probe_r2", False), ("probe_nonlinear_r2", True)):
             guesses = {who: p.ask(y_fit, wavy=wavy) for who, p in probed.items()}
             scores = {who: r2(y, guess) for who, guess in guesses.items()}
-            # a task without meaning on the same ranges of the same variable: value - meaningless_task is selectivity
-            task = control_task(np.concatenate([y_fit.T.ravel(), y]), sitting.rng(3))
-            task_fit, task_score = task[: y_fit.size].reshape(y_fit.T.shape).T, task[y_fit.size :]
-            scores["meaningless_task"] = r2(task_score, probed["model"].ask(task_fit, wavy=wavy))
+            scores["meaningless_task"] = probed["model"].meaningless(y_fit, y, sitting.rng(3), wavy=wavy)
             low, high = r2_interval(y, guesses["model"], films, sitting.rng(2))
             yield entrant.row(sitting, score, f"{kind}_{name}", value=scores["model"], low=low, high=high, unit="",
                               n=len(score), controls=_others(scores) | shared[kind],
