@@ -6,6 +6,7 @@ from functools import partial
 
 from course_lib.exam.entrant import Entrant, learned
 
+ASKED = ("prediction", "control", "probing", "surprise", "reaching", "agent", "latents")
 BARS = {
     "mode2_success": 0.95, "random_success": 0.2, "straight_success": 0.5, "straight_jumping_success": 0.5,
     "mode1_success": 0.85, "mode1_speedup": 10.0,
@@ -21,8 +22,8 @@ def _action_jepa() -> Entrant:
     model = load_checkpoint("action_jepa").eval()
     parts = {"model": model, "planner": partial(GoalPlanner, model, embed=embedding)}
     return Entrant(
-        "action_jepa", parts, untrained={"model": untrained_twin(model)}, questions=["reaching", "agent", "latents"],
-        bars=BARS, films="goal", **learned(provenance("action_jepa")),
+        "action_jepa", parts, untrained={"model": untrained_twin(model)}, questions=[*ASKED], bars=BARS, films="goal",
+        probes="goal", **learned(provenance("action_jepa")),
     )  # fmt: skip
 
 

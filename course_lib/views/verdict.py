@@ -1,0 +1,95 @@
+"""The verdict as pictures and as a page: the heat map of headlines, and what a reader hands in."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.colors import LinearSegmentedColormap
+
+from course_lib.exam.headlines import HEADLINES, Cell
+from course_lib.files import atomic_file
+from course_lib.show.figure import CourseFigure
+from course_lib.show.style import COLOURS
+
+SIGNS = {"above": "+", "open": "=", "below": "-", None: ""}
+DEMANDS = {1: "simulates the future", 2: "holds structure and causes"}
+SCALE = LinearSegmentedColormap.from_list("floor", [COLOURS["orange"], "#ffffff", COLOURS["blue"]])
+NOT_APPLICABLE = "#d9d9d9"
+Table = Mapping[str, Mapping[str, Cell]]
+
+
+def heat_map(table: Table, models: Sequence[str], title: str = "") -> CourseFigure:
+    """A row a model, a column a question: how far from the floor (white) to the best there is (blue); orange is below.
+
+    In each square the value, and +, = or - for an interval above its floor, not told apart from it, or below. Grey is
+    not applicable. Raises KeyError for a model that the table does not have.
+    """
+    names = [one.name for one in HEADLINES]
+    words = "; ".join(f"{model}: " + ", ".join(f"{n} {table[model][n].text}" for n in names) for model in models)
+    figure = CourseFigure(9.6, 1.5 + 0.42 * len(models), words)
+    axes = figure.subplots()
+    share = np.array([[_share(table[model][name]) for name in names] for model in models])
+    axes.imshow(np.ma.masked_invalid(share), cmap=SCALE, vmin=-1, vmax=1, aspect="auto")
+    axes.set_facecolor(NOT_APPLICABLE)
+    for y, model in enumerate(models):
+        for x, name in enumerate(names):
+            cell = table[model][name]
+            ink = "white" if share[y, x] > 0.6 else "#222222"
+            axes.text(x, y, f"{cell.text} {SIGNS[cell.mark]}".strip(), ha="center", va="center", color=ink, fontsize=11)
+    edges = [i for i in range(1, len(names)) if HEADLINES[i].demand != HEADLINES[i - 1].demand]
+    for edge in edges:
+        axes.axvline(edge - 0.5, color="#222222", linewidth=2.0)
+    for begin, end in zip([0, *edges], [*edges, len(names)], strict=True):
+        axes.text((begin + end - 1) / 2, -1.25, DEMANDS[HEADLINES[begin].demand], ha="center", fontsize=11,
+                  fontweight="bold")  # fmt: skip
+    axes.set(yticks=range(len(models)), yticklabels=list(models), xticks=range(len(names)))
+    axes.set_xticklabels(names)
+    axes.tick_params(length=0, top=True, labeltop=True, bottom=False, labelbottom=False)
+    axes.grid(visible=False)
+    if title:
+        axes.set_title(title, pad=34)
+    return figure
+
+
+def _share(cell: Cell) -> float:
+    return np.nan if cell.share is None else float(np.clip(cell.share, -1.0, 1.0))
+
+
+def verdict_rows(table: Table, models: Sequence[str]) -> list[dict[str, str]]:
+    """The same as rows of a table: the model, and in each column the value with its sign."""
+    return [{"model": model} | {one.name: f"{table[model][one.name].text} {SIGNS[table[model][one.name].mark]}".strip()
+                                for one in HEADLINES} for model in models]  # fmt: skip
+
+
+def hand_in(path: Path | str, table: Table, models: Sequence[str], answers: Mapping[str, Any]) -> Path:
+    """Write a page that a reader can hand in: the answers given, and the measured table, as one HTML file.
+
+    answers: headings and texts, in order; they are shown as they are. A page that is there already stays: the new one
+    is called name-2.html and so on. Returns where it was written. Raises OSError where that cannot be.
+    """
+    where = Path(path)
+    number = 2
+    while where.exists():
+        where, number = Path(path).with_stem(f"{Path(path).stem}-{number}"), number + 1
+
+    def line(cells: Sequence[object], tag: str) -> str:
+        return "<tr>" + "".join(f"<{tag}>{html.escape(str(cell))}</{tag}>" for cell in cells) + "</tr>"
+
+    rows = verdict_rows(table, models)
+    given = "".join(f"<h2>{html.escape(str(k))}</h2><p>{html.escape(str(v))}</p>" for k, v in answers.items())
+    asked = "".join(f"<li>{html.escape(one.name)}: {html.escape(one.asks)}</li>" for one in HEADLINES)
+    measured = line(list(rows[0]), "th") + "".join(line(list(row.values()), "td") for row in rows)
+    page = (
+        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Who has a world model?</title>'
+        "<style>body{font:16px sans-serif;max-width:60em;margin:2em auto}table{border-collapse:collapse}"
+        "td,th{border:1px solid #bbb;padding:4px 8px;text-align:right}td:first-child{text-align:left}</style>"
+        f"<h1>Who has a world model?</h1>{given}<h2>What was measured</h2><table>{measured}</table>"
+        f"<p>+ above its floor, = not told apart from it, - below; n/a does not apply.</p><ul>{asked}</ul></html>"
+    )
+    with atomic_file(where) as file:
+        file.write(page.encode())
+    return where
