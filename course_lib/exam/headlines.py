@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from course_lib.exam.measures.marks import Mark, mark, share_of_the_way
+from course_lib.exam.marks import Mark, mark, share_of_the_way
 from course_lib.exam.rows import Row
 
 
@@ -57,7 +57,7 @@ HEADLINES = (
 @dataclass(frozen=True)
 class Cell:
     """What one model has in one column. row: its answer, or the row that says why there is none; None where it was not
-    asked. mark and share as in ``measures/marks``."""
+    asked. mark and share as in ``exam/marks``."""
 
     headline: Headline
     row: Row | None

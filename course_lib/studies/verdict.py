@@ -125,7 +125,7 @@ def run(report: Callable[[str], None] = print) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Cost:
+class ModelCost:
     """minutes: of training, None where nothing was trained; parameters; milliseconds: of one predicted step, None for
     who predicts none."""
 
@@ -139,7 +139,7 @@ class Verdict:
     """What ``run`` kept. weights: by entrant and part; costs: by entrant; seconds: of the processor, "name: group"."""
 
     rows: Report
-    costs: Mapping[str, Cost]
+    costs: Mapping[str, ModelCost]
     weights: Mapping[str, Mapping[str, str]]
     seconds: Mapping[str, float]
     films: int
@@ -155,7 +155,7 @@ def measured_verdict() -> Verdict:
 
     def parse(facts: dict[str, Any]) -> Verdict:
         costs = {
-            name: Cost(None if one["minutes"] is None else float(one["minutes"]), int(one["parameters"]),
+            name: ModelCost(None if one["minutes"] is None else float(one["minutes"]), int(one["parameters"]),
                        None if one.get("milliseconds") is None else float(one["milliseconds"]))
             for name, one in facts["costs"].items()
         }  # fmt: skip
