@@ -838,6 +838,34 @@ def caused_room_by_room(with_it, without_it, true_effect):
     return total / float(true_effect.sum())
 
 
+# --- 26
+def marks_row_by_row(low, high, floor, higher):
+    marks = []
+    for a, b, f in zip(low.tolist(), high.tolist(), floor.tolist(), strict=True):
+        above, below = a > f, b < f
+        marks.append((above - below) * (1 if higher else -1))
+    return torch.tensor(marks)
+
+
+def luck_by_counting(rows, level=0.95):
+    none = 1.0
+    for _ in range(rows):
+        none *= (1.0 + level) / 2.0
+    return 1.0 - none
+
+
+def fair_by_a_loop(a, b):
+    found = [x - y for x, y in zip(a.tolist(), b.tolist(), strict=True) if x == x and y == y]
+    return sum(found) / len(found) if found else float("nan")
+
+
+def front_one_by_one(scores):
+    rows = [[-float("inf") if v != v else v for v in row] for row in scores.tolist()]
+    beaten = [any(other != mine and all(x >= y for x, y in zip(other, mine, strict=True)) for other in rows)
+              for mine in rows]  # fmt: skip
+    return torch.tensor([not one for one in beaten])
+
+
 # --- 21
 
 
@@ -1040,6 +1068,10 @@ RIGHT = {
     "latents.together": [together_by_line_fits, together_of_torch],
     "latents.followed": [followed_by_complex_numbers],
     "latents.caused": [caused_room_by_room],
+    "verdict.marks": [marks_row_by_row],
+    "verdict.luck": [luck_by_counting],
+    "verdict.fair": [fair_by_a_loop],
+    "verdict.front": [front_one_by_one],
     "geometry.meet": [meet_by_solving],
     "geometry.line": [line_by_moments, line_by_angle],
     "geometry.support": [support_segment_by_segment],

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from course_lib.exam.marks import mark, undominated
 from course_lib.exam.measures.codecs import principal_blocks
 from course_lib.exam.measures.collapse import effective_rank
 from course_lib.exam.measures.counterfactuals import choice_accuracy
@@ -31,6 +32,7 @@ from course_lib.exam.measures.probes import Ridge, control_task, fit_ridge
 from course_lib.exam.measures.prompts import balanced_motion, hold_against
 from course_lib.exam.measures.retrieval import class_vectors, gallery
 from course_lib.exam.measures.timing import exponents
+from course_lib.exam.rows import Row
 from course_lib.exercises.core import all_exercises, find
 from course_lib.exercises.inputs import close, independent, seeded
 from course_lib.models import clip, mdnrnn
@@ -758,6 +760,37 @@ def heights_of_balls(seed: int) -> tuple:
     return 2.2, np.random.default_rng(seed).uniform(0.1, 1.8, 4), 0.3
 
 
+# --- 26 -----------------------------------------------------------------------------------------------------------
+
+
+def intervals_and_floors(seed: int) -> Inputs:
+    middle, floor = normals((9,), (9,))(seed)
+    return middle - 0.4, middle + 0.4, floor, seed % 2 == 0
+
+
+def marks_of_rows(low: Tensor, high: Tensor, floor: Tensor, higher: bool) -> Tensor:
+    """What ``exam/marks`` says of rows with these intervals and one floor each."""
+    way, words = "higher" if higher else "lower", {"above": 1, "open": 0, "below": -1}
+    rows = [
+        Row("m", f"q{i}", (a + b) / 2, a, b, "", 9, {"floor": f}, direction=way)  # type: ignore[arg-type]
+        for i, (a, b, f) in enumerate(zip(low.tolist(), high.tolist(), floor.tolist(), strict=True))
+    ]
+    return torch.tensor([words[mark(row, ["floor"]) or "open"] for row in rows])
+
+
+def scores_with_gaps(seed: int) -> Inputs:
+    (scores,) = normals((8, 3))(seed)
+    scores[seed % 8, 1] = torch.nan
+    return (scores,)
+
+
+def front_of_the_library(scores: Tensor) -> Tensor:
+    """What ``exam/marks`` says of models by these names."""
+    kept = undominated({f"{i}": row for i, row in enumerate(scores.tolist())})
+    return torch.tensor([f"{i}" in kept for i in range(len(scores))])
+
+
+
 TABLE: dict[str, Same | str] = {
     "counting.total_variation": Same(
         lambda p, q: float(transition_error(SimpleNamespace(transitions=p[None, None]), q[None, None])[0, 0]),
@@ -1024,6 +1057,10 @@ TABLE: dict[str, Same | str] = {
         lambda before, after, true: caused_share((after - before).numpy(), true.numpy()),
         normals((7,), (7,), (7,)), rtol=1e-3,
     ),
+    "verdict.marks": Same(marks_of_rows, intervals_and_floors),
+    "verdict.luck": "the library counts no rows; tests/test_verdict.py draws useless models",
+    "verdict.fair": "the library makes no mean over questions, because nobody's weights are the right ones",
+    "verdict.front": Same(front_of_the_library, scores_with_gaps),
     "geometry.meet": "the library votes for directions in space; tests/test_perspective.py lets lines meet there",
     "geometry.line": Same(line_of_the_library, edge_points_on_a_line),
     "geometry.support": "RANSAC of the library weighs its votes; tests/test_geometry.py asks it on known directions",

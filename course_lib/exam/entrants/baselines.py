@@ -1,10 +1,15 @@
-"""Yardsticks whose marks are known beforehand: a perfect model, a random one, an untrained network, extrapolations."""
+"""Yardsticks: a perfect model, a random one, an untrained network, extrapolations, and a memory of films.
+
+What the first ones will have is known beforehand. The memory has learned nothing either, and what it has is a warning.
+"""
 
 from __future__ import annotations
 
 from functools import partial
 
 from course_lib.exam.entrant import Entrant
+
+MEMORIES = 100  # films that the model without learning keeps
 
 
 def _perfect() -> Entrant:
@@ -38,10 +43,23 @@ def _extrapolation(name: str, rate: float) -> Entrant:
     return Entrant(name, {"model": Extrapolation(rate=rate, actions=len(spec.ACTIONS))}, [])
 
 
+def _film_memory() -> Entrant:
+    from course_lib.exam.measures.rollout import as_input
+    from course_lib.models.film_memory import FilmMemory
+    from course_lib.worlds.films import load_films
+
+    films = load_films("goal", split="train", count=MEMORIES)
+    return Entrant(
+        "film-memory", {"model": FilmMemory(*as_input(films))}, ["goal/train"], hashes=frozenset({films.hash}),
+        questions=["prediction", "control", "probing", "surprise"], films="goal", probes="goal",
+    )  # fmt: skip
+
+
 ENTRANTS = {
     "perfect": _perfect,
     "random": _random,
     "untrained": _untrained,
     "copy-last": partial(_extrapolation, "copy-last", 0.0),
     "linear": partial(_extrapolation, "linear", 1.0),
+    "film-memory": _film_memory,
 }
