@@ -65,6 +65,40 @@ def verdict_rows(table: Table, models: Sequence[str]) -> list[dict[str, str]]:
                                 for one in HEADLINES} for model in models]  # fmt: skip
 
 
+def ranking_figure(
+    table: Table, models: Sequence[str], weights: Mapping[str, float], *, silence: bool = True
+) -> CourseFigure:
+    """Who is first when the columns count as you say? Bars of the weighted mean share of the way, the best on top.
+
+    weights: by column, at least one above 0; columns that are not named count nothing. silence: whether a question that
+    does not apply counts as 0; otherwise each model is averaged over its own questions. Raises ValueError for weights
+    that are all 0 or below 0, KeyError for a column that does not exist.
+    """
+    known = [one.name for one in HEADLINES]
+    for name in weights:
+        if name not in known:
+            raise KeyError(f"there is no column {name!r}; there are {', '.join(known)}")
+    if min(weights.values()) < 0 or sum(weights.values()) == 0:
+        raise ValueError("weights are numbers from 0 on, and one of them is above 0")
+    means = {}
+    for model in models:
+        pairs = [(_share(table[model][name]), weight) for name, weight in weights.items()]
+        counted = [(0.0 if np.isnan(share) else share, weight) for share, weight in pairs
+                   if silence or not np.isnan(share)]  # fmt: skip
+        of = sum(weight for _, weight in counted)
+        means[model] = sum(share * weight for share, weight in counted) / of if of else 0.0
+    order = sorted(means, key=lambda model: means[model])
+    words = ", ".join(f"{model} {means[model]:.2f}" for model in reversed(order))
+    figure = CourseFigure(7.0, 1.0 + 0.34 * len(order), words)
+    axes = figure.subplots()
+    axes.barh(order, [means[model] for model in order], color=COLOURS["blue"])
+    for y, model in enumerate(order):
+        axes.text(max(means[model], 0.0) + 0.01, y, f"{means[model]:.2f}", va="center", fontsize=11)
+    axes.set(xlim=(min(0.0, *means.values()), 1.08), xlabel="weighted mean share of the way")
+    axes.grid(visible=False, axis="y")
+    return figure
+
+
 def hand_in(path: Path | str, table: Table, models: Sequence[str], answers: Mapping[str, Any]) -> Path:
     """Write a page that a reader can hand in: the answers given, and the measured table, as one HTML file.
 
