@@ -11,8 +11,8 @@ from dataclasses import replace
 from course_lib.exam.entrant import Entrant, learned, learned_together
 from course_lib.exam.entrants import lam, tokenizer
 
-QUESTIONS = ["prediction", "control", "probing", "surprise", "tokens", "latent_actions", "playing", "long_play", "cost",
-             "cloning"]  # fmt: skip
+QUESTIONS = ["prediction", "control", "planning", "probing", "surprise", "tokens", "latent_actions", "playing",
+             "long_play", "cost", "cloning"]  # fmt: skip
 BARS = {**tokenizer.BARS, **lam.BARS, "delta4_psnr_db": 2.0, "latent_delta4_psnr_db": 2.0, "play_fps": 15.0,
         "dream_position_error_ratio_t10": 0.5, "play_alive": 0.95, "play_star": 0.9, "play_obeys_late": 0.9,
         "play_painted": 0.9, "clone_return_200": 0.9, "time_exponent": 1.15}  # fmt: skip
