@@ -1,9 +1,9 @@
 """Reaching goal pictures one after the other, at one level or at two.
 
-At one level the planner is that of ``goals.py``: it searches keys whose imagined future comes near the goal's embedding.
-At two levels (LeCun 2022, section 4.6) the upper one searches codes in a ``SecondLevel``, each a leap of several frames,
-whose future comes near the goal; where the first leap of the best plan leads to is a sub-goal, and the lower one searches
-keys that come near that. Both levels use the same search, ``cem.cross_entropy``.
+At one level the planner is that of ``goals.py``: it searches keys whose imagined future comes near the goal's
+embedding. At two levels (LeCun 2022, section 4.6) the upper one searches codes in a ``SecondLevel``, each a leap of
+several frames, whose future comes near the goal; where the first leap of the best plan leads to is a sub-goal, and the
+lower one searches keys that come near that. Both levels use the same search, ``cem.cross_entropy``.
 
     sub-goal = the goal itself   where the upper plan comes nearest to it within its first leap
              = s after one leap  otherwise
@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from course_lib.contract import WorldModel, imagine
+from course_lib.contract import State, WorldModel, imagine
 from course_lib.models.second_level import SecondLevel, later_place
 from course_lib.planning.cem import Budget, RecedingSearch
 from course_lib.planning.goals import Embed, GoalDistance, Weights, embed_pictures, perceive
@@ -29,6 +29,7 @@ from course_lib.worlds.goal_pictures import distance_to_goal
 from course_lib.worlds.goal_rows import GoalRow
 from course_lib.worlds.simulate import Simulation
 
+UNLIKELY = 0.3  # what a nat of surprise at its leaps costs an upper plan
 KNOWN = 8  # of the last frames a player is shown so many
 
 
@@ -111,6 +112,23 @@ def play_goal_rows(player: RowPlayer, rows: Sequence[GoalRow], *, limit: int = 4
     return RowsPlayed(steps, limit, decisions)
 
 
+class LeapCost:
+    """What an upper plan costs: its distance from the goal, and how unlikely its leaps are. A ``Cost``.
+
+    goal: embeddings (M, D). unlikely: what the mean of -log p(code | state) over the leaps counts, per nat.
+    """
+
+    def __init__(
+        self, upper: SecondLevel, goal: Tensor, weights: Weights | None = None, unlikely: float = UNLIKELY
+    ) -> None:
+        self.upper, self.unlikely, self.distance = upper, unlikely, GoalDistance(goal, later_place, weights)
+
+    def __call__(self, states: Sequence[State], actions: Tensor) -> Tensor:
+        """The cost of M * K futures, (M * K,)."""
+        nats = [self.upper.unlikely(later_place(state), code) for state, code in zip(states, actions.T, strict=False)]
+        return self.distance(states, actions) + self.unlikely * torch.stack(nats, dim=1).mean(dim=1)
+
+
 class OneLevel:
     """A RowPlayer who plans in one model for the goal that is wanted now. goals: uint8 (N, goals, H, W, 3)."""
 
@@ -145,9 +163,10 @@ class TwoLevels(OneLevel):
 
     def __init__(
         self, model: WorldModel, upper: SecondLevel, goals: np.ndarray, embed: Embed, *, generator: torch.Generator,
-        budget: BudgetOfLevels, weights: Weights | None = None,
+        budget: BudgetOfLevels, weights: Weights | None = None, unlikely: float = UNLIKELY,
     ) -> None:  # fmt: skip
         super().__init__(model, goals, embed, generator=generator, budget=budget.lower, weights=weights)
+        self.unlikely = unlikely
         self.upper, self.leaps = upper, RecedingSearch(len(goals), generator=generator, budget=budget.upper)
         self.subgoal: Tensor | None = None  # of the last decision, (M, D)
         self.foreseen: Tensor | None = None  # the upper plan of the last decision, (M, leaps + 1, D)
@@ -163,7 +182,7 @@ class TwoLevels(OneLevel):
         self.pursued[which] = wanted
         goal = self.goals[number, torch.from_numpy(wanted)]  # (M, D)
         far = perceive(self.upper, frames, keys)
-        self.leaps(self.upper, far, GoalDistance(goal, later_place, self.weights), number)
+        self.leaps(self.upper, far, LeapCost(self.upper, goal, self.weights, self.unlikely), number)
         way = torch.stack([later_place(s) for s in imagine(self.upper, far, self.leaps.last.actions)], dim=1)
         self.foreseen, self.subgoal = way, first_subgoal(way, goal)
         cost = GoalDistance(self.subgoal, self.embed, self.weights)

@@ -118,11 +118,12 @@ def run(report: Callable[[str], None] = print) -> dict[str, Any]:
     for name, by in ROWS:
         weights = weights_of(name, part=PARTS[name])
         decided = {"weights": weights, "tasks": TOGETHER, "limit": LIMIT, "pressed": PRESSED, "by": by,
-                   "budget": repr(BUDGET), "steps": {"dit_world": DIT_STEPS, "genie": GENIE_STEPS}.get(name)}  # fmt: skip
+                   "budget": repr(BUDGET), "steps": {"dit_world": DIT_STEPS, "genie": GENIE_STEPS}.get(name)}
         pieces = []
         for first in range(0, TASKS, TOGETHER):
             make = partial(play_by_planning, name, by, first, TOGETHER)
-            pieces.append(kept_piece("planners", f"{name}-{by.replace(' ', '-')}-{first}", decided | {"first": first}, make))
+            what = f"{name}-{by.replace(' ', '-')}-{first}"
+            pieces.append(kept_piece("planners", what, decided | {"first": first}, make))
         steps = [step for piece in pieces for step in piece["steps"]]
         seconds = sum(piece["seconds"] for piece in pieces) / sum(piece["plans"] for piece in pieces)
         found.append({"model": name, "by": by, "films": FILMS[name], "weights": weights, "steps": steps,
