@@ -1,8 +1,8 @@
 """A second level of prediction: where things will be some frames later, whatever keys lead there.
 
 LeCun, A Path Towards Autonomous Machine Intelligence, 2022, section 4.6: in a hierarchical JEPA (H-JEPA) the upper
-level predicts farther and says less. Its "actions" are no keys. They are a latent variable z, what the present does not say
-about the later state, and what the upper level chooses becomes a goal for the lower one.
+level predicts farther and says less. Its "actions" are no keys. They are a latent variable z, what the present does not
+say about the later state, and what the upper level chooses becomes a goal for the lower one.
 
 Here both levels share the encoder of an ``ActionJEPA``, which is frozen. The energy of a pair of embeddings, and how it
 is trained, are those of a latent-variable model (section 4.2), z being one of CODES numbers:

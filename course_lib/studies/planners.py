@@ -1,6 +1,6 @@
-"""The same planner in the models of four schools: who can be planned in, and by what is a goal picture to be compared?
+"""The same planner in the models of four schools: who can be planned in, and by what distance?
 
-TASKS rooms of ``worlds/goal_pictures.py``, the same for all; plans of 12 frames (3 keys, each held for 4), 32 candidates
+TASKS rooms of ``worlds/goal_pictures.py``, the same for all; plans of 12 frames (3 keys, each held for 4), 32 plans
 in one round, of the cheapest plan 8 frames are pressed, then it is planned again, until LIMIT. The code is that of
 ``planning/goals.py`` for every model; what differs is how near an imagined future is to the goal's picture:
 
@@ -113,7 +113,7 @@ def play_by_planning(name: str, by: str, first: int, count: int) -> dict[str, An
 
 
 def run(report: Callable[[str], None] = print) -> dict[str, Any]:
-    """Seven rows and the controls: twenty minutes of one core. What is done is kept at once, TOGETHER tasks by tasks."""
+    """Seven rows and the controls: twenty minutes of one core. What is done is kept, TOGETHER tasks at a time."""
     found: list[dict[str, Any]] = []
     for name, by in ROWS:
         weights = weights_of(name, part=PARTS[name])

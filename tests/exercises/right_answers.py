@@ -887,7 +887,7 @@ def speedup_in_parts(encode, step, policy, chunks, hold, rounds):
 # --- 22
 
 
-def table_by_loop(counts):
+def cell_table_by_loop(counts):
     table = torch.zeros_like(counts)
     for s in range(len(counts)):
         for a in range(counts.shape[1]):
@@ -1065,7 +1065,7 @@ RIGHT = {
     "ami.relaxed": [relaxed_by_scatter],
     "ami.to_come": [to_come_by_loop],
     "ami.speedup": [speedup_in_parts],
-    "levels.table": [table_by_loop],
+    "levels.table": [cell_table_by_loop],
     "levels.code_loss": [code_loss_by_sorting],
     "levels.equal": [leaps_by_trying],
     "levels.subgoal": [subgoal_by_loop],

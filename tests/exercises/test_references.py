@@ -43,12 +43,10 @@ from course_lib.models.counting import CountModel, transition_error
 from course_lib.models.dit import DiT, DiTBlock, DiTConfig, KnownGroups, modulate
 from course_lib.models.dyna import learn, plan
 from course_lib.models.dynamics import Dynamics, cosine_share
-from course_lib.models.second_level import code_energies, relaxed_minimum
-from course_lib.planning.cells import transition_shares
-from course_lib.planning.levels import first_subgoal
 from course_lib.models.lam import LatentActionModel, LatentActionOutput
 from course_lib.models.mdnrnn import MDNRNN, MDNRNNConfig, Mixture, draw, mixture_mean
 from course_lib.models.mixture import GaussianMixture
+from course_lib.models.second_level import code_energies, relaxed_minimum
 from course_lib.models.tabular import action_values, value_iteration
 from course_lib.models.vae import VAE, VAEConfig, kl_to_prior, reparameterise
 from course_lib.models.vmc import VMC, Dream
@@ -69,8 +67,10 @@ from course_lib.nets.space_time import (
     multiply_adds,
 )
 from course_lib.planning.agent import Met, ShortTermMemory
+from course_lib.planning.cells import transition_shares
 from course_lib.planning.cem import carry_on
 from course_lib.planning.goals import GoalDistance
+from course_lib.planning.levels import first_subgoal
 from course_lib.planning.lives import returns_of
 from course_lib.studies.latents import caused_share
 from course_lib.worlds import spec
