@@ -48,7 +48,7 @@ def _picture(ax: Axes, frame: np.ndarray) -> None:
 def cells_figure(
     frame: np.ndarray, cells: Cells, best: np.ndarray, values: np.ndarray, goal: tuple[float, float], reader: nn.Module
 ) -> CourseFigure:
-    """A room cut into cells, uint8 (H, W, 3): left what each is worth, right its best key, (S,) each; a ring: the goal."""
+    """A room in cells, uint8 (H, W, 3): left what each is worth, right its best key, (S,) each; a ring: the goal."""
     places = read_places(reader, cells.places)
     figure = CourseFigure(10.4, 5.0, f"Two rooms with {len(places)} cells: left their values, right the best keys")
     left, right = figure.subplots(1, 2)
