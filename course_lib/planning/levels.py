@@ -129,6 +129,15 @@ class LeapCost:
         return self.distance(states, actions) + self.unlikely * torch.stack(nats, dim=1).mean(dim=1)
 
 
+def first_subgoal(way: Tensor, goal: Tensor) -> Tensor:
+    """Where the lower level shall go. way: an upper plan, the present first, (M, leaps + 1, D); goal: (M, D) -> (M, D).
+
+    The state after the first leap, or the goal itself where no later state of the plan is nearer to it.
+    """
+    nearest = (way[:, 1:] - goal[:, None]).norm(dim=2).argmin(dim=1)  # (M,)
+    return torch.where((nearest == 0)[:, None], goal, way[:, 1])
+
+
 class OneLevel:
     """A RowPlayer who plans in one model for the goal that is wanted now. goals: uint8 (N, goals, H, W, 3)."""
 
@@ -161,6 +170,8 @@ class OneLevel:
 class TwoLevels(OneLevel):
     """A RowPlayer whose upper level plans leaps to the goal, and whose lower level plans keys to the first of them."""
 
+    choose = staticmethod(first_subgoal)  # an upper plan and the goal -> the sub-goal
+
     def __init__(
         self, model: WorldModel, upper: SecondLevel, goals: np.ndarray, embed: Embed, *, generator: torch.Generator,
         budget: BudgetOfLevels, weights: Weights | None = None, unlikely: float = UNLIKELY,
@@ -184,15 +195,6 @@ class TwoLevels(OneLevel):
         far = perceive(self.upper, frames, keys)
         self.leaps(self.upper, far, LeapCost(self.upper, goal, self.weights, self.unlikely), number)
         way = torch.stack([later_place(s) for s in imagine(self.upper, far, self.leaps.last.actions)], dim=1)
-        self.foreseen, self.subgoal = way, first_subgoal(way, goal)
+        self.foreseen, self.subgoal = way, self.choose(way, goal)
         cost = GoalDistance(self.subgoal, self.embed, self.weights)
         return self.search(self.model, perceive(self.model, frames, keys), cost, number).numpy()
-
-
-def first_subgoal(way: Tensor, goal: Tensor) -> Tensor:
-    """Where the lower level shall go. way: an upper plan, the present first, (M, leaps + 1, D); goal: (M, D) -> (M, D).
-
-    The state after the first leap, or the goal itself where no later state of the plan is nearer to it.
-    """
-    nearest = (way[:, 1:] - goal[:, None]).norm(dim=2).argmin(dim=1)  # (M,)
-    return torch.where((nearest == 0)[:, None], goal, way[:, 1])

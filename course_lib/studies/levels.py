@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ from course_lib.models.action_jepa import ActionJEPA, embedding
 from course_lib.models.base import fresh
 from course_lib.models.second_level import SecondLevel, code_energies, embed_films
 from course_lib.planning.cem import Budget
-from course_lib.planning.levels import BudgetOfLevels, OneLevel, RowPlayer, TwoLevels, play_goal_rows
+from course_lib.planning.levels import UNLIKELY, BudgetOfLevels, OneLevel, RowPlayer, TwoLevels, play_goal_rows
 from course_lib.studies.store import DATA, kept_piece, read_study, weights_of
 from course_lib.training.checkpoints import load_checkpoint
 from course_lib.worlds.goal_rows import GoalRow, draw_goal_rows, row_pictures
@@ -75,34 +76,35 @@ def foresight(upper: SecondLevel, s: torch.Tensor) -> dict[str, Any]:
             "copy": float((before - later).square().mean()), "used": used.tolist()}  # fmt: skip
 
 
-def play_with_seed(seed: int) -> dict[str, Any]:
-    """Teach an upper level and let every player play every row at every budget."""
+def play_with_seed(seed: int, search: str) -> dict[str, Any]:
+    """Teach an upper level and let every player play every row with one of SEARCHES."""
     model, rows = load_checkpoint("action_jepa").eval(), draw_goal_rows(ROWS, GOALS, split="test")
     upper, blank = new_second_level(model, seed), new_second_level(model, seed + 100)
     films, held_out = (embed_films(model, make_starless(split=split, count=count))
                        for split, count in (("train", FILMS), ("validation", FILMS // 10)))  # fmt: skip
     upper.learn(films, generator=torch.Generator().manual_seed(seed))
-    played: dict[str, dict[str, list[list[int]]]] = {search: {} for search in SEARCHES}
-    for search in SEARCHES:
-        for name in PLAYERS:
-            above = {"two levels": upper, "untrained above": blank}.get(name)
-            found = play_goal_rows(row_player(name, search, model, rows, above, seed), rows, limit=LIMIT)
-            played[search][name] = found.steps.tolist()
+    played: dict[str, list[list[int]]] = {}
+    for name in PLAYERS:
+        above = {"two levels": upper, "untrained above": blank}.get(name)
+        played[name] = play_goal_rows(row_player(name, search, model, rows, above, seed), rows, limit=LIMIT).steps.tolist()
     return {"played": played, "foresight": foresight(upper, held_out)}
 
 
 def run(report: Callable[[str], None] = print) -> dict[str, Any]:
-    """All seeds: about ten minutes of one core. What is done is kept at once, seed by seed."""
+    """All seeds and searches: about ten minutes of one core. What is done is kept at once, search by search."""
     weights = weights_of("action_jepa")
-    decided = {"weights": weights, "rows": ROWS, "goals": GOALS, "limit": LIMIT, "films": FILMS, "searches": SEARCHES}
+    decided = {"weights": weights, "rows": ROWS, "goals": GOALS, "limit": LIMIT, "films": FILMS, "unlikely": UNLIKELY}
     found = []
     for seed in SEEDS:
-        piece = kept_piece("levels", f"seed-{seed}", decided | {"seed": seed}, lambda seed=seed: play_with_seed(seed))
-        found.append({"seed": seed, "played": piece["played"], "foresight": piece["foresight"]})
-        for search, players in piece["played"].items():
-            for name, steps in players.items():
+        played = {}
+        for search, budget in SEARCHES.items():
+            piece = kept_piece("levels", f"{search}-{seed}", decided | {"seed": seed, "budget": budget},
+                               partial(play_with_seed, seed, search))  # fmt: skip
+            played[search] = piece["played"]
+            for name, steps in piece["played"].items():
                 finished = np.cumprod(np.array(steps) <= LIMIT, axis=1).sum(axis=0)
                 report(f"seed {seed}, {search}, {name}: of {ROWS}, {finished.tolist()}")
+        found.append({"seed": seed, "played": played, "foresight": piece["foresight"]})
     return {"limit": LIMIT, "weights": weights, "seeds": found}
 
 

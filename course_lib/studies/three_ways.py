@@ -2,8 +2,8 @@
 
 The task and the test rooms are those of ``studies/reaching.py``; search by the cross-entropy method and by gradient,
 and the policy, are measured there and in ``studies/agent.py``. Here the third way is measured: for each room a table is
-made of what the JEPA imagines from its first frame (``planning/cells.py``), Bellman's equation is solved in it once, and
-from then on keys are looked up.
+made of what the JEPA imagines from its first frame (``planning/cells.py``), Bellman's equation is solved in it once,
+and from then on keys are looked up.
 
     table        the cells of the JEPA
     untrained    the same in a network with fresh weights
@@ -51,7 +51,7 @@ def cell_player(
 
 
 def play_tables(name: str, first: int) -> dict[str, Any]:
-    """Frames until TOGETHER of the goals of one of TASKS, LIMIT + 1 for never, and the seconds of tables and look-ups."""
+    """Frames until TOGETHER of the goals of one of TASKS, LIMIT + 1 for never, and the seconds that it took."""
     model, tasks = load_checkpoint("action_jepa").eval(), draw_goal_tasks(TOGETHER, split="test", first=first)
     model = untrained_twin(model) if name == "untrained" else model
     player, began = cell_player(model, tasks, SMALL if name == "few" else None), time.process_time()
@@ -67,8 +67,10 @@ def run(report: Callable[[str], None] = print) -> dict[str, Any]:
     found = {}
     for name, count in TASKS.items():
         decided = {"weights": weights, "limit": LIMIT, "sampling": repr([Sampling(), SMALL])}
-        pieces = [kept_piece("three_ways", f"{name}-{first}", decided | {"first": first}, partial(play_tables, name, first))
-                  for first in range(0, count, TOGETHER)]  # fmt: skip
+        pieces = []
+        for first in range(0, count, TOGETHER):
+            make = partial(play_tables, name, first)
+            pieces.append(kept_piece("three_ways", f"{name}-{first}", decided | {"first": first}, make))
         steps = [step for piece in pieces for step in piece["steps"]]
         found[name] = {"steps": steps, "seconds": sum(piece["seconds"] for piece in pieces) / count,
                        "milliseconds": pieces[0]["milliseconds"]}  # fmt: skip

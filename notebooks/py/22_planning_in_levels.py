@@ -1,0 +1,323 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
+# # 22 Planning in levels
+#
+# **The question.** Nobody plans a journey muscle by muscle. First the cities, then the train, then the steps. Does an agent with a world model plan better at two levels than at one? And before that: is planning by search the right way at all, or could one solve the room once and for all, as notebook 01 did?
+#
+# **After this notebook you can** cut a learned state space into cells and solve Bellman's equation (贝尔曼方程) in it, say what each of three ways to act needs and costs, build a second level of prediction with a latent variable (隐变量), plan at two levels (分层规划), compare planners at equal budgets, and run one planner in the models of four schools.
+#
+# | | |
+# |---|---|
+# | It costs | about a minute of computing on one core, an hour of reading and exercises; about 1 GiB of memory |
+# | It needs | the agent and its search from notebook 21; Bellman's equation from notebook 01; energies with a latent variable from notebook 17 |
+# | It builds | a table of a room from imagined films, a hierarchical JEPA of two levels, a planner on both |
+# | It examines | two sentences of the slides (of the lecture that this course follows; `claims.md` lists them all) on how to plan and on the hierarchy |
+#
+# **Lecture plan (45 minutes).** 5 question and prediction; 6 six numbers; 10 a room as a table; 12 two levels, live; 4 look and play; 8 the measurement, the discussion.
+#
+# **To discuss.** 1. In which tasks of your own day would a planner that looks one second ahead be enough? 2. A sub-goal that cannot be reached is worse than none. Who should notice it, the upper level or the lower one?
+
+# %% [markdown] tags=["lecture"]
+# The lecture says how an agent's step becomes a plan, and names what JEPA adds:
+#
+# > **The slides.** *将 Model I 中单一个环节拓展成序列 → 马尔科夫链，使用贝尔曼方程求解马尔可夫决策过程 → 使用基于梯度方法搜索最优动作序列 → 使用深度学习求解* (stretch one step into a sequence: a Markov chain; solve the Markov decision process by Bellman's equation; then search the best actions by gradient; then solve it by deep learning). *JEPA 主要贡献正是分层架构…* (JEPA's main contribution is the hierarchical architecture).
+
+# %% [markdown] tags=["lecture"]
+# The first sentence lists three ways to solve one task. We take them at their word, with the task of notebook 21. The second one means section 4.6 of LeCun, *A Path Towards Autonomous Machine Intelligence* (2022): the H-JEPA, a proposal without an experiment. We build the smallest one that can fail, and measure.
+
+# %% tags=["lecture"]
+from functools import lru_cache
+from itertools import product
+
+import numpy as np
+import torch
+
+from course_lib import show
+from course_lib.exercises import answer, exercise, hint, progress  # noqa: F401
+
+show.use_style()
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
+# ## Predict first
+#
+# The robot has to reach four goal pictures in one room, one after the other: up to the platform, down to the floor, up, down. It has 40 frames for each. Everybody may imagine the same number of steps before each decision. Write down the share of rooms in which all four are reached,
+#
+# 1. by a planner at **one level**, which looks 14 frames ahead,
+# 2. by a planner at **two levels**, which looks 32 frames ahead above and 8 below.
+
+# %% tags=["lecture"]
+my_one_level, my_two_levels = 0.7, 0.9  # your two answers, from 0 to 1
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
+# ## Intuition
+#
+# ### Six numbers
+#
+# A corridor of six places again, with the goal at place 5. The first of the three ways needs no search. Give every place a value: 1 for arriving at the goal, and nine tenths of the best neighbour's value elsewhere. Repeat until nothing changes. That is value iteration (价值迭代).
+
+# %% tags=["lecture", "nbval-check-output"]
+value = np.zeros(6)
+for sweep in range(8):
+    ahead = [np.clip(np.arange(6) + step, 0, 5) for step in (-1, 0, 1)]
+    value = np.max([(where == 5) + 0.9 * value[where] * (where != 5) for where in ahead], axis=0)
+    value[5] = 0.0  # who is there has arrived
+    print(sweep + 1, value.round(2))
+
+# %% [markdown] tags=["lecture"]
+# The value walks one place to the left in each sweep. After five sweeps the whole corridor is solved, from *every* place at once, and acting is looking up: go where the value is larger. Nothing is ever searched again. What it took was a list of all places and where each step leads.
+
+# %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
+# Now make the corridor longer, and look at the price of *search*. To find a way of 12 steps among left, stay and right, one can try all plans of 12 steps. Or one plans three leaps of four places first, and then the four steps of the first leap.
+
+# %% tags=["lecture", "nbval-check-output"]
+for length in (4, 8, 12, 16):
+    flat, leaps = 3**length, 3 ** (length // 4) + 3**4
+    print(f"{length:2} steps: {flat:>10,} plans at one level, {leaps:>4} at two")
+
+# %% [markdown] tags=["lecture"]
+# That is the promise of a hierarchy: 162 plans instead of 43 million. It rests on two silent assumptions. A leap that was chosen above can be *carried out* below. And the search at one level has to try all plans, while the cross-entropy method of notebook 21 found its way among 16,384 with 128 tries. Keep both in mind.
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
+# ## Build
+#
+# ### The task, and the third way already built
+#
+# The room, the goal picture and the model are those of notebook 21: a JEPA that is told the keys, 64 numbers for a frame. There, *Mode-2* searched keys by the cross-entropy method or by gradient, and *Mode-1*, a policy distilled from such plans, pressed them without a search. Two of the slide's three ways are done. Bellman's is missing.
+
+# %% tags=["lecture"]
+from course_lib.models.action_jepa import embedding
+from course_lib.planning.goals import embed_pictures, perceive
+from course_lib.training import load_checkpoint
+from course_lib.views.agent import fit_place_reader
+from course_lib.worlds.goal_pictures import draw_goal_tasks, goal_pictures
+from course_lib.worlds.starless import make_starless
+
+model = load_checkpoint("action_jepa").eval()
+tasks = draw_goal_tasks(30, split="validation", first=20)
+goals = goal_pictures(tasks)  # (30, 32, 32, 3)
+begins = goal_pictures([type(task)(task.goal, task.room) for task in tasks])  # the same rooms at their first frame
+show.grid(np.concatenate([begins[:4], goals[:4]]), columns=4, titles=["begin"] * 4 + ["goal"] * 4)
+
+# %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
+# ### A room as a table
+#
+# Bellman's equation wants states that can be listed, and two rows of 64 numbers cannot. So we make a list. The model imagines 160 futures of random keys from the first frame, then from states that it came to, three times in all. The 4,320 imagined states are put into 200 **cells** (单元) by k-means. Then we count, as in notebook 01: how often did each key, held for two frames, lead from each cell to each other one?
+
+# %% [markdown]
+# **Exercise 1. A table from counts.** (Difficulty 2, 8 minutes.) A blank left as `...` never stops the notebook: the library's answer is used. `hint("levels.table")` helps in two steps; `answer("levels.table")` shows a solution.
+
+# %%
+@exercise("levels.table")
+def my_table(counts: torch.Tensor) -> torch.Tensor:
+    """The probabilities p(s' | s, a) from counts; a key that was never tried in a cell is taken to stay there.
+
+    counts: float (S, A, S), how often key a led from cell s to cell s' -> (S, A, S).
+    """
+    ...
+
+
+# %% tags=["lecture"]
+from course_lib.models.tabular import value_iteration
+from course_lib.planning.cells import best_keys, imagine_cells
+from course_lib.studies.three_ways import both_embeddings
+
+state = perceive(model, begins[:1, None], np.zeros((1, 0), np.uint8))
+cells = imagine_cells(model, state, both_embeddings, embedding, generator=torch.Generator().manual_seed(0))
+goal = embed_pictures(model, embedding, goals[:1])[0]  # (64,)
+target = int((cells.places - goal).norm(dim=1).argmin())  # the goal's cell
+table = my_table(cells.counts).double().numpy()  # (200, 4, 200)
+solved = value_iteration(table, table[:, :, target], 0.9, tolerance=1e-4)
+assert (solved.policy == best_keys(cells, goal)[0]).mean() > 0.99  # the library's
+tried = float((cells.counts.sum(dim=2) > 0).float().mean())
+print(f"{len(table)} cells, {tried:.2f} of the keys were tried; solved in {solved.sweeps} sweeps")
+
+# %% [markdown] tags=["lecture"]
+# Where are these cells? As in notebook 21 a small network reads the robot's place from an embedding, for drawing alone. On the left, what each cell is worth. On the right, the key that Bellman's equation says is the best there.
+
+# %% tags=["lecture"]
+from course_lib.views.levels import cells_figure
+
+films = make_starless(split="train", count=150)
+reader = fit_place_reader(model, films, steps=1000)
+cells_figure(begins[0], cells, solved.policy, solved.values, tasks[0].place, reader)
+
+# %% [markdown] tags=["lecture"]
+# FILL-CELLS
+
+# %% [markdown] tags=["lecture"]
+# One table answers for every cell of the room, also for those the robot will never be in. That is Bellman's way: solve all states at once, then look up. Thirty rooms, each with a table of its own:
+
+# %% tags=["lecture"]
+from course_lib.planning.rooms import play_rooms
+from course_lib.studies.three_ways import cell_player
+
+player = cell_player(model, tasks)
+played = play_rooms(player, tasks)
+print(f"{played.reached.sum()} of {len(tasks)} goals, {player.sampling.evaluations} imagined steps for each room, once")
+
+# %% [markdown] tags=["lecture"]
+# FILL-TABLE30 The 300 test rooms stand in *Measure*, beside the two other ways.
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
+# ### A second level
+#
+# In the H-JEPA of the position paper the upper level predicts *farther* and *says less*. It has no keys: over eight frames there are $4^8 = 65{,}536$ rows of keys, and most of them lead to much the same places. What matters is which place. So its action is a **latent variable** $z$, one of 16 codes, that stands for whatever the present does not say about the state eight frames later:
+#
+# $$E(s_t, s_{t+8}, z) = \tfrac1{64} \lVert s_{t+8} - \mathrm{Pred}_2(s_t, z) \rVert^2, \qquad F = \min_z E .$$
+#
+# $s_t$ is the frozen encoder's embedding of frame $t$, $\mathrm{Pred}_2$ a small network, the new level. It is the energy of notebook 17 with its minimum over $z$: nobody says which code belongs to which pair, the best one is it.
+
+# %% [markdown] tags=["lecture"]
+# With the minimum alone a code that never wins never learns. So the loss of a pair is *relaxed* (Rupprecht et al. 2017): a small share goes to the mean over all codes.
+#
+# $$\mathcal L = (1 - \varepsilon) \min_z E(z) + \varepsilon \, \frac1{16} \sum_z E(z), \qquad \varepsilon = 0.05 .$$
+
+# %% [markdown]
+# **Exercise 2. A level that may choose its code.** (Difficulty 2, 8 minutes.)
+
+# %%
+@exercise("levels.code_loss")
+def my_code_loss(guesses: torch.Tensor, later: torch.Tensor, relax: float) -> torch.Tensor:
+    """The loss of each pair: (1 - relax) of the smallest energy over the codes, and relax of their mean.
+
+    guesses: (B, Z, D), one for each code; later: (B, D), what came -> (B,). An energy is the mean over D of the squares.
+    """
+    ...
+
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
+# ## Train live
+#
+# The upper level learns from the same kind of films as the lower one, 300 of them, in embeddings. Beside the energy it learns a **prior** (先验) $p(z \mid s)$: which code was the best one after which state. Not every leap is possible everywhere, and a planner should know. About a quarter of a minute.
+
+# %% tags=["lecture"]
+from course_lib.models.base import fresh
+from course_lib.models.second_level import RELAX, SecondLevel, embed_films
+from course_lib.studies.levels import foresight
+
+
+class MySecondLevel(SecondLevel):
+    def loss(self, s: torch.Tensor, later: torch.Tensor) -> dict[str, torch.Tensor]:
+        found = super().loss(s, later)  # its "prior" is the prior's cross-entropy
+        return found | {"loss": my_code_loss(self.every_guess(s), later, RELAX).mean() + found["prior"]}
+
+
+# %% tags=["lecture"]
+learned_from = embed_films(model, make_starless(split="train", count=300))  # (300, 48, 64)
+held_out = embed_films(model, make_starless(split="validation", count=40))
+upper = fresh(lambda _: MySecondLevel(model), None, 0)
+rows = upper.learn(learned_from, generator=torch.Generator().manual_seed(0), steps=1000)
+seen = foresight(upper, held_out)
+print("codes that are the best one somewhere:", sum(share > 0 for share in seen["used"]), "of 16")
+show.table([{"eight frames later": name, "squared error": seen[key]} for name, key in
+            (("copy the present", "copy"), ("always the same code", "one code"), ("the best of 16 codes", "energy"))])  # fmt: skip
+
+# %% [markdown] tags=["lecture"]
+# FILL-FORESIGHT
+
+# %% [markdown] tags=["lecture"]
+# What do the codes mean? From four frames, where does each code leap to? The size of a dot is its prior.
+
+# %% tags=["lecture"]
+from course_lib.views.levels import codes_figure
+
+fresh_films = make_starless(split="validation", count=4)
+moment = torch.stack([held_out[i, 10] for i in range(4)])  # the embeddings of frame 10
+codes_figure(fresh_films.frames[:, 10], upper, moment, reader)
+
+# %% [markdown] tags=["lecture"]
+# FILL-CODES
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
+# ### Planning at two levels
+#
+# The upper level is a world model like any other: a state, an action (the code), the next state. So the cross-entropy method of notebook 21 plans in it unchanged, four leaps to the goal. The state after the first leap becomes the **sub-goal** (子目标) of the lower level, which plans four keys, eight frames, to come near *that*. Two frames later both plan again.
+
+# %% [markdown]
+# **Exercise 3. Equal budgets.** Comparing planners of different budgets compares computers. One level imagines 64 plans of seven keys, each held for two frames. How many plans may the upper level have, when the lower one has 64 plans of four keys? (Difficulty 2, 8 minutes.)
+
+# %%
+@exercise("levels.equal")
+def my_equal_leaps(candidates: int, chunks: int, hold: int, lower_chunks: int, leaps: int) -> int:
+    """How many upper plans each round may have, for two levels to imagine no more than one level does.
+
+    One level imagines ``candidates`` plans of ``chunks`` keys, each held for ``hold`` frames. At two levels the lower
+    one imagines as many plans of ``lower_chunks`` keys, the upper one plans of ``leaps`` leaps. The rounds are equal.
+    """
+    ...
+
+
+# %% tags=["lecture"]
+from course_lib.planning.cem import Budget
+from course_lib.planning.levels import BudgetOfLevels, OneLevel, TwoLevels, play_goal_rows
+from course_lib.worlds.goal_rows import draw_goal_rows, row_pictures
+
+plans = 16  # few, and one round: the study has 64 plans and two rounds as well
+one_level = Budget(chunks=7, candidates=plans, rounds=1)
+two_levels = BudgetOfLevels(upper=Budget(4, my_equal_leaps(plans, 7, 2, 4, 4), 1, hold=1), lower=Budget(4, plans, 1))
+print(f"imagined steps for a decision: {one_level.evaluations} at one level, {two_levels.evaluations} at two")
+rooms = draw_goal_rows(16, goals=4, split="validation", first=300)
+pictures = row_pictures(rooms)  # (16, 4, 32, 32, 3)
+show.grid(np.concatenate([goal_pictures([type(tasks[0])(rooms[0].room, rooms[0].room)]), pictures[0]]), columns=5,
+          titles=["begin", "goal 1", "goal 2", "goal 3", "goal 4"])  # fmt: skip
+
+# %% [markdown] tags=["lecture"]
+# Here is the planner at two levels, with a planted bug: the sub-goal is wrong.
+
+# %% tags=["lecture"]
+def broken(way: torch.Tensor, goal: torch.Tensor) -> torch.Tensor:
+    nearest = (way[:, 1:] - goal[:, None]).norm(dim=2).argmin(dim=1)
+    return torch.where((nearest == 0)[:, None], goal, way[:, -1])
+
+
+class Planner(TwoLevels):
+    """The library's, with another way to choose the sub-goal."""
+
+    choose = staticmethod(broken)
+
+
+# %% [markdown]
+# **Exercise 4. Find the bug.** How far does the lower level look, and how far away is what it is sent to? Write the version that is right. (Difficulty 3, 10 minutes.)
+
+# %%
+@exercise("levels.subgoal")
+def my_subgoal(way: torch.Tensor, goal: torch.Tensor) -> torch.Tensor:
+    """Where the lower level shall go: the state after the first leap, or the goal where the plan is nearest to it then.
+
+    way: (M, leaps + 1, D), an upper plan of each room, the present first. goal: (M, D) -> (M, D). The present does not
+    count.
+    """
+    ...
+
+
+# %% tags=["lecture"]
+def play(player) -> dict:
+    found = play_goal_rows(player, rooms)
+    done = [int((found.steps[:, : k + 1] <= found.limit).all(axis=1).sum()) for k in range(4)]
+    return {f"{k + 1} in a row": done[k] for k in range(4)} | {"decisions": found.decisions}
+
+
+made = {"embed": embedding, "goals": pictures}
+rows = []
+for name, choose in (("broken", broken), ("mended", my_subgoal)):
+    planner = Planner(model, upper, **made, budget=two_levels, generator=torch.Generator().manual_seed(0))
+    planner.choose = choose
+    rows.append({"two levels": name} | play(planner))
+rows.append({"two levels": "(one level)"} | play(OneLevel(model, **made, budget=one_level, generator=torch.Generator().manual_seed(0))))
+show.table(rows)
+
+# %% [markdown] tags=["lecture"]
+# FILL-BUG
