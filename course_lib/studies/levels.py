@@ -86,7 +86,8 @@ def play_with_seed(seed: int, search: str) -> dict[str, Any]:
     played: dict[str, list[list[int]]] = {}
     for name in PLAYERS:
         above = {"two levels": upper, "untrained above": blank}.get(name)
-        played[name] = play_goal_rows(row_player(name, search, model, rows, above, seed), rows, limit=LIMIT).steps.tolist()
+        player = row_player(name, search, model, rows, above, seed)
+        played[name] = play_goal_rows(player, rows, limit=LIMIT).steps.tolist()
     return {"played": played, "foresight": foresight(upper, held_out)}
 
 

@@ -321,3 +321,198 @@ show.table(rows)
 
 # %% [markdown] tags=["lecture"]
 # FILL-BUG
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
+# ## Look
+#
+# Both plans, drawn over what the robot sees. Squares joined in blue: the upper plan, four leaps. The black cross: the sub-goal. Small red dots: the lower plan, eight frames. The yellow ring: the goal picture's place.
+
+# %% tags=["lecture"]
+from course_lib.views.levels import levels_figure, watch_row
+
+
+def planner_for(which: int) -> TwoLevels:
+    """The planner at two levels, with more plans, in one room alone."""
+    budget = BudgetOfLevels(upper=Budget(4, 96, 2, hold=1), lower=Budget(4, 64, 2))
+    return TwoLevels(model, upper, pictures[which : which + 1], embedding, generator=torch.Generator().manual_seed(1), budget=budget)
+
+
+looks = watch_row(planner_for(0), rooms[0], reader)
+levels_figure(looks[:8])
+
+# %% [markdown] tags=["lecture"]
+# FILL-LOOK
+
+# %% tags=["lecture"]
+from course_lib.views.levels import levels_film
+
+show.gif(levels_film(looks), fps=4, scale=1)
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
+# ## Play
+#
+# Choose a room, and go through the decisions. Where does the cross make sense, and where does it ask for the impossible?
+
+# %% tags=["lecture", "nbval-ignore-output"]
+@lru_cache(maxsize=16)
+def lived(room: int) -> list:
+    return watch_row(planner_for(room), rooms[room], reader)
+
+
+def decision(room: int = 1, moment: int = 2):
+    """One decision at two levels."""
+    seen = lived(room)
+    return levels_figure([seen[min(moment, len(seen) - 1)]], columns=1)
+
+
+show.explore(decision, room=(0, 7, 1), moment=(0, 19, 1))
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
+# ## Break it
+#
+# What does the upper level contribute? We exchange it: for one that charges nothing for unlikely leaps, for one that has learned nothing, and for none at all, so that the lower level alone goes for the goal with the same number of imagined steps.
+
+# %% tags=["lecture"]
+def two(level: SecondLevel, **more) -> TwoLevels:
+    return TwoLevels(model, level, **made, budget=two_levels, generator=torch.Generator().manual_seed(0), **more)
+
+
+blank = fresh(lambda _: SecondLevel(model), None, 5).eval()
+short = OneLevel(model, **made, budget=Budget(4, 28, 1), generator=torch.Generator().manual_seed(0))
+show.table([{"upper level": name} | play(player) for name, player in
+            (("as built", two(upper)), ("no charge for unlikely leaps", two(upper, unlikely=0.0)),
+             ("untrained", two(blank)), ("none, the lower level alone", short))])  # fmt: skip
+
+# %% [markdown] tags=["lecture"]
+# FILL-BREAK
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
+# ## Measure
+#
+# ### One task, three ways
+#
+# The 300 test tasks of notebook 21. The tables of cells were played for this notebook (`python -m course_lib study three_ways`), the others are kept from there.
+
+# %% tags=["lecture"]
+from course_lib.exam.measures.intervals import wilson_interval
+from course_lib.studies.agent import measured_agent
+from course_lib.studies.reaching import LIMIT, measured_reaching
+from course_lib.studies.three_ways import measured_three_ways
+
+before, others, tables = measured_agent(), measured_reaching(), measured_three_ways()
+
+
+def way(name: str, steps: np.ndarray, ms: float | str, needs: str) -> dict:
+    low, high = wilson_interval(int((steps <= LIMIT).sum()), len(steps))
+    return {"way": name, "reached": float((steps <= LIMIT).mean()), "from": low, "to": high, "of": len(steps), "ms a frame": ms, "needs": needs}
+
+
+# %% tags=["lecture"]
+ms = {name: float(np.median(values)) for name, values in
+      (before.milliseconds["gradient"] | before.milliseconds["speed"] | {"look-up": tables.milliseconds["table"]}).items()}  # fmt: skip
+rows = [way("Bellman, 200 cells", tables.steps["table"], ms["look-up"], "a table of each room first"),
+        way("Bellman, 50 cells", tables.steps["few"], "", "the same, smaller"),
+        way("Bellman, untrained model", tables.steps["untrained"], "", "(control)"),
+        way("search, cross-entropy", others.players["planned"], ms["cross-entropy"], "1,792 imagined steps a decision"),
+        way("search, gradient", before.steps["gradient"]["steps"], ms["gradient"], "a model with a slope"),
+        way("learned policy (Mode-1)", before.steps["mode1"]["steps"], ms["mode1"], "350 rooms of a planner's keys")]  # fmt: skip
+print(f"a table takes {tables.seconds['table']:.2f} seconds of a room, once")
+show.table(rows)
+
+# %% [markdown] tags=["lecture"]
+# FILL-THREE
+
+# %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
+# ### Two levels against one
+#
+# FILL-LEVELS-INTRO
+
+# %% [markdown]
+# **Exercise 5. Rows that were finished.** (Difficulty 1, 6 minutes.)
+
+# %%
+@exercise("levels.finished")
+def my_finished(steps: torch.Tensor, limit: int) -> torch.Tensor:
+    """How many rows of 1, 2, ... goals were finished: all of their goals reached, each within ``limit`` frames.
+
+    steps: int64 (N, K), frames to each goal from the one before; limit + 1 where it was not reached, and for all goals
+    after that -> int64 (K,).
+    """
+    ...
+
+
+# %% tags=["lecture"]
+from course_lib.studies.levels import measured_levels
+from course_lib.views.levels import finished_figure
+
+kept = measured_levels()
+finished = {search: {name: my_finished(torch.from_numpy(steps.reshape(-1, 4)), LIMIT).numpy() for name, steps in players.items()}
+            for search, players in kept.steps.items()}  # fmt: skip
+rows_played = kept.steps["large"]["one level"].size // 4
+finished_figure(finished, rows_played)
+
+# %% tags=["lecture"]
+rows = []
+for search, players in finished.items():
+    for name, counts in players.items():
+        low, high = wilson_interval(int(counts[3]), rows_played)
+        frames = kept.steps[search][name].reshape(-1, 4)
+        took = frames[(frames <= LIMIT).all(axis=1)].sum(axis=1)
+        rows.append({"budget": search, "planner": name} | {f"{k + 1} in a row": counts[k] / rows_played for k in range(4)}
+                    | {"from": low, "to": high, "frames for four, median": float(np.median(took)) if len(took) else float("nan")})  # fmt: skip
+print(f"you said {my_one_level} at one level and {my_two_levels} at two")
+show.table(rows)
+
+# %% [markdown] tags=["lecture"]
+# FILL-LEVELS
+
+# %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
+# ### The same planner in other schools' models
+#
+# FILL-PLANNERS-INTRO
+
+# %% tags=["lecture"]
+from course_lib.studies.planners import measured_planners
+
+schools = measured_planners()
+rows = []
+for row in schools.rows:
+    low, high = wilson_interval(int((row.steps <= LIMIT).sum()), len(row.steps))
+    rows.append({"model": row.model, "near by": row.by, "its films": row.films, "reached": float((row.steps <= LIMIT).mean()),
+                 "from": low, "to": high, "seconds a plan": row.seconds})  # fmt: skip
+for name, steps in schools.controls.items():
+    low, high = wilson_interval(int((steps <= LIMIT).sum()), len(steps))
+    rows.append({"model": name, "near by": "", "its films": "", "reached": float((steps <= LIMIT).mean()), "from": low, "to": high, "seconds a plan": ""})
+show.table(rows)
+
+# %% [markdown] tags=["lecture"]
+# FILL-PLANNERS
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Exercises
+#
+# Five stood above: four before their answers in *Build*, one in *Measure*. The third foretold a budget, the fourth was a planted bug. What you have solved so far, here and in the other notebooks:
+
+# %% tags=["nbval-ignore-output"]
+progress()
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
+# ## Which claim survives?
+#
+# FILL-CLAIM-1
+
+# %% [markdown] tags=["lecture"]
+# FILL-CLAIM-2
+
+# %% [markdown] tags=["lecture"]
+# FILL-TOY
+
+# %% [markdown] tags=["lecture"]
+# FILL-DISCUSS
+
+# %% [markdown]
+# **Larger.** `python -m course_lib study levels` plays all rows again and keeps them; `python -m course_lib study planners` does the same for the other schools' models.
+#
+# **References.** LeCun, *A Path Towards Autonomous Machine Intelligence*, version 0.9.2, 2022, sections 3.1 (Mode-2), 4.2 (latent variables), 4.6 (H-JEPA). Sutton & Barto, *Reinforcement Learning*, 2nd edition, 2018, equation 4.10 (value iteration). Rupprecht et al., *Learning in an Uncertain World*, 2017, arXiv 1612.00197, equation 5 (relaxed winner takes all). Sutton, Precup & Singh, *Between MDPs and semi-MDPs*, Artificial Intelligence 112, 1999 (options). De Boer et al., *A tutorial on the cross-entropy method*, Annals of Operations Research 134, 2005.
+#
+# Claims examined here: C75, C76
