@@ -29,7 +29,7 @@ from course_lib.worlds.goal_pictures import distance_to_goal
 from course_lib.worlds.goal_rows import GoalRow
 from course_lib.worlds.simulate import Simulation
 
-UNLIKELY = 0.3  # what a nat of surprise at its leaps costs an upper plan
+UNLIKELY = 1.0  # what a nat of surprise at its leaps costs an upper plan
 KNOWN = 8  # of the last frames a player is shown so many
 
 
