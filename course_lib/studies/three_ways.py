@@ -32,7 +32,7 @@ from course_lib.training.checkpoints import load_checkpoint
 from course_lib.worlds.goal_pictures import GoalTask, draw_goal_tasks, goal_pictures
 
 KEPT = DATA / "playground" / "three_ways.json"
-TASKS = {"table": 300, "untrained": 100, "few": 100}
+TASKS = {"table": 100, "untrained": 50, "few": 50}
 TOGETHER = 50  # tasks that are kept together
 SMALL = Sampling(cells=50, futures=40)
 
