@@ -253,6 +253,9 @@ def _check_subgoal(candidate: Asked) -> None:
         chosen,
         _plans,
         [
+            (lambda w, g: torch.where(((w - g[:, None]).norm(dim=2).argmin(dim=1) == 0)[:, None], g, w[:, 0]),
+             "This is the broken version: the first state of an upper plan is the present, so the lower level is sent "
+             "to where it is."),
             (lambda w, g: chosen(w, g, step=-1),
              "The lower level is sent to the END of the upper plan, which it cannot reach in its eight frames. The "
              "first leap is meant."),
@@ -276,11 +279,11 @@ register(
         minutes=10,
         reference=my_subgoal,
         check=_check_subgoal,
-        hints=("How far does the lower level look, and how far away is what it is sent to?",
+        hints=("way has one state more than the plan has leaps. Which one stands first?",
                "distance = (way[:, 1:] - goal[:, None]).norm(dim=2); where its smallest entry is the first, the "
                "goal; elsewhere way[:, 1]."),
-        explanation="A sub-goal is of use where the lower level can reach it within its own horizon. Farther than "
-        "that it is a compass at best.",
+        explanation="An index that is one too small sends the lower level to where it stands, and it obeys. A "
+        "sub-goal is of use where it lies ahead, and within what the lower level can reach.",
     )
 )  # fmt: skip
 

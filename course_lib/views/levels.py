@@ -50,7 +50,7 @@ def cells_figure(
 ) -> CourseFigure:
     """A room in cells, uint8 (H, W, 3): left what each is worth, right its best key, (S,) each; a ring: the goal."""
     places = read_places(reader, cells.places)
-    figure = CourseFigure(10.4, 5.0, f"Two rooms with {len(places)} cells: left their values, right the best keys")
+    figure = CourseFigure(10.4, 5.0, f"A room twice with {len(places)} cells: left their values, right the best keys")
     left, right = figure.subplots(1, 2)
     for ax in (left, right):
         _picture(ax, frame)

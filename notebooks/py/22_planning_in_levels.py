@@ -40,7 +40,6 @@
 
 # %% tags=["lecture"]
 from functools import lru_cache
-from itertools import product
 
 import numpy as np
 import torch
@@ -140,7 +139,7 @@ goal = embed_pictures(model, embedding, goals[:1])[0]  # (64,)
 target = int((cells.places - goal).norm(dim=1).argmin())  # the goal's cell
 table = my_table(cells.counts).double().numpy()  # (200, 4, 200)
 solved = value_iteration(table, table[:, :, target], 0.9, tolerance=1e-4)
-assert (solved.policy == best_keys(cells, goal)[0]).mean() > 0.99  # the library's
+assert np.allclose(solved.values, best_keys(cells, goal)[1], atol=1e-3)  # the library finds the same
 tried = float((cells.counts.sum(dim=2) > 0).float().mean())
 print(f"{len(table)} cells, {tried:.2f} of the keys were tried; solved in {solved.sweeps} sweeps")
 
@@ -279,8 +278,8 @@ show.grid(np.concatenate([goal_pictures([type(tasks[0])(rooms[0].room, rooms[0].
 
 # %% tags=["lecture"]
 def broken(way: torch.Tensor, goal: torch.Tensor) -> torch.Tensor:
-    nearest = (way[:, 1:] - goal[:, None]).norm(dim=2).argmin(dim=1)
-    return torch.where((nearest == 0)[:, None], goal, way[:, -1])
+    nearest = (way - goal[:, None]).norm(dim=2).argmin(dim=1)
+    return torch.where((nearest == 0)[:, None], goal, way[:, 0])
 
 
 class Planner(TwoLevels):
@@ -290,7 +289,7 @@ class Planner(TwoLevels):
 
 
 # %% [markdown]
-# **Exercise 4. Find the bug.** How far does the lower level look, and how far away is what it is sent to? Write the version that is right. (Difficulty 3, 10 minutes.)
+# **Exercise 4. Find the bug.** An upper plan of four leaps is five states. Where is the lower level sent? Write the version that is right. (Difficulty 3, 10 minutes.)
 
 # %%
 @exercise("levels.subgoal")
@@ -425,7 +424,15 @@ show.table(rows)
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Two levels against one
 #
-# FILL-LEVELS-INTRO
+# 100 test rooms, four goals each, kept from one run (`python -m course_lib study levels`). Before a decision everybody may imagine as many steps of a predictor: 112 (*small*), 224 (*middle*) or 1,792 (*large*, the budget of notebook 21). Five planners:
+#
+# - **one level**: seven keys, 14 frames ahead, to the goal;
+# - **two levels**: four leaps, 32 frames ahead, then four keys, 8 frames, to the sub-goal;
+# - **untrained above**: the same with an upper level that has learned nothing, the control;
+# - **short**: four keys to the goal itself, the lower level alone;
+# - **far**: 14 keys, 28 frames ahead, and half as many plans.
+#
+# What a nat of an unlikely leap costs (1, among 0, 0.3 and 1) was chosen on 40 validation rooms.
 
 # %% [markdown]
 # **Exercise 5. Rows that were finished.** (Difficulty 1, 6 minutes.)
@@ -469,7 +476,9 @@ show.table(rows)
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### The same planner in other schools' models
 #
-# FILL-PLANNERS-INTRO
+# The planner knows nothing of its model but the contract of the course, so it can be given to V-M-C (part II), to the diffusion transformer that takes keys (part III) and to Genie (part IV; its latent actions are pressed through its table of keys). Each plays the same 20 rooms: plans of 12 frames, 32 candidates, one round, 8 frames pressed before it plans again. What *near the goal* means is asked in two ways: by the distance of the model's **own state** from that of the goal's picture, or by the **place** that the course's reader finds in what the model draws. The JEPA draws nothing. The rooms have no star; the JEPA learned from such films, the others from films with one.
+#
+# To be affordable, the transformer takes 2 sampling steps for a frame and Genie 1 decoding step, fewer than they are played with.
 
 # %% tags=["lecture"]
 from course_lib.studies.planners import measured_planners
