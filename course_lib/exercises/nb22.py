@@ -300,11 +300,10 @@ def my_finished(steps: Tensor, limit: int) -> Tensor:
 
 def _rows(seed: int) -> Inputs:
     generator, limit = seeded(seed), 30 + seed
-    steps = torch.randint(1, limit + 1, (9, 4), generator=generator)
-    steps[:, 0] = steps[:, 0].clamp_max(limit - 1)
+    steps = torch.randint(1, limit + 1, (14, 4), generator=generator)
     steps[0, 3] = limit  # just in time
-    for row, end in ((1, 0), (2, 2), (3, 3), (4, 1), (5, 2)):
-        steps[row, end:] = limit + 1
+    for row, end in enumerate(torch.randint(0, 5, (13,), generator=generator).tolist()):
+        steps[row + 1, end:] = limit + 1
     return steps, limit
 
 
