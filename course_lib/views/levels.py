@@ -83,7 +83,7 @@ def codes_figure(frames: np.ndarray, upper: SecondLevel, s: Tensor, reader: nn.M
 
 
 @dataclass(frozen=True)
-class Look:
+class LevelsDecision:
     """One decision at two levels. frame: uint8 (H, W, 3); time: its number; wanted: the number of its goal.
 
     goal, subgoal: where they have the agent, (2,), units; leaps: the upper plan's places, (leaps + 1, 2); keys: the
@@ -103,7 +103,7 @@ class _Watched:
     """A player at two levels who writes down what it had in mind in its only room."""
 
     def __init__(self, player: TwoLevels, row: GoalRow, reader: nn.Module) -> None:
-        self.player, self.row, self.reader, self.looks = player, row, reader, []
+        self.player, self.row, self.reader, self.moments = player, row, reader, []
 
     @torch.no_grad()
     def __call__(
@@ -114,42 +114,43 @@ class _Watched:
         plan = imagined_places(self.reader, imagine(self.player.model, state, self.player.search.last.actions))[0]
         leaps, subgoal = (read_places(self.reader, s)[0] for s in (self.player.foreseen, self.player.subgoal))
         goal = np.array(self.row.goals[wanted[0]].agent)
-        self.looks.append(Look(frames[0, -1], rooms[0].frame, int(wanted[0]), goal, subgoal, leaps, plan))
+        self.moments.append(LevelsDecision(frames[0, -1], rooms[0].frame, int(wanted[0]), goal, subgoal, leaps, plan))
         return chunk
 
 
-def watch_row(player: TwoLevels, row: GoalRow, reader: nn.Module) -> list[Look]:
+def watch_row(player: TwoLevels, row: GoalRow, reader: nn.Module) -> list[LevelsDecision]:
     """Let a player at two levels play one row, and look into its mind at every decision."""
     watched = _Watched(player, row, reader)
     play_goal_rows(watched, [row])
-    return watched.looks
+    return watched.moments
 
 
-def levels_figure(looks: Sequence[Look], *, columns: int = 4) -> CourseFigure:
+def levels_figure(moments: Sequence[LevelsDecision], *, columns: int = 4) -> CourseFigure:
     """Decisions at two levels: leaps (squares, blue), keys (thin, red), the sub-goal (cross), the goal (ring)."""
-    rows, columns = -(-len(looks) // columns), min(columns, len(looks))
+    rows, columns = -(-len(moments) // columns), min(columns, len(moments))
     side = 3.0 if columns > 1 else 4.6
-    text = f"{len(looks)} frames with both plans drawn over them, at frames {looks[0].time} to {looks[-1].time}"
+    text = f"{len(moments)} frames with both plans drawn over them, at frames {moments[0].time} to {moments[-1].time}"
     figure = CourseFigure(side * columns, (side + 0.25) * rows, text)
     axes = figure.subplots(rows, columns, squeeze=False)
     for ax in axes.flat:
         ax.set_axis_off()
-    for ax, look in zip(axes.flat, looks, strict=False):
-        _picture(ax, look.frame)
-        ax.plot(*look.leaps.T, color=COLOURS["blue"], linewidth=2.2, marker="s", markersize=6)
-        ax.plot(*look.keys.T, color=COLOURS["vermilion"], linewidth=2.0, marker="o", markersize=2.5)
-        ax.plot(*look.subgoal, "X", color=COLOURS["black"], markersize=11, markeredgecolor="white")
-        _ring(ax, look.goal)
-        ax.set_title(f"frame {look.time}: goal {look.wanted + 1}", fontsize=10)
+    for ax, moment in zip(axes.flat, moments, strict=False):
+        _picture(ax, moment.frame)
+        ax.plot(*moment.leaps.T, color=COLOURS["blue"], linewidth=2.2, marker="s", markersize=6)
+        ax.plot(*moment.keys.T, color=COLOURS["vermilion"], linewidth=2.0, marker="o", markersize=2.5)
+        ax.plot(*moment.subgoal, "X", color=COLOURS["black"], markersize=11, markeredgecolor="white")
+        _ring(ax, moment.goal)
+        ax.set_title(f"frame {moment.time}: goal {moment.wanted + 1}", fontsize=10)
     return figure
 
 
-def levels_film(looks: Sequence[Look], scale: int = 8) -> np.ndarray:
+def levels_film(moments: Sequence[LevelsDecision], scale: int = 8) -> np.ndarray:
     """The same as a film, uint8 (T, scale * H, scale * W, 3), dotted into the enlarged frames."""
     film = []
-    for look in looks:
-        frame = look.frame.repeat(scale, axis=0).repeat(scale, axis=1)
-        for way, name, dot in ((look.leaps, "blue", 4), (look.keys, "vermilion", 2), (look.goal[None], "yellow", 6)):
+    for moment in moments:
+        frame = moment.frame.repeat(scale, axis=0).repeat(scale, axis=1)
+        ways = ((moment.leaps, "blue", 4), (moment.keys, "vermilion", 2), (moment.goal[None], "yellow", 6))
+        for way, name, dot in ways:
             rgb = np.array([int(COLOURS[name][i : i + 2], 16) for i in (1, 3, 5)], np.uint8)
             for x, y in way:
                 column, row = (int(v * len(frame) / spec.BOX) for v in (x, spec.BOX - y))

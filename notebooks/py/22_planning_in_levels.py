@@ -336,8 +336,8 @@ def planner_for(which: int) -> TwoLevels:
     return TwoLevels(model, upper, pictures[which : which + 1], embedding, generator=torch.Generator().manual_seed(1), budget=budget)
 
 
-looks = watch_row(planner_for(0), rooms[0], reader)
-levels_figure(looks[:8])
+moments = watch_row(planner_for(0), rooms[0], reader)
+levels_figure(moments[:8])
 
 # %% [markdown] tags=["lecture"]
 # Frames 0 to 4 are what one had hoped for: the robot stands below the platform, the upper plan goes *out* to the left first and only then onto the platform, and the lower one obeys. Then look at frame 10. The robot is falling, the upper plan leaps through the air onto the platform, and the lower plan, which knows better, falls to the floor. By frame 14 it has lost its run. The upper level sees one embedding, in which falling and jumping look alike. It believes in leaps that nobody can make from here.
@@ -345,7 +345,7 @@ levels_figure(looks[:8])
 # %% tags=["lecture"]
 from course_lib.views.levels import levels_film
 
-show.gif(levels_film(looks), fps=4, scale=1)
+show.gif(levels_film(moments), fps=4, scale=1)
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Play
