@@ -486,10 +486,10 @@ show.table(rows)
 
 # %% [markdown] tags=["lecture"]
 # Rows of four goals at 224 steps: **one level** finishes 97 of 100 (.915 to .990), **two levels** 56 (.462 to .653). At 112 steps it is 93 against 29. The intervals are far apart at every length of the row, and already for a single goal: 97 against 77, 99 against 65. So here two levels are not better and not even as good; they are clearly worse.
-
-And the control is worse news. An upper level that has *learned nothing* finishes 54 of 100 with 224 steps, as many as the trained one, and 40 with 112, more than its 29. What carries both is the lower level. Left alone, looking eight frames ahead straight to the goal, that finishes 84 and 78. The sub-goals do harm, whoever makes them.
-
-Was a longer look needed at all? **Far** looks as far ahead as two levels do, without any: 87 and 61. With few plans it is better to look 14 frames ahead than 28. In a room where a goal is 10 to 20 frames away, and replanning comes every second frame, there was nothing for a hierarchy to gain.
+#
+# And the control is worse news. An upper level that has *learned nothing* finishes 54 of 100 with 224 steps, as many as the trained one, and 40 with 112, more than its 29. What carries both is the lower level. Left alone, looking eight frames ahead straight to the goal, that finishes 84 and 78. The sub-goals do harm, whoever makes them.
+#
+# Was a longer look needed at all? **Far** looks as far ahead as two levels do, without any: 87 and 61. With few plans it is better to look 14 frames ahead than 28. In a room where a goal is 10 to 20 frames away, and replanning comes every second frame, there was nothing for a hierarchy to gain.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### The same planner in other schools' models
