@@ -105,8 +105,8 @@ from course_lib.worlds.goal_pictures import draw_goal_tasks, goal_pictures
 from course_lib.worlds.starless import make_starless
 
 model = load_checkpoint("action_jepa").eval()
-tasks = draw_goal_tasks(30, split="validation", first=20)
-goals = goal_pictures(tasks)  # (30, 32, 32, 3)
+tasks = draw_goal_tasks(20, split="validation", first=20)
+goals = goal_pictures(tasks)  # (20, 32, 32, 3)
 begins = goal_pictures([type(task)(task.goal, task.room) for task in tasks])  # the same rooms at their first frame
 show.grid(np.concatenate([begins[:4], goals[:4]]), columns=4, titles=["begin"] * 4 + ["goal"] * 4)
 
@@ -150,14 +150,14 @@ print(f"{len(table)} cells, {tried:.2f} of the keys were tried; solved in {solve
 from course_lib.views.levels import cells_figure
 
 films = make_starless(split="train", count=150)
-reader = fit_place_reader(model, films, steps=1000)
+reader = fit_place_reader(model, films, steps=800)
 cells_figure(begins[0], cells, solved.policy, solved.values, tasks[0].place, reader)
 
 # %% [markdown] tags=["lecture"]
 # The goal's surroundings are worth most, and look under the platform: cells there are worth less than cells far out on the left, though they are nearer to the ring. The table has found out what the distance to the goal picture hides, that the way up leads *around* the platform's edge. On the right the keys say the same: *right* on the far left, *jump* along the floor. But they are noisy. Of 800 pairs of a cell and a key each was tried about five times, and neighbouring cells at one place differ only in their speed.
 
 # %% [markdown] tags=["lecture"]
-# One table answers for every cell of the room, also for those the robot will never be in. That is Bellman's way: solve all states at once, then look up. Thirty rooms, each with a table of its own:
+# One table answers for every cell of the room, also for those the robot will never be in. That is Bellman's way: solve all states at once, then look up. Twenty rooms, each with a table of its own:
 
 # %% tags=["lecture"]
 from course_lib.planning.rooms import play_rooms
@@ -218,7 +218,7 @@ class MySecondLevel(SecondLevel):
 learned_from = embed_films(model, make_starless(split="train", count=300))  # (300, 48, 64)
 held_out = embed_films(model, make_starless(split="validation", count=40))
 upper = fresh(lambda _: MySecondLevel(model), None, 0)
-rows = upper.learn(learned_from, generator=torch.Generator().manual_seed(0), steps=1000)
+rows = upper.learn(learned_from, generator=torch.Generator().manual_seed(0), steps=800)
 seen = foresight(upper, held_out)
 print("codes that are the best one somewhere:", sum(share > 0 for share in seen["used"]), "of 16")
 show.table([{"eight frames later": name, "squared error": seen[key]} for name, key in
@@ -345,7 +345,7 @@ levels_figure(moments[:8])
 # %% tags=["lecture"]
 from course_lib.views.levels import levels_film
 
-show.gif(levels_film(moments), fps=4, scale=1)
+show.gif(levels_film(moments[:24]), fps=4, scale=1)
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Play
