@@ -16,6 +16,7 @@ Nothing is known here of the model but ``course_lib/contract.py``, and nothing o
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -68,12 +69,13 @@ EXPLORE = 0.2  # how much of a warm start is evenly spread again
 @torch.no_grad()
 def cross_entropy(
     model: WorldModel, state: State, cost: Cost, *, generator: torch.Generator, budget: Budget | None = None,
-    beliefs: Tensor | None = None,
+    beliefs: Tensor | None = None, roll: Callable[[WorldModel, State, Tensor], list[State]] = imagine,
 ) -> Search:  # fmt: skip
     """Search a plan for every row of a state. beliefs: (B, chunks, A) to begin with; evenly spread if None.
 
     cost: is given B * K rows, those of one row of the state in a row. generator: of the plans; the model itself draws
-    nothing, so that plans are compared fairly. Raises NotCapable for a model without numbered actions.
+    nothing, so that plans are compared fairly. roll: how plans are imagined, ``imagine`` or ``imagine_shared``.
+    Raises NotCapable for a model without numbered actions.
     """
     budget, actions = budget or Budget(), model.capabilities.actions.numbered()
     rows, count = len(state), budget.candidates
@@ -86,7 +88,7 @@ def cross_entropy(
         keys = drawn.unflatten(0, (rows, -1)).transpose(1, 2)  # (B * chunks, K) -> (B, K, chunks)
         plans = keys.repeat_interleave(budget.hold, dim=2)  # (B, K, H)
         flat = plans.flatten(0, 1).to(state.device)  # (B * K, H)
-        costs = cost(imagine(model, many, flat), flat).unflatten(0, (rows, count)).cpu()  # (B, K)
+        costs = cost(roll(model, many, flat), flat).unflatten(0, (rows, count)).cpu()  # (B, K)
         order = costs.argsort(dim=1)[:, : max(1, round(ELITES * count))]  # (B, E)
         elite = keys.gather(1, order[:, :, None].expand(-1, -1, budget.chunks))  # (B, E, chunks)
         shares = F.one_hot(elite, actions).float().mean(dim=1)  # (B, chunks, A)
@@ -99,6 +101,23 @@ def cross_entropy(
             better = found[1] < best[1]
             best = torch.where(better[:, None], found[0], best[0]), torch.where(better, found[1], best[1])
     return Search(*best, beliefs)  # type: ignore[misc]
+
+
+def imagine_shared(model: WorldModel, state: State, actions: Tensor) -> list[State]:
+    """``imagine``, for a slow model: futures that begin alike share their beginning, which is imagined once.
+
+    state: B rows; rows that are equal in all their tensors are one. actions: int64 (B, H). Nothing is drawn.
+    """
+    rows = [tensor.reshape(len(state), -1).double() for tensor in state.tensors().values()]
+    _, where = torch.unique(torch.cat(rows, dim=1), dim=0, return_inverse=True)  # (B,), the group of each row
+    found = [state]
+    for action in actions.unbind(dim=1):
+        pairs, following = torch.unique(torch.stack([where, action], dim=1), dim=0, return_inverse=True)
+        first = torch.stack([(following == group).nonzero()[0, 0] for group in range(len(pairs))])  # one row of each
+        distinct = model.predict(found[-1][first], action[first])
+        found.append(distinct[following])
+        where = following
+    return found
 
 
 def even_beliefs(rows: int, chunks: int, actions: int) -> Tensor:
@@ -127,13 +146,16 @@ class RecedingSearch:
     """Searches of N rows, one after the other, each of which goes on where its row's last one stopped.
 
     Of each plan one chunk is carried out, then it is searched again from what came (a receding horizon). method: how a
-    plan is searched, ``cross_entropy`` or ``gradient.gradient_search``.
+    plan is searched, ``cross_entropy`` or ``gradient.gradient_search``. pressed: chunks that are carried out, where one
+    search for each of them is too dear.
     """
 
     def __init__(
-        self, rows: int, *, generator: torch.Generator, budget: Budget | None = None, method: Method = cross_entropy
-    ) -> None:
+        self, rows: int, *, generator: torch.Generator, budget: Budget | None = None, method: Method = cross_entropy,
+        pressed: int = 1,
+    ) -> None:  # fmt: skip
         self.rows, self.generator, self.budget, self.method = rows, generator, budget or Budget(), method
+        self.pressed = pressed
         self.beliefs: Tensor | None = None
         self.last: Search | None = None  # what was found in the last search
 
@@ -142,11 +164,14 @@ class RecedingSearch:
         self.beliefs = None
 
     def __call__(self, model: WorldModel, state: State, cost: Cost, which: Tensor | None = None) -> Tensor:
-        """The next chunk of keys, int64 (M, hold). which: the numbers of the M rows of the state; None for all N."""
+        """The next keys, int64 (M, pressed * hold). which: the numbers of the M rows of the state; None for all N."""
         rows = torch.arange(self.rows) if which is None else which
         if self.beliefs is None:
             self.beliefs = even_beliefs(self.rows, self.budget.chunks, model.capabilities.actions.numbered())
         found = self.method(model, state, cost, generator=self.generator, budget=self.budget,
                             beliefs=self.beliefs[rows])  # fmt: skip
-        self.beliefs[rows], self.last = carry_on(found.beliefs), found
-        return found.actions[:, : self.budget.hold]
+        carried = found.beliefs
+        for _ in range(self.pressed):
+            carried = carry_on(carried)
+        self.beliefs[rows], self.last = carried, found
+        return found.actions[:, : self.pressed * self.budget.hold]

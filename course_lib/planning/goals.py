@@ -71,13 +71,13 @@ class GoalPlanner:
 
     def __init__(
         self, model: WorldModel, goals: np.ndarray, embed: Embed, *, generator: torch.Generator,
-        budget: Budget | None = None, weights: Weights | None = None, method: Method = cross_entropy,
+        budget: Budget | None = None, weights: Weights | None = None, method: Method = cross_entropy, pressed: int = 1,
     ) -> None:  # fmt: skip
         kind = model.capabilities.actions
         if kind.kind != "discrete":
             raise NotCapable(f"the player presses numbered keys, and this model takes {kind}")
         self.model, self.embed, self.weights = model, embed, weights
-        self.search = RecedingSearch(len(goals), generator=generator, budget=budget, method=method)
+        self.search = RecedingSearch(len(goals), generator=generator, budget=budget, method=method, pressed=pressed)
         self.goals = embed_pictures(model, embed, goals)  # (N, D)
 
     @torch.no_grad()

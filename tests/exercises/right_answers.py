@@ -912,6 +912,45 @@ def speedup_in_parts(encode, step, policy, chunks, hold, rounds):
     return slow / fast
 
 
+# --- 22
+
+
+def cell_table_by_loop(counts):
+    table = torch.zeros_like(counts)
+    for s in range(len(counts)):
+        for a in range(counts.shape[1]):
+            if counts[s, a].sum() == 0:
+                table[s, a, s] = 1.0
+            else:
+                table[s, a] = counts[s, a] / counts[s, a].sum()
+    return table
+
+
+def code_loss_by_sorting(guesses, later, relax):
+    energies = torch.stack([F.mse_loss(guess, later, reduction="none").mean(dim=1) for guess in guesses.unbind(dim=1)])
+    return torch.lerp(energies.sort(dim=0).values[0], energies.mean(dim=0), relax)
+
+
+def leaps_by_trying(candidates, chunks, hold, lower_chunks, leaps):
+    allowed, plans = candidates * chunks * hold - candidates * lower_chunks * hold, 0
+    while (plans + 1) * leaps <= allowed:
+        plans += 1
+    return plans
+
+
+def subgoal_by_loop(way, goal):
+    found = []
+    for plan, target in zip(way, goal, strict=True):
+        distances = [torch.dist(state, target) for state in plan[1:]]
+        found.append(target if all(distances[0] <= each for each in distances) else plan[1])
+    return torch.stack(found)
+
+
+def finished_by_first_miss(steps, limit):
+    missed = torch.cat([steps > limit, torch.ones(len(steps), 1, dtype=torch.bool)], dim=1).long().argmax(dim=1)
+    return torch.stack([(missed > k).sum() for k in range(steps.shape[1])])
+
+
 # --- 24
 
 
@@ -1054,6 +1093,11 @@ RIGHT = {
     "ami.relaxed": [relaxed_by_scatter],
     "ami.to_come": [to_come_by_loop],
     "ami.speedup": [speedup_in_parts],
+    "levels.table": [cell_table_by_loop],
+    "levels.code_loss": [code_loss_by_sorting],
+    "levels.equal": [leaps_by_trying],
+    "levels.subgoal": [subgoal_by_loop],
+    "levels.finished": [finished_by_first_miss],
     "ijepa.block": [block_by_loop],
     "ijepa.context": [context_by_sets],
     "ijepa.targets": [targets_by_take],

@@ -48,6 +48,7 @@ from course_lib.models.dynamics import Dynamics, cosine_share
 from course_lib.models.lam import LatentActionModel, LatentActionOutput
 from course_lib.models.mdnrnn import MDNRNN, MDNRNNConfig, Mixture, draw, mixture_mean
 from course_lib.models.mixture import GaussianMixture
+from course_lib.models.second_level import code_energies, relaxed_minimum
 from course_lib.models.tabular import action_values, value_iteration
 from course_lib.models.vae import VAE, VAEConfig, kl_to_prior, reparameterise
 from course_lib.models.vmc import VMC, Dream
@@ -68,8 +69,10 @@ from course_lib.nets.space_time import (
     multiply_adds,
 )
 from course_lib.planning.agent import Met, ShortTermMemory
+from course_lib.planning.cells import transition_shares
 from course_lib.planning.cem import carry_on
 from course_lib.planning.goals import GoalDistance
+from course_lib.planning.levels import first_subgoal
 from course_lib.planning.lives import returns_of
 from course_lib.studies.latents import caused_share
 from course_lib.worlds import spec
@@ -1030,6 +1033,17 @@ TABLE: dict[str, Same | str] = {
     "ami.relaxed": "gradient_search does it inside, after noise; tests/test_gradient.py asks for its gradient",
     "ami.to_come": Same(remembered_lessons, rooms_of_equal_length),
     "ami.speedup": "a rule for an experiment; notebook 21 measures it",
+    "levels.table": Same(
+        lambda counts: transition_shares(counts).float(),
+        lambda seed: (torch.randint(0, 2, (5, 3, 5), generator=seeded(seed)).float(),),
+    ),
+    "levels.code_loss": Same(
+        lambda guesses, later, relax: relaxed_minimum(code_energies(guesses, later), relax),
+        lambda seed: (*normals((6, 4, 3), (6, 3))(seed), 0.1 * seed),
+    ),
+    "levels.equal": "a rule for an experiment; tests/test_levels.py asks the study's budgets for equal evaluations",
+    "levels.subgoal": Same(first_subgoal, normals((6, 4, 3), (6, 3))),
+    "levels.finished": "LevelsFacts.finished counts over all seeds; tests/test_levels.py holds both against each other",
     "ijepa.block": Same(
         lambda scale, aspect, rows, columns: MultiBlock((rows, columns)).block(scale, aspect),
         lambda seed: (0.02 + 0.9 * torch.rand(9, generator=seeded(seed)),
