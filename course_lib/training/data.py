@@ -211,11 +211,20 @@ def _coinrun(count: int, size: int, length: int) -> Data:
                 recording.fingerprint())  # fmt: skip
 
 
+def random_places(
+    films: np.ndarray | Tensor, length: int, batch: int, generator: torch.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Where some pieces of films lie that begin anywhere: ``films[which, when]`` has the shape (batch, length, ...).
+
+    films: (M, T, ...). Returns integers which (batch, 1) and when (batch, length).
+    """
+    which = torch.randint(len(films), (batch,), generator=generator).numpy()
+    begin = torch.randint(films.shape[1] - length + 1, (batch,), generator=generator).numpy()
+    return which[:, None], begin[:, None] + np.arange(length)
+
+
 def random_pieces(data: Data, config: RunConfig, generator: torch.Generator) -> Iterator[dict[str, Tensor]]:
     """Endless batches of pieces that begin anywhere, ``{"frames": float (batch, length, 3, H, W) in [0, 1]}``."""
-    films, length = data.arrays["frames"], config.data.length
-    moment = np.arange(length)
+    films = data.arrays["frames"]
     while True:
-        which = torch.randint(len(films), (config.data.batch,), generator=generator).numpy()
-        begin = torch.randint(films.shape[1] - length + 1, (config.data.batch,), generator=generator).numpy()
-        yield {"frames": to_model(films[which[:, None], begin[:, None] + moment])}
+        yield {"frames": to_model(films[random_places(films, config.data.length, config.data.batch, generator)])}

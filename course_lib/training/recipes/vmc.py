@@ -258,6 +258,7 @@ recipe = Recipe(
     finish=finish,
     parts={"v": lambda model: model.v, "m": lambda model: model.m, "c": lambda model: model.c},
     ship=("cpu", "cpu-carracing", "cpu-family", "cpu-occluded"),
-    half=frozenset({("v", "cpu-carracing"), *((part, f"cpu-{films}") for part in "vm" for films in ("family", "occluded"))}),
+    half=frozenset({("v", "cpu-carracing"), ("v", "cpu-family"), ("m", "cpu-family"), ("v", "cpu-occluded"),
+                    ("m", "cpu-occluded")}),
     published=4_348_547 + 422_368 + 867,  # Ha & Schmidhuber 2018, appendices A.1 to A.3
 )
