@@ -119,7 +119,8 @@ def _scores(judge: Judge, made: Quadruplets, count: int) -> np.ndarray:
     return scores(judge(some), some.cuts)
 
 
-def _model(model: Any) -> Judge:
+def judge_of(model: Any) -> Judge:
+    """A world model as a judge: its surprise at the films of some quadruplets."""
     return lambda made: quadruplet_surprises(model, made.films())
 
 
@@ -127,18 +128,18 @@ def judges_of(family: VMC, others: Mapping[str, tuple[Any, int]], count: int = C
     """Who is asked. others: world models by name, each with how many quadruplets it is shown."""
     copy = Extrapolation(rate=0.0, actions=len(spec.ACTIONS))
     return {
-        "vmc-family": (_model(family), count),
-        **{name: (_model(model), some) for name, (model, some) in others.items()},
+        "vmc-family": (judge_of(family), count),
+        **{name: (judge_of(model), some) for name, (model, some) in others.items()},
         "noisy-engine": (engine_surprises, count),
         "pixel_difference": (lambda made: pixel_difference(made.films()), count),
-        "copy-last": (_model(copy), count),
+        "copy-last": (judge_of(copy), count),
     }
 
 
 def twins_of(family: VMC, seeds: int = SEEDS) -> dict[str, list[Judge]]:
     """Networks of the same sizes that have learned nothing: all of it, or M alone."""
-    return {"untrained": [_model(untrained_twin(family, seed)) for seed in range(1, seeds + 1)],
-            "fresh_m": [_model(family.untrained(seed)) for seed in range(1, seeds + 1)]}  # fmt: skip
+    return {"untrained": [judge_of(untrained_twin(family, seed)) for seed in range(1, seeds + 1)],
+            "fresh_m": [judge_of(family.untrained(seed)) for seed in range(1, seeds + 1)]}  # fmt: skip
 
 
 def run(report: Callable[[str], None] = print) -> dict[str, Any]:

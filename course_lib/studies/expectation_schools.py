@@ -16,7 +16,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from course_lib.exam.measures.expectation import pixel_difference
-from course_lib.exam.measures.surprises import quadruplet_surprises
 from course_lib.models.base import untrained_twin
 from course_lib.studies.expectation import (
     COUNT,
@@ -25,6 +24,7 @@ from course_lib.studies.expectation import (
     Expected,
     Judge,
     as_expected,
+    judge_of,
     measure_expectation,
 )
 from course_lib.studies.store import DATA, kept_piece, read_study, weights_of
@@ -46,18 +46,15 @@ def schools() -> dict[str, Any]:
     }
 
 
-def _judge(model: Any) -> Judge:
-    return lambda made: quadruplet_surprises(model, made.films())
-
-
 def measure_schools(
     models: Mapping[str, Any], *, names: Sequence[str] = tuple(PROPERTIES), count: int = COUNT, few: int = FEW,
     seeds: int = SEEDS, report: Callable[[str], None] = print,
 ) -> dict[str, Any]:  # fmt: skip
     """What ``measure_expectation`` finds of these models and of so many untrained networks of each, by its name."""
-    judges: dict[str, tuple[Judge, int]] = {name: (_judge(model), count) for name, model in models.items()}
+    judges: dict[str, tuple[Judge, int]] = {name: (judge_of(model), count) for name, model in models.items()}
     judges["pixel_difference"] = (lambda made: pixel_difference(made.films()), count)
-    twins = {name: [_judge(_untrained(model, seed)) for seed in range(1, seeds + 1)] for name, model in models.items()}
+    twins = {name: [judge_of(_untrained(model, seed)) for seed in range(1, seeds + 1)]
+             for name, model in models.items()}  # fmt: skip
     return measure_expectation(judges, twins, count=count, few=few, names=names, report=report)
 
 

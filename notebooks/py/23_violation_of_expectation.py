@@ -479,6 +479,81 @@ show.table(outside)
 # Continuity holds everywhere. The rest does not: on *shape* .77, on *gravity* .85, on *colour* .89. Look at which change hurts. *Inertia* suffers from fast bodies (.78; slow ones .99, other screens 1.00); *gravity* fails with a shelf at another height (.77 and .63), where the ball has to be held at a place in which no training film held one; *energy* with a low screen (.81). The engine, which knows the rules, keeps 1.00 (.99 on colour). So 1.00 in the family meant: *within these ranges*.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
+# ### Other schools, the same films
+#
+# So far one architecture has learned from these films. Would another know as much? Four more were taught, three of them on the same 6,000 possible films. None takes an action: a latent action like Genie's would be inferred from the very frame that is judged.
+#
+# | model | what it predicts | its memory | taught on |
+# |---|---|---|---|
+# | V-M | V's next $z$ | 512 numbers, carried on | the family |
+# | V-M, `occluded` | V's next $z$ | 512 numbers, carried on | the film set `occluded`: two bodies, one screen, no walls, shelves or second screens |
+# | transformer (变换器) | the next $z$ of V-M's own V | looks back at 27 frames | the family |
+# | transformer, four frames | the same | looks back at 4 frames | the family |
+# | JEPA (联合嵌入预测架构) | its own next embedding, no picture | looks back at 27 frames | the family |
+
+# %% [markdown] tags=["lecture"]
+# A transformer does not carry a memory on. It looks at all frames in its window again, and beyond the window there is nothing (`course_lib/nets/past.py`). The JEPA has the encoder and the VICReg terms of notebook 21, and such a transformer as its predictor. Its surprise is how wrong its guess was, $\lVert \hat s_t - s_t \rVert^2 / D$: $s_t$ is the embedding of frame $t$, $\hat s_t$ the guess from the frames before it, and $D = 64$ the length of both.
+#
+# **Predict.** With a memory of four frames, where can the score leave one half? Exercise 4 has the rule: a window of $w$ hidden frames leaves $4 - w$ frames in which the memory still reaches back behind it.
+
+# %% tags=["lecture"]
+from course_lib.studies.expectation_schools import measured_schools
+
+schools = measured_schools()
+labels = {"V-M, occluded": "vmc-occluded", "transformer": "latent_transformer",
+          "four frames": "latent_transformer-short", "JEPA": "film_jepa"}  # fmt: skip
+
+
+def with_interval(values: np.ndarray) -> str:
+    found = accuracy(values)
+    return f"{found['value']:.3f} ({found['low']:.2f} to {found['high']:.2f})"
+
+
+def schools_table(tier: str) -> list[dict]:
+    asked = {name: {"V-M": kept.scores[tier][name]["vmc-family"], **{label: by[key] for label, key in labels.items()}}
+             for name, by in schools.scores[tier].items()}  # fmt: skip
+    return [{"property": name, "hidden": "{} to {}".format(*schools.hidden[tier][name]),
+             **{label: with_interval(values) for label, values in by.items()}} for name, by in asked.items()]  # fmt: skip
+
+
+show.table(schools_table("family"))
+
+# %% [markdown] tags=["lecture"]
+# TEXT-FAMILY
+
+# %% tags=["lecture"]
+untrained = [{"property": name, **{label: f"{of.min():.2f} to {of.max():.2f}"
+                                   for label, of in ((label, schools.untrained[key][name]) for label, key in labels.items())}}
+             for name in PROPERTIES]  # fmt: skip
+show.table(untrained)
+
+# %% [markdown] tags=["lecture"]
+# TEXT-UNTRAINED
+
+# %% tags=["lecture"]
+from course_lib.training.latent_transformer import load_latent_transformer
+from course_lib.views.expectation import schools_figure
+
+several = {"V-M": family, "transformer": load_latent_transformer(), "four frames": load_latent_transformer(size="cpu-short"),
+           "JEPA": load_checkpoint("film_jepa").eval()}  # fmt: skip
+curves_of = {name: quadruplet_surprises(model, four[:1])[0] for name, model in several.items()}
+units = dict.fromkeys(several, "nats") | {"JEPA": "squared error"}
+schools_figure(curves_of, made.cuts[0], hidden(made), units)
+
+# %% [markdown] tags=["lecture"]
+# TEXT-FIGURE
+
+# %% tags=["lecture"]
+show.table(schools_table("held-out"))
+
+# %% [markdown] tags=["lecture"]
+# TEXT-HELDOUT
+
+# %% tags=["lecture"]
+few = [name for name in PROPERTIES if schools.hidden["family"][name][0] >= 4]
+assert all(set(schools.scores["family"][name]["latent_transformer-short"]) == {0.5} for name in few), "no way to know"
+
+# %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### And you?
 #
 # The six films of the game, judged by everybody in the way that you judged them: which of the two is less surprising?
