@@ -14,6 +14,7 @@ from torch import Tensor
 from course_lib.models.base import Strict
 from course_lib.training.config import ConfigError
 from course_lib.training.recipe import Data, RunConfig
+from course_lib.worlds import spec
 from course_lib.worlds.carracing import load_carracing
 from course_lib.worlds.coinrun import load_coinrun
 from course_lib.worlds.family import NAME as SCREENS
@@ -21,6 +22,7 @@ from course_lib.worlds.family import make_family
 from course_lib.worlds.films import Films, load_films
 from course_lib.worlds.frames import to_model
 from course_lib.worlds.scenes import check_trainable
+from course_lib.worlds.screens import FRAMES as SCREENS_FRAMES
 
 RECORDED = 64  # pixels on a side of the frames of both recordings
 CARRACING = "carracing"  # the one data set here that is not the Playground; ``count`` does not apply to it
@@ -58,6 +60,14 @@ def check_films(films: Films, frames: int, size: int) -> None:
     if films.frames.shape[1] < frames or films.size != size:
         raise ValueError(f"films of at least {frames} frames of {size} pixels are learned from here, these have "
                          f"{films.frames.shape[1]} of {films.size}")  # fmt: skip
+
+
+def check_memory(config: RunConfig) -> None:
+    """Raises ConfigError for a memory (``model.context``) that no film of ``data.films`` would ever fill."""
+    frames = SCREENS_FRAMES if config.data.films == SCREENS else spec.FILM_FRAMES
+    if config.model.context >= frames:
+        raise ConfigError(f"model.context is {config.model.context}; a film of {config.data.films} has {frames} "
+                          "frames, one of which is judged")  # fmt: skip
 
 
 class FilmData(Strict):

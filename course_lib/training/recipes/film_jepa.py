@@ -10,7 +10,7 @@ from torch import Tensor
 
 from course_lib.models.film_jepa import FilmJEPA, FilmJEPAConfig
 from course_lib.training.config import ConfigError
-from course_lib.training.data import CARRACING, check_films, random_places, training_films
+from course_lib.training.data import CARRACING, check_films, check_memory, random_places, training_films
 from course_lib.training.recipe import Data, Phase, Recipe, RunConfig, TrainConfig, decay_groups
 from course_lib.training.recipes.jepa import PlayedData
 from course_lib.worlds.films import Films
@@ -18,9 +18,11 @@ from course_lib.worlds.frames import to_model
 
 
 def check(config: RunConfig) -> None:
-    """Raises ConfigError for CarRacing: without its actions nobody can say what comes next there."""
+    """Raises ConfigError for CarRacing, where nobody can say what comes next without its actions; see also
+    ``check_memory``."""
     if config.data.films == CARRACING:
         raise ConfigError(f"data.films is {CARRACING}, where what comes next follows from actions; this JEPA has none")
+    check_memory(config)
 
 
 def load(config: RunConfig, given: Any) -> Data:

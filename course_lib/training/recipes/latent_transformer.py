@@ -12,7 +12,7 @@ from torch import Tensor
 from course_lib.models.latent_transformer import LatentTransformer, LatentTransformerConfig
 from course_lib.training.checkpoints import load_checkpoint
 from course_lib.training.config import ConfigError
-from course_lib.training.data import CARRACING, FilmData, check_films, random_places, training_films
+from course_lib.training.data import CARRACING, FilmData, check_films, check_memory, random_places, training_films
 from course_lib.training.recipe import Data, Phase, Recipe, RunConfig, TrainConfig, decay_groups
 from course_lib.training.recipes.vmc import latents
 from course_lib.worlds.films import Films
@@ -27,12 +27,13 @@ class SeenFilmsData(FilmData):
 
 
 def check(config: RunConfig) -> None:
-    """Raises ConfigError where V does not fit; CheckpointError where it is missing."""
+    """Raises ConfigError where V or the memory does not fit; CheckpointError where V is missing."""
     v = load_checkpoint("vmc", size=config.data.eyes).config.v
     if v.latent != config.model.latent:
         raise ConfigError(f"model.latent is {config.model.latent}, and V has {v.latent}: set the same")
     if config.data.films == CARRACING:
         raise ConfigError(f"data.films is {CARRACING}, which V of {config.data.eyes} has never seen")
+    check_memory(config)
 
 
 def load(config: RunConfig, given: Any) -> Data:
