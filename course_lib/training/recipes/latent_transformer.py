@@ -77,7 +77,7 @@ recipe = Recipe(
     load=load,
     batches=batches,
     phases=phases,
-    ship=("cpu", "cpu-short"),
-    half=frozenset({("latent_transformer", "cpu"), ("latent_transformer", "cpu-short")}),
+    ship=("cpu", "cpu-short", "cpu-occluded"),
+    half=frozenset(("latent_transformer", size) for size in ("cpu", "cpu-short", "cpu-occluded")),
     paper=False,
 )

@@ -257,8 +257,7 @@ recipe = Recipe(
     phases=phases,
     finish=finish,
     parts={"v": lambda model: model.v, "m": lambda model: model.m, "c": lambda model: model.c},
-    ship=("cpu", "cpu-carracing", "cpu-family", "cpu-occluded"),
-    half=frozenset({("v", "cpu-carracing"), ("v", "cpu-family"), ("m", "cpu-family"), ("v", "cpu-occluded"),
-                    ("m", "cpu-occluded")}),
+    ship=("cpu", "cpu-carracing", "cpu-family"),
+    half=frozenset({("v", "cpu-carracing"), ("v", "cpu-family"), ("m", "cpu-family")}),
     published=4_348_547 + 422_368 + 867,  # Ha & Schmidhuber 2018, appendices A.1 to A.3
 )
