@@ -47,6 +47,9 @@ def test_the_study_measures_what_the_exam_would(facts: dict) -> None:
             made = make_quadruplets(name, split="test", count=6, tier=tier)
             np.testing.assert_array_equal(by["latent_transformer"],
                                           scores(quadruplet_surprises(model, made.films()), made.cuts))  # fmt: skip
+            z = study.SeenOnce(model.v).judge(model)(made)
+            np.testing.assert_allclose(z[..., 1:], quadruplet_surprises(model, made.films())[..., 1:], rtol=1e-3,
+                                       atol=1e-2)  # fmt: skip
             assert set(by["pixel_difference"]) == {0.5} and len(by["film_jepa"]) == 6
     for name in ("latent_transformer", SHORT, "film_jepa"):
         assert {prop: len(each) for prop, each in kept.untrained[name].items()} == dict.fromkeys(SOME, 2)

@@ -120,8 +120,11 @@ class LatentTransformerWorld(nn.Module):
     ) -> Tensor:
         """-log p(z_t | the K frames before it), summed over the latent numbers, in nats; NaN at frame 0. (B, T)."""
         self.capabilities.check(observations, actions)
-        z = self._see(observations, generator)
-        found = torch.full(observations.shape[:2], torch.nan, device=observations.device)
+        return self.surprise_at(self._see(observations, generator))
+
+    def surprise_at(self, z: Tensor) -> Tensor:
+        """The same of films that V has seen already, (B, T, Z) -> (B, T)."""
+        found = torch.full(z.shape[:2], torch.nan, device=z.device)
         if z.shape[1] > 1:
             found[:, 1:] = -log_likelihood(self.dynamics.film(z[:, :-1]), z[:, 1:]).sum(dim=-1)
         return found

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -115,8 +116,13 @@ def measure_expectation(
 
 
 def _scores(judge: Judge, made: Quadruplets, count: int) -> np.ndarray:
-    some = make_quadruplets(made.name, split=made.split, count=count, tier=made.tier) if count < len(made) else made
+    some = _first_of(made.name, made.split, count, made.tier) if count < len(made) else made
     return scores(judge(some), some.cuts)
+
+
+@lru_cache(maxsize=2)  # each untrained network is shown the same few
+def _first_of(name: str, split: str, count: int, tier: str) -> Quadruplets:
+    return make_quadruplets(name, split=split, count=count, tier=tier)
 
 
 def judge_of(model: Any) -> Judge:

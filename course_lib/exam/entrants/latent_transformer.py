@@ -1,4 +1,4 @@
-"""The transformer on V's latents, taught on the films with screens: its memory holds a whole film, or four frames."""
+"""The transformer on V's latents: its memory holds a whole film, or four frames, or it was taught on another set."""
 
 from __future__ import annotations
 
@@ -28,4 +28,5 @@ def _latent_transformer(size: str, name: str) -> Entrant:
 ENTRANTS = {
     "latent_transformer": partial(_latent_transformer, "cpu", "latent_transformer"),
     "latent_transformer-short": partial(_latent_transformer, "cpu-short", "latent_transformer-short"),
+    "latent_transformer-occluded": partial(_latent_transformer, "cpu-occluded", "latent_transformer-occluded"),
 }

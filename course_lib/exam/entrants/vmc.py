@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from course_lib.exam.entrant import Entrant, learned
 
 FRESH = "M with fresh weights; V is kept"
@@ -46,26 +44,20 @@ def _vmc_carracing() -> Entrant:
     )
 
 
-def _on_screens(films: str) -> Entrant:
-    """V and M alone, taught on the family with screens or on the set ``occluded``; the first has a bar to reach."""
+def _vmc_family() -> Entrant:
     from course_lib.training.checkpoints import load_checkpoint, provenance
     from course_lib.worlds.properties import PROPERTIES
 
-    model = load_checkpoint("vmc", size=f"cpu-{films}")
+    model = load_checkpoint("vmc", size="cpu-family")
     return Entrant(
-        name=f"vmc-{films}",
+        name="vmc-family",
         parts={"model": model, "vae": model.v},
         untrained={"model": model.untrained()},
         fresh=FRESH,
         questions=["expectation"],
-        bars={f"voe_{name}": 0.95 for name in PROPERTIES} if films == "family" else {},
-        **learned(provenance("vmc", size=f"cpu-{films}", part="m")),
+        bars={f"voe_{name}": 0.95 for name in PROPERTIES},
+        **learned(provenance("vmc", size="cpu-family", part="m")),
     )  # fmt: skip
 
 
-ENTRANTS = {
-    "vmc": _vmc,
-    "vmc-carracing": _vmc_carracing,
-    "vmc-family": partial(_on_screens, "family"),
-    "vmc-occluded": partial(_on_screens, "occluded"),
-}
+ENTRANTS = {"vmc": _vmc, "vmc-carracing": _vmc_carracing, "vmc-family": _vmc_family}
