@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import numpy as np
 import torch
 from pydantic import Field, field_validator
-from torch import Tensor
+from torch import Tensor, nn
 
 from course_lib.models.base import Strict
 from course_lib.training.config import ConfigError
@@ -219,6 +219,14 @@ def _coinrun(count: int, size: int, length: int) -> Data:
     frames = recording.films(max(COINRUN_FRAMES, length))[0][:count]
     return Data({"frames": frames}, f"{len(frames)} films of CoinRun, train levels, {size} pixels",
                 recording.fingerprint())  # fmt: skip
+
+
+@torch.no_grad()
+def latents(model: nn.Module, films: np.ndarray) -> tuple[Tensor, Tensor]:
+    """Mu and logvar of every frame as the V of a V-M sees it, each (N, T, Z). films: uint8 (N, T, H, W, 3)."""
+    device = next(model.v.parameters()).device
+    pairs = [model.v.encode(to_model(film).to(device)) for film in films]
+    return torch.stack([mu for mu, _ in pairs]).cpu(), torch.stack([logvar for _, logvar in pairs]).cpu()
 
 
 def random_places(

@@ -10,9 +10,8 @@ from torch import Tensor
 
 from course_lib.models.film_jepa import FilmJEPA, FilmJEPAConfig
 from course_lib.training.config import ConfigError
-from course_lib.training.data import CARRACING, check_films, check_memory, random_places, training_films
+from course_lib.training.data import CARRACING, FilmData, check_films, check_memory, random_places, training_films
 from course_lib.training.recipe import Data, Phase, Recipe, RunConfig, TrainConfig, decay_groups
-from course_lib.training.recipes.jepa import PlayedData
 from course_lib.worlds.films import Films
 from course_lib.worlds.frames import to_model
 
@@ -57,7 +56,7 @@ def phases(model: FilmJEPA, config: RunConfig) -> list[Phase]:
 recipe = Recipe(
     name="film_jepa",
     model_config=FilmJEPAConfig,
-    data_config=PlayedData,
+    data_config=FilmData,
     train_config=TrainConfig,
     build=FilmJEPA,
     check=check,

@@ -12,9 +12,16 @@ from torch import Tensor
 from course_lib.models.latent_transformer import LatentTransformer, LatentTransformerConfig
 from course_lib.training.checkpoints import load_checkpoint
 from course_lib.training.config import ConfigError
-from course_lib.training.data import CARRACING, FilmData, check_films, check_memory, random_places, training_films
+from course_lib.training.data import (
+    CARRACING,
+    FilmData,
+    check_films,
+    check_memory,
+    latents,
+    random_places,
+    training_films,
+)
 from course_lib.training.recipe import Data, Phase, Recipe, RunConfig, TrainConfig, decay_groups
-from course_lib.training.recipes.vmc import latents
 from course_lib.worlds.films import Films
 
 
