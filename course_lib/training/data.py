@@ -62,7 +62,7 @@ def check_films(films: Films, frames: int, size: int) -> None:
                          f"{films.frames.shape[1]} of {films.size}")  # fmt: skip
 
 
-def check_memory(config: RunConfig) -> None:
+def check_context(config: RunConfig) -> None:
     """Raises ConfigError for a memory (``model.context``) that no film of ``data.films`` would ever fill."""
     frames = SCREENS_FRAMES if config.data.films == SCREENS else spec.FILM_FRAMES
     if config.model.context >= frames:

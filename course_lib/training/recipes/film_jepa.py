@@ -10,7 +10,7 @@ from torch import Tensor
 
 from course_lib.models.film_jepa import FilmJEPA, FilmJEPAConfig
 from course_lib.training.config import ConfigError
-from course_lib.training.data import CARRACING, FilmData, check_films, check_memory, random_places, training_films
+from course_lib.training.data import CARRACING, FilmData, check_context, check_films, random_places, training_films
 from course_lib.training.recipe import Data, Phase, Recipe, RunConfig, TrainConfig, decay_groups
 from course_lib.worlds.films import Films
 from course_lib.worlds.frames import to_model
@@ -18,10 +18,10 @@ from course_lib.worlds.frames import to_model
 
 def check(config: RunConfig) -> None:
     """Raises ConfigError for CarRacing, where nobody can say what comes next without its actions; see also
-    ``check_memory``."""
+    ``check_context``."""
     if config.data.films == CARRACING:
         raise ConfigError(f"data.films is {CARRACING}, where what comes next follows from actions; this JEPA has none")
-    check_memory(config)
+    check_context(config)
 
 
 def load(config: RunConfig, given: Any) -> Data:

@@ -15,8 +15,8 @@ from course_lib.training.config import ConfigError
 from course_lib.training.data import (
     CARRACING,
     FilmData,
+    check_context,
     check_films,
-    check_memory,
     latents,
     random_places,
     training_films,
@@ -40,7 +40,7 @@ def check(config: RunConfig) -> None:
         raise ConfigError(f"model.latent is {config.model.latent}, and V has {v.latent}: set the same")
     if config.data.films == CARRACING:
         raise ConfigError(f"data.films is {CARRACING}, which V of {config.data.eyes} has never seen")
-    check_memory(config)
+    check_context(config)
 
 
 def load(config: RunConfig, given: Any) -> Data:
