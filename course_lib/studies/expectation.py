@@ -99,7 +99,7 @@ def measure_expectation(
     for tier in ASKED_TIERS:
         kept = {fact: found[fact].setdefault(tier, {}) for fact in ("scores", "balanced", "in_view", "hidden", "tiers")}
         for name in names:
-            made = make_quadruplets(name, split="test", count=count, tier=tier)
+            made = _made(name, count, tier)
             kept["balanced"][name] = float(balanced(made.films()).mean())
             kept["in_view"][name] = float(balanced(in_view(made)).mean())
             kept["hidden"][name] = [int(made.hidden.min()), int(made.hidden.max())]
@@ -116,13 +116,13 @@ def measure_expectation(
 
 
 def _scores(judge: Judge, made: Quadruplets, count: int) -> np.ndarray:
-    some = _first_of(made.name, made.split, count, made.tier) if count < len(made) else made
+    some = _made(made.name, count, made.tier) if count < len(made) else made
     return scores(judge(some), some.cuts)
 
 
-@lru_cache(maxsize=2)  # each untrained network is shown the same few
-def _first_of(name: str, split: str, count: int, tier: str) -> Quadruplets:
-    return make_quadruplets(name, split=split, count=count, tier=tier)
+@lru_cache(maxsize=4)  # all who judge are shown the same ones, and each untrained network the same few
+def _made(name: str, count: int, tier: str) -> Quadruplets:
+    return make_quadruplets(name, split="test", count=count, tier=tier)
 
 
 def judge_of(model: Any) -> Judge:

@@ -81,41 +81,51 @@ class SeenOnce:
         return found
 
 
-def measure_schools(
-    models: Mapping[str, Any], *, names: Sequence[str] = tuple(PROPERTIES), count: int = COUNT, few: int = FEW,
+def measure_school(
+    name: str, model: Any, eyes: SeenOnce, *, names: Sequence[str], count: int = COUNT, few: int = FEW,
     seeds: int = SEEDS, report: Callable[[str], None] = print,
 ) -> dict[str, Any]:  # fmt: skip
-    """What ``measure_expectation`` finds of these models and of so many untrained networks of each, by its name.
+    """What ``measure_expectation`` finds of one of them, and of so many untrained networks like it, by its name.
 
-    The transformers among them look through the same V.
+    eyes: the look at quadruplets through V, which all transformers share. names: of properties.
     """
-    eyes = SeenOnce(next(model.v for model in models.values() if isinstance(model, LatentTransformerWorld)))
 
-    def judge(model: Any) -> Judge:
-        return eyes.judge(model) if isinstance(model, LatentTransformerWorld) else judge_of(model)
+    def judge(one: Any) -> Judge:
+        return eyes.judge(one) if isinstance(one, LatentTransformerWorld) else judge_of(one)
 
-    def fresh(model: Any, seed: int) -> Any:
+    def fresh(seed: int) -> Any:
         return model.untrained(seed) if isinstance(model, LatentTransformerWorld) else untrained_twin(model, seed)
 
-    judges: dict[str, tuple[Judge, int]] = {name: (judge(model), count) for name, model in models.items()}
-    judges["pixel_difference"] = (lambda made: pixel_difference(made.films()), count)
-    twins = {name: [judge(fresh(model, seed)) for seed in range(1, seeds + 1)] for name, model in models.items()}
+    judges: dict[str, tuple[Judge, int]] = {
+        name: (judge(model), count), "pixel_difference": (lambda made: pixel_difference(made.films()), count)
+    }  # fmt: skip
+    twins = {name: [judge(fresh(seed)) for seed in range(1, seeds + 1)]}
     return measure_expectation(judges, twins, count=count, few=few, names=names, report=report)
 
 
 def run(report: Callable[[str], None] = print) -> dict[str, Any]:
-    """Ask everybody, property by property: about five minutes of one core."""
+    """Ask everybody, property by property: about seven minutes of one core."""
     models, weights = schools(), schools_weights()
+    eyes = SeenOnce(models["latent_transformer"].v)
     found: dict[str, Any] = {}
-    for name in PROPERTIES:
-        decided = {"weights": weights, "property": name, "count": COUNT, "few": FEW, "seeds": SEEDS}
-        piece = kept_piece("expectation_schools", name, decided,
-                           lambda name=name: measure_schools(models, names=[name], report=report))  # fmt: skip
-        for fact, by in piece.items():
-            if isinstance(by, dict):  # by tier, or by kind of untrained network, and then by property
-                for key, of in by.items():
-                    found.setdefault(fact, {}).setdefault(key, {}).update(of)
+    for prop in PROPERTIES:
+        for name, model in models.items():
+            decided = {"weights": weights[name], "property": prop, "count": COUNT, "few": FEW, "seeds": SEEDS}
+
+            def measure(name: str = name, model: Any = model, prop: str = prop) -> dict[str, Any]:
+                return measure_school(name, model, eyes, names=[prop], report=report)
+
+            join(found, kept_piece("expectation_schools", f"{name}-{prop}", decided, measure))
     return {"quadruplets": COUNT, "untrained_seeds": SEEDS, "untrained_quadruplets": FEW, "weights": weights} | found
+
+
+def join(whole: dict[str, Any], part: Mapping[str, Any]) -> None:
+    """Put what was found of one school and property with what was found of others; leaves are kept as they are."""
+    for key, value in part.items():
+        if isinstance(value, Mapping):
+            join(whole.setdefault(key, {}), value)
+        elif key != "commit":  # of the piece
+            whole[key] = value
 
 
 def schools_weights() -> dict[str, str]:
