@@ -70,6 +70,22 @@ def check_context(config: RunConfig) -> None:
                           "frames, one of which is judged")  # fmt: skip
 
 
+def whole_films(config: RunConfig, given: Any, size: int) -> tuple[Films, str]:
+    """Films at least a frame longer than a memory (``model.context``), and what to say of them. given: ``Films`` to use
+    instead of the configured ones, training films only.
+
+    Raises TypeError for anything else that is given, ValueError for films that are too short, of another size, or held
+    out.
+    """
+    if given is None:
+        given = training_films(config.data.films, count=config.data.count, size=size)
+    if not isinstance(given, Films):
+        raise TypeError(f"{config.name} learns from films (Films), not from {type(given).__name__}")
+    films = given.for_training()
+    check_films(films, config.model.context + 1, size)
+    return films, f"{len(films)} films of the Playground set {films.name!r}, {films.split}, {films.size} pixels"
+
+
 class FilmData(Strict):
     """Films to learn from, always their training split: a set of the Playground, its family with screens, or the
     recording of CarRacing."""

@@ -16,13 +16,11 @@ from course_lib.training.data import (
     CARRACING,
     FilmData,
     check_context,
-    check_films,
     latents,
     random_places,
-    training_films,
+    whole_films,
 )
 from course_lib.training.recipe import Data, Phase, Recipe, RunConfig, TrainConfig, decay_groups
-from course_lib.worlds.films import Films
 
 
 class SeenFilmsData(FilmData):
@@ -44,21 +42,12 @@ def check(config: RunConfig) -> None:
 
 
 def load(config: RunConfig, given: Any) -> Data:
-    """V's mu and logvar of every frame, each (N, T, Z). given: ``Films`` to use instead, training films only.
-
-    Raises TypeError for anything else that is given, ValueError for films that are too short or held out.
-    """
+    """V's mu and logvar of every frame, each (N, T, Z). given, and what is refused: see ``whole_films``."""
     eyes = load_checkpoint("vmc", size=config.data.eyes).eval()
-    size = eyes.config.v.frame_size
-    if given is None:
-        given = training_films(config.data.films, count=config.data.count, size=size)
-    if not isinstance(given, Films):
-        raise TypeError(f"the transformer learns from films (Films), not from {type(given).__name__}")
-    films = given.for_training()
-    check_films(films, config.model.context + 1, size)
+    films, text = whole_films(config, given, eyes.config.v.frame_size)
     mu, logvar = latents(eyes, films.frames)
-    text = f"{len(films)} films of the Playground set {films.name!r}, {films.split}, seen by V of {config.data.eyes}"
-    return Data({"mu": mu.numpy(), "logvar": logvar.numpy()}, text, films.hash)
+    seen = f"{text}, seen by V of {config.data.eyes}"
+    return Data({"mu": mu.numpy(), "logvar": logvar.numpy()}, seen, films.hash)
 
 
 def batches(data: Data, config: RunConfig, generator: torch.Generator) -> Iterator[dict[str, Tensor]]:
