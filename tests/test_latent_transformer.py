@@ -1,4 +1,4 @@
-"""A film's past in a transformer, on V's latents and in a JEPA: the contract, where memory ends, losses, learning."""
+"""A film's past in a transformer, on V's latents: the contract, where memory ends, the loss, learning."""
 
 from __future__ import annotations
 
@@ -7,31 +7,24 @@ import pytest
 import torch
 from torch import nn
 
-from course_lib.contract import NotCapable, WorldModel
-from course_lib.models.base import fresh, untrained_twin
-from course_lib.models.film_jepa import FilmJEPA, FilmJEPAConfig
+from course_lib.contract import NotCapable
+from course_lib.models.base import fresh
 from course_lib.models.latent_transformer import LatentTransformer, LatentTransformerConfig, LatentTransformerWorld
 from course_lib.models.mdnrnn import as_mixture, log_likelihood
 from course_lib.models.vae import VAE
 from course_lib.nets.past import PastTransformer
-from course_lib.nets.regularisers import covariance_term, variance_term
 from course_lib.training import ConfigError, get_recipe, load_checkpoint, load_config, save_checkpoint, train
 from course_lib.training.data import random_places
 from course_lib.training.latent_transformer import load_latent_transformer
 from course_lib.worlds.family import make_family
 from tests.contract_tests import check_world_model
 
-BOTH = ("latent_transformer", "film_jepa")
-
 
 def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def world(kind: str, context: int) -> WorldModel:
-    if kind == "film_jepa":
-        sizes = FilmJEPAConfig(channels=(4, 4, 4), hidden=16, latent=6, context=context, width=8, layers=2, heads=2)
-        return fresh(FilmJEPA, sizes, 1).eval()
+def world(context: int) -> LatentTransformerWorld:
     v = fresh(VAE, load_config("vmc", "tiny").model.v, 1)
     dynamics = LatentTransformerConfig(latent=16, context=context, width=8, layers=2, heads=2, mixtures=2)
     return LatentTransformerWorld(v, fresh(LatentTransformer, dynamics, 2)).eval()
@@ -39,18 +32,15 @@ def world(kind: str, context: int) -> WorldModel:
 
 @torch.no_grad()
 @pytest.mark.parametrize("context", [1, 3, 9])
-@pytest.mark.parametrize("kind", BOTH)
-def test_it_fulfils_the_contract(kind: str, context: int) -> None:
-    check_world_model(world(kind, context), torch.rand(3, 6, 3, 32, 32, generator=seeded()), None)
+def test_it_fulfils_the_contract(context: int) -> None:
+    check_world_model(world(context), torch.rand(3, 6, 3, 32, 32, generator=seeded()), None)
 
 
-def test_only_the_transformer_on_latents_draws_pictures() -> None:
-    frames = torch.rand(2, 2, 3, 32, 32, generator=seeded())
-    model = world("latent_transformer", 3)
+def test_it_draws_what_it_dreams_and_takes_the_v_that_fits() -> None:
+    frames, model = torch.rand(2, 2, 3, 32, 32, generator=seeded()), world(3)
     assert model.decode(model.predict(model.encode(frames))).shape == (2, 3, 32, 32)
-    jepa = world("film_jepa", 3)
-    with pytest.raises(NotCapable, match="no loss asked for pictures"):
-        jepa.decode(jepa.encode(frames))
+    with pytest.raises(NotCapable, match="takes no actions"):
+        model.surprise(frames, torch.zeros(2, 1, dtype=torch.long))
     with pytest.raises(ValueError, match="V gives 16 numbers"):
         LatentTransformerWorld(model.v, LatentTransformer(LatentTransformerConfig(latent=8, width=8, heads=2)))
 
@@ -81,7 +71,7 @@ def test_a_window_of_a_longer_film_is_what_the_network_says_of_it_alone() -> Non
 
 
 def test_the_loss_on_latents_is_the_mixtures_surprise_at_what_came() -> None:
-    model = world("latent_transformer", 5).dynamics
+    model = world(5).dynamics
     mu = torch.randn(3, 6, 16, generator=seeded())
     found = model.loss({"mu": mu, "logvar": torch.full_like(mu, -30.0)}, 0, seeded())["loss"]  # no doubt in V
     numbers = model.past(mu[:, :-1])
@@ -93,21 +83,9 @@ def test_the_loss_on_latents_is_the_mixtures_surprise_at_what_came() -> None:
     assert torch.equal(mixture.means, means) and torch.equal(mixture.log_weights.argmax(-1), logits.argmax(-1))
 
 
-def test_the_loss_of_the_jepa_is_the_sum_that_it_says() -> None:
-    jepa = world("film_jepa", 5)
-    frames = torch.rand(4, 6, 3, 32, 32, generator=seeded())
-    found, s = jepa.loss({"frames": frames}, 0, None), jepa.embed(frames)
-    error = torch.stack([(s[:, t] + jepa.past(s[:, :5])[:, t] - s[:, t + 1]).square().mean() for t in range(5)]).mean()
-    every = s.flatten(0, 1)
-    torch.testing.assert_close(found["error"], error)
-    torch.testing.assert_close(found["loss"], error + variance_term(every) + 0.04 * covariance_term(every))
-    torch.testing.assert_close(jepa.surprise(frames)[:, 1:].mean(), error)
-
-
-@pytest.mark.parametrize("kind", BOTH)
-def test_it_learns_from_possible_films_alone(kind: str) -> None:
-    films, recipe = make_family(split="train", count=16), get_recipe(kind)
-    config = load_config(kind, "tiny", {"train.steps": 40})
+def test_it_learns_from_possible_films_alone() -> None:
+    films, recipe = make_family(split="train", count=16), get_recipe("latent_transformer")
+    config = load_config("latent_transformer", "tiny", {"train.steps": 40})
     history = train(recipe, config, data=films, progress="none")
     begin, end = (np.mean([row["loss"] for row in rows]) for rows in (history.rows[:5], history.rows[-5:]))
     assert end < 0.9 * begin
@@ -124,6 +102,8 @@ def test_pieces_begin_anywhere_and_are_neighbours() -> None:
     assert set(which[:, 0]) == set(range(5)) and set(when[:, 0]) == set(range(24))
     with pytest.raises(ConfigError, match="V has 32"):
         get_recipe("latent_transformer").check(load_config("latent_transformer", "tiny", {"model.latent": 16}))
+    with pytest.raises(ConfigError, match="model.context is 28"):
+        get_recipe("latent_transformer").check(load_config("latent_transformer", "tiny", {"model.context": 28}))
 
 
 def test_what_was_stored_comes_back_with_the_v_that_it_looked_through(tmp_path) -> None:
@@ -138,5 +118,3 @@ def test_what_was_stored_comes_back_with_the_v_that_it_looked_through(tmp_path) 
     assert all(torch.equal(a, b) for a, b in zip(model.v.parameters(), v.parameters(), strict=True))
     twin: nn.Module = model.untrained(3)
     assert twin.v is model.v and not torch.equal(twin.dynamics.past.position, model.dynamics.past.position)
-    jepa = world("film_jepa", 3)
-    assert not torch.equal(untrained_twin(jepa, 3).past.position, jepa.past.position)

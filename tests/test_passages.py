@@ -9,9 +9,9 @@ import torch
 from course_lib.contract import NotCapable
 from course_lib.exam.measures import passages as measure
 from course_lib.exam.measures.passages import TURNING, Passages, body_seen, frames_away, passages, redrawn
+from course_lib.models.action_jepa import ActionJEPA, ActionJEPAConfig
 from course_lib.models.base import fresh
 from course_lib.models.extrapolate import Extrapolation
-from course_lib.models.film_jepa import FilmJEPA, FilmJEPAConfig
 from course_lib.worlds.frames import to_model
 from course_lib.worlds.quadruplets import Quadruplets, make_quadruplets
 
@@ -70,6 +70,6 @@ def test_a_dream_at_half_the_speed_has_a_ratio_of_a_half(made: Quadruplets, monk
 
 
 def test_who_cannot_draw_says_so(made: Quadruplets) -> None:
-    jepa = fresh(FilmJEPA, FilmJEPAConfig(channels=(4, 4, 4), hidden=16, latent=6, width=8, layers=1, heads=2), 1)
+    jepa = fresh(ActionJEPA, ActionJEPAConfig(channels=(4, 4, 4), hidden=16, latent=6), 1)
     with pytest.raises(NotCapable, match="no way back"):
         redrawn(jepa, torch.rand(1, 2, 3, 32, 32))

@@ -1,13 +1,11 @@
-"""The question of ``studies/expectation`` put to other schools, taught on the same films with screens.
+"""The question of ``studies/expectation`` put to a transformer: with a long and a short memory, and of other films.
 
     latent_transformer            a transformer over what vmc-family's V sees; its memory holds a whole film
     latent_transformer-short      the same with a memory of four frames
     latent_transformer-occluded   the first once more, taught on the film set occluded instead
-    film_jepa                     a JEPA with a memory: the error of its guess at the next embedding
 
-Ten untrained networks of each stand beside it: of the transformers V is kept, of the JEPA everything is fresh. Films,
-quadruplets and score are those of the other study. Each property is kept in the cache as soon as it has been asked
-about, and the study goes on there when it was stopped.
+Ten untrained networks of each stand beside it; V is kept. Films, quadruplets and score are those of the other study.
+Each property is kept in the cache as soon as it has been asked about, and the study goes on there when it was stopped.
 """
 
 from __future__ import annotations
@@ -20,7 +18,6 @@ import torch
 from torch import Tensor
 
 from course_lib.exam.measures.expectation import pixel_difference
-from course_lib.models.base import untrained_twin
 from course_lib.models.latent_transformer import LatentTransformerWorld
 from course_lib.models.vae import VAE
 from course_lib.studies.expectation import (
@@ -30,11 +27,9 @@ from course_lib.studies.expectation import (
     Expected,
     Judge,
     as_expected,
-    judge_of,
     measure_expectation,
 )
 from course_lib.studies.store import DATA, kept_piece, read_study, weights_of
-from course_lib.training.checkpoints import load_checkpoint
 from course_lib.training.latent_transformer import load_latent_transformer
 from course_lib.worlds.frames import to_model
 from course_lib.worlds.properties import PROPERTIES
@@ -43,18 +38,12 @@ from course_lib.worlds.quadruplets import Quadruplets, change_places
 KEPT = DATA / "playground" / "expectation_schools.json"
 SIZES = {"latent_transformer": "cpu", "latent_transformer-short": "cpu-short",
          "latent_transformer-occluded": "cpu-occluded"}  # fmt: skip
-SCHOOLS = (*SIZES, "film_jepa")
+SCHOOLS = tuple(SIZES)
 AT_HAND = 3  # quadruplets of which it is remembered how V sees them
 
 
-def schools() -> dict[str, Any]:
-    """The four models, by name."""
-    found: dict[str, Any] = {name: load_latent_transformer(size=size) for name, size in SIZES.items()}
-    return {**found, "film_jepa": load_checkpoint("film_jepa").eval()}
-
-
 class SeenOnce:
-    """V's look at quadruplets, which all transformers share: each frame of A and B once, for all who judge them."""
+    """V's look at quadruplets: each frame of A and B once, for all who judge them."""
 
     def __init__(self, v: VAE) -> None:
         self.v, self.seen = v, dict[str, Tensor]()
@@ -82,37 +71,31 @@ class SeenOnce:
 
 
 def measure_school(
-    name: str, model: Any, eyes: SeenOnce, *, names: Sequence[str], count: int = COUNT, few: int = FEW,
-    seeds: int = SEEDS, report: Callable[[str], None] = print,
+    name: str, model: LatentTransformerWorld, eyes: SeenOnce, *, names: Sequence[str], count: int = COUNT,
+    few: int = FEW, seeds: int = SEEDS, report: Callable[[str], None] = print,
 ) -> dict[str, Any]:  # fmt: skip
     """What ``measure_expectation`` finds of one of them, and of so many untrained networks like it, by its name.
 
-    eyes: the look at quadruplets through V, which all transformers share. names: of properties.
+    eyes: the look at quadruplets through V, which all of them share. names: of properties.
     """
-
-    def judge(one: Any) -> Judge:
-        return eyes.judge(one) if isinstance(one, LatentTransformerWorld) else judge_of(one)
-
-    def fresh(seed: int) -> Any:
-        return model.untrained(seed) if isinstance(model, LatentTransformerWorld) else untrained_twin(model, seed)
-
     judges: dict[str, tuple[Judge, int]] = {
-        name: (judge(model), count), "pixel_difference": (lambda made: pixel_difference(made.films()), count)
+        name: (eyes.judge(model), count), "pixel_difference": (lambda made: pixel_difference(made.films()), count)
     }  # fmt: skip
-    twins = {name: [judge(fresh(seed)) for seed in range(1, seeds + 1)]}
+    twins = {name: [eyes.judge(model.untrained(seed)) for seed in range(1, seeds + 1)]}
     return measure_expectation(judges, twins, count=count, few=few, names=names, report=report)
 
 
 def run(report: Callable[[str], None] = print) -> dict[str, Any]:
-    """Ask everybody, property by property: about seven minutes of one core."""
-    models, weights = schools(), schools_weights()
+    """Ask everybody, property by property: about five minutes of one core."""
+    models = {name: load_latent_transformer(size=size) for name, size in SIZES.items()}
+    weights = schools_weights()
     eyes = SeenOnce(models["latent_transformer"].v)
     found: dict[str, Any] = {}
     for prop in PROPERTIES:
         for name, model in models.items():
             decided = {"weights": weights[name], "property": prop, "count": COUNT, "few": FEW, "seeds": SEEDS}
 
-            def measure(name: str = name, model: Any = model, prop: str = prop) -> dict[str, Any]:
+            def measure(name: str = name, model: LatentTransformerWorld = model, prop: str = prop) -> dict[str, Any]:
                 return measure_school(name, model, eyes, names=[prop], report=report)
 
             join(found, kept_piece("expectation_schools", f"{name}-{prop}", decided, measure))
@@ -130,8 +113,7 @@ def join(whole: dict[str, Any], part: Mapping[str, Any]) -> None:
 
 def schools_weights() -> dict[str, str]:
     """The first digits of the SHA-256 of everybody who was asked."""
-    transformers = {name: weights_of("latent_transformer", size) for name, size in SIZES.items()}
-    return {**transformers, "film_jepa": weights_of("film_jepa")}
+    return {name: weights_of("latent_transformer", size) for name, size in SIZES.items()}
 
 
 def measured_schools() -> Expected:

@@ -479,20 +479,19 @@ show.table(outside)
 # Continuity holds everywhere. The rest does not: on *shape* .77, on *gravity* .85, on *colour* .89. Look at which change hurts. *Inertia* suffers from fast bodies (.78; slow ones .99, other screens 1.00); *gravity* fails with a shelf at another height (.77 and .63), where the ball has to be held at a place in which no training film held one; *energy* with a low screen (.81). The engine, which knows the rules, keeps 1.00 (.99 on colour). So 1.00 in the family meant: *within these ranges*.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
-# ### Other schools, the same films
+# ### Another memory, the same films
 #
-# So far one architecture has learned from these films. Would another know as much? Four more were taught (`course_lib/configs/latent_transformer`, `film_jepa`), three on possible films of the family, one on other films. None takes an action: a latent action like Genie's would be inferred from the very frame that is judged.
+# So far one architecture has learned from these films. Would another know as much? A **transformer** (变换器) takes the place of M. It sees the films through the same V, says the same kind of mixture for the next $z$, and takes no action: a latent action like Genie's would be inferred from the very frame that is judged. It is taught three times (`course_lib/configs/latent_transformer`).
 #
-# | model | what it predicts | its memory | taught on |
-# |---|---|---|---|
-# | V-M | V's next $z$ | 512 numbers, carried on | the family |
-# | transformer (变换器) | the next $z$ of the same V | looks back at 27 frames | the family |
-# | transformer, four frames | the same | looks back at 4 frames | the family |
-# | transformer, `occluded` | the same | looks back at 27 frames | the film set `occluded`: two bodies, one screen, no walls, shelves or second screens |
-# | JEPA (联合嵌入预测架构) | its own next embedding, no picture | looks back at 27 frames | the family |
+# | model | its memory | taught on |
+# |---|---|---|
+# | V-M | 512 numbers, carried on | the family |
+# | transformer | looks back at 27 frames | the family |
+# | four frames | looks back at 4 frames | the family |
+# | on `occluded` | looks back at 27 frames | the film set `occluded`: two bodies, one screen, no walls, shelves or second screens |
 
 # %% [markdown] tags=["lecture"]
-# A transformer does not carry a memory on. It looks at all frames in its window again, and beyond the window there is nothing (`course_lib/nets/past.py`). The JEPA has the encoder and the VICReg terms of notebook 21, and such a transformer as its predictor. Its surprise is how wrong its guess was, $\lVert \hat s_t - s_t \rVert^2 / D$: $s_t$ is the embedding of frame $t$, $\hat s_t$ the guess from the frames before it, and $D = 64$ the length of both.
+# A transformer carries nothing on. It looks at all frames of its window again each time, and beyond the window there is nothing (`course_lib/nets/past.py`).
 #
 # **Predict.** With a memory of four frames, where can the score leave one half? Exercise 4 has the rule: a window of $w$ hidden frames leaves $4 - w$ frames in which the memory still reaches back behind it.
 
@@ -501,7 +500,7 @@ from course_lib.studies.expectation_schools import measured_schools
 
 schools = measured_schools()
 labels = {"transformer": "latent_transformer", "four frames": "latent_transformer-short",
-          "on occluded": "latent_transformer-occluded", "JEPA": "film_jepa"}  # fmt: skip
+          "on occluded": "latent_transformer-occluded"}  # fmt: skip
 
 
 def with_interval(values: np.ndarray) -> str:
@@ -534,11 +533,10 @@ show.table(untrained)
 from course_lib.training.latent_transformer import load_latent_transformer
 from course_lib.views.expectation import schools_figure
 
-several = {"V-M": family, "transformer": load_latent_transformer(), "four frames": load_latent_transformer(size="cpu-short"),
-           "JEPA": load_checkpoint("film_jepa").eval()}  # fmt: skip
-curves_of = {name: quadruplet_surprises(model, four[:1])[0] for name, model in several.items()}
-units = dict.fromkeys(several, "nats") | {"JEPA": "squared error"}
-schools_figure(curves_of, made.cuts[0], hidden(made), units)
+sizes = {"transformer": "cpu", "four frames": "cpu-short", "on occluded": "cpu-occluded"}
+several = {"V-M": family, **{name: load_latent_transformer(size=size) for name, size in sizes.items()}}
+together = {name: quadruplet_surprises(model, four[:1])[0] for name, model in several.items()}
+schools_figure(together, made.cuts[0], hidden(made), dict.fromkeys(several, "nats"))
 
 # %% [markdown] tags=["lecture"]
 # TEXT-FIGURE
@@ -550,8 +548,9 @@ show.table(schools_table("held-out"))
 # TEXT-HELDOUT
 
 # %% tags=["lecture"]
-few = [name for name in PROPERTIES if schools.hidden["family"][name][0] >= 4]
-assert all(set(schools.scores["family"][name]["latent_transformer-short"]) == {0.5} for name in few), "no way to know"
+out_of_reach = [name for name in PROPERTIES if schools.hidden["family"][name][0] >= 4]
+short = [schools.scores["family"][name]["latent_transformer-short"].mean() for name in out_of_reach]
+assert np.allclose(short, 0.5, atol=0.01), "no way to know"
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### How fast does it go in a dream?
