@@ -4,7 +4,7 @@
     latent_transformer-short      the same with a memory of four frames
     latent_transformer-occluded   the first once more, taught on the film set occluded instead
 
-Ten untrained networks of each stand beside it; V is kept. Films, quadruplets and score are those of the other study.
+Ten untrained networks stand beside the first two, which the third shares with the first; V is kept. Films, quadruplets and score are those of the other study.
 Each property is kept in the cache as soon as it has been asked about, and the study goes on there when it was stopped.
 """
 
@@ -39,6 +39,7 @@ KEPT = DATA / "playground" / "expectation_schools.json"
 SIZES = {"latent_transformer": "cpu", "latent_transformer-short": "cpu-short",
          "latent_transformer-occluded": "cpu-occluded"}  # fmt: skip
 SCHOOLS = tuple(SIZES)
+ASKED = {"latent_transformer-occluded": (50, 0)}  # quadruplets and untrained networks, where they are fewer
 AT_HAND = 3  # quadruplets of which it is remembered how V sees them
 
 
@@ -81,7 +82,7 @@ def measure_school(
     judges: dict[str, tuple[Judge, int]] = {
         name: (eyes.judge(model), count), "pixel_difference": (lambda made: pixel_difference(made.films()), count)
     }  # fmt: skip
-    twins = {name: [eyes.judge(model.untrained(seed)) for seed in range(1, seeds + 1)]}
+    twins = {name: [eyes.judge(model.untrained(seed)) for seed in range(1, seeds + 1)]} if seeds else {}
     return measure_expectation(judges, twins, count=count, few=few, names=names, report=report)
 
 
@@ -93,22 +94,27 @@ def run(report: Callable[[str], None] = print) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for prop in PROPERTIES:
         for name, model in models.items():
-            decided = {"weights": weights[name], "property": prop, "count": COUNT, "few": FEW, "seeds": SEEDS}
+            count, seeds = ASKED.get(name, (COUNT, SEEDS))
+            decided = {"weights": weights[name], "property": prop, "count": count, "few": FEW, "seeds": seeds}
 
-            def measure(name: str = name, model: LatentTransformerWorld = model, prop: str = prop) -> dict[str, Any]:
-                return measure_school(name, model, eyes, names=[prop], report=report)
+            def measure(
+                name: str = name, model: LatentTransformerWorld = model, prop: str = prop, count: int = count,
+                seeds: int = seeds,
+            ) -> dict[str, Any]:  # fmt: skip
+                return measure_school(name, model, eyes, names=[prop], count=count, seeds=seeds, report=report)
 
             join(found, kept_piece("expectation_schools", f"{name}-{prop}", decided, measure))
     return {"quadruplets": COUNT, "untrained_seeds": SEEDS, "untrained_quadruplets": FEW, "weights": weights} | found
 
 
 def join(whole: dict[str, Any], part: Mapping[str, Any]) -> None:
-    """Put what was found of one school and property with what was found of others; leaves are kept as they are."""
+    """Put what was found of one school and property with what was found of others; where both say something of the
+    films themselves, the first stands, who was asked about most of them."""
     for key, value in part.items():
         if isinstance(value, Mapping):
             join(whole.setdefault(key, {}), value)
         elif key != "commit":  # of the piece
-            whole[key] = value
+            whole.setdefault(key, value)
 
 
 def schools_weights() -> dict[str, str]:

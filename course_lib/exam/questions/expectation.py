@@ -105,7 +105,9 @@ def _twins(kept: Expected, name: str, tier: str) -> dict[str, Mapping[str, np.nd
         return {}
     if name == "vmc-family":
         return dict(kept.untrained)
-    return {"untrained": kept.untrained[name]} if name in SCHOOLS else {}
+    if name not in SCHOOLS:
+        return {}
+    return {"untrained": kept.untrained.get(name, kept.untrained[SCHOOLS[0]])}  # of the same sizes, with the same V
 
 
 def _note(kept: Expected, tier: str, name: str, values: np.ndarray) -> str:
