@@ -4,8 +4,9 @@
     latent_transformer-short      the same with a memory of four frames
     latent_transformer-occluded   the first once more, taught on the film set occluded instead
 
-Ten untrained networks stand beside the first two, which the third shares with the first; V is kept. Films, quadruplets and score are those of the other study.
-Each property is kept in the cache as soon as it has been asked about, and the study goes on there when it was stopped.
+Ten untrained networks stand beside the first two, V kept; those of the first are the third's as well. Films,
+quadruplets and score are those of the other study. Each property is kept in the cache as soon as it has been asked
+about, and the study goes on there when it was stopped.
 """
 
 from __future__ import annotations
