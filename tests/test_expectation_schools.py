@@ -85,7 +85,8 @@ def test_every_school_has_its_rows_with_its_untrained_networks(name: str) -> Non
     report = examine([get_entrant(name)], Sitting(), questions=["expectation"], failures="raise")
     assert {row.question for row in report.rows} == {f"voe_{p}{end}" for p in PROPERTIES for end in ("", "_heldout")}
     for row in report.rows:
-        assert row.n == study.ASKED.get(name, (study.COUNT, 0))[0] and row.controls["pixel_difference"] == 0.5 and "vmc" in row.controls
+        assert row.n == study.ASKED.get(name, (study.COUNT, 0))[0]
+        assert row.controls["pixel_difference"] == 0.5 and "vmc" in row.controls
         assert ("untrained_highest" in row.controls) == (not row.question.endswith("_heldout"))
     assert name in question.STUDIED
 
