@@ -114,7 +114,7 @@ def films(size: int) -> Films:
 def data_for(config: RunConfig) -> Any:
     model = config.model
     sizes = (getattr(model, "frame_size", 0), getattr(getattr(model, "v", None), "frame_size", 0))
-    size = next((s for s in sizes if s), 32 if hasattr(config.data, "codec") else None)  # latents come from films too
+    size = next((s for s in sizes if s), 32 if {"codec", "eyes"} & {*dict(config.data)} else None)  # latents too
     return None if size is None else films(size)  # who learns from no frames draws its own points
 
 

@@ -13,6 +13,7 @@ from course_lib.views.expectation import (
     foreseen,
     forgetful_surprises,
     memory_figure,
+    schools_figure,
     score_figure,
     surprise_figure,
 )
@@ -61,6 +62,7 @@ def test_figures_can_be_drawn(model, made) -> None:
         surprise_figure(surprise[0], made.cuts[0], (6, 14)),
         score_figure({"model": [row], "other": [row]}),
         score_figure({"model": [row]}),
+        schools_figure({"one": surprise[0], "two": surprise[1]}, made.cuts[0], (6, 14), {"one": "nats", "two": "bits"}),
         memory_figure({"permanence": {1: 0.5, 12: 1.0}}, {"permanence": (6, 10)}),
     ]
     assert all(figure.axes for figure in figures)

@@ -70,6 +70,13 @@ class Step(NamedTuple):
     over: Tensor  # (B,): logit that the episode ends
 
 
+def as_mixture(outputs: Tensor, latent: int, mixtures: int) -> Mixture:
+    """A network's last numbers, (..., 3 * Z * K), as a mixture for each of Z latent numbers, sigma within bounds."""
+    logits, means, log_sigmas = outputs.float().unflatten(-1, (3, latent, mixtures)).unbind(dim=-3)  # each (..., Z, K)
+    log_sigmas = log_sigmas.clamp(math.log(SMALLEST), math.log(LARGEST))
+    return Mixture(F.log_softmax(logits, dim=-1), means, log_sigmas)
+
+
 def log_likelihood(mixture: Mixture, z: Tensor) -> Tensor:
     """log p(z) of each latent number under its mixture, (..., Z), computed in log space.
 
@@ -132,10 +139,7 @@ class MDNRNN(nn.Module):
 
     def say(self, h: Tensor) -> Step:
         """What follows from a memory. h: (..., H)."""
-        shape = (3, self.config.latent, self.config.mixtures)
-        logits, means, log_sigmas = self.mdn(h).float().unflatten(-1, shape).unbind(dim=-3)  # each (..., Z, K)
-        log_sigmas = log_sigmas.clamp(math.log(SMALLEST), math.log(LARGEST))
-        mixture = Mixture(F.log_softmax(logits, dim=-1), means, log_sigmas)
+        mixture = as_mixture(self.mdn(h), self.config.latent, self.config.mixtures)
         return Step(mixture, self.reward(h).float()[..., 0], self.over(h).float()[..., 0])
 
     def step(self, z: Tensor, action: Tensor, memory: Memory) -> tuple[Step, Memory]:

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -98,7 +99,7 @@ def measure_expectation(
     for tier in ASKED_TIERS:
         kept = {fact: found[fact].setdefault(tier, {}) for fact in ("scores", "balanced", "in_view", "hidden", "tiers")}
         for name in names:
-            made = make_quadruplets(name, split="test", count=count, tier=tier)
+            made = _made(name, count, tier)
             kept["balanced"][name] = float(balanced(made.films()).mean())
             kept["in_view"][name] = float(balanced(in_view(made)).mean())
             kept["hidden"][name] = [int(made.hidden.min()), int(made.hidden.max())]
@@ -115,11 +116,17 @@ def measure_expectation(
 
 
 def _scores(judge: Judge, made: Quadruplets, count: int) -> np.ndarray:
-    some = make_quadruplets(made.name, split=made.split, count=count, tier=made.tier) if count < len(made) else made
+    some = _made(made.name, count, made.tier) if count < len(made) else made
     return scores(judge(some), some.cuts)
 
 
-def _model(model: Any) -> Judge:
+@lru_cache(maxsize=4)  # all who judge are shown the same ones, and each untrained network the same few
+def _made(name: str, count: int, tier: str) -> Quadruplets:
+    return make_quadruplets(name, split="test", count=count, tier=tier)
+
+
+def judge_of(model: Any) -> Judge:
+    """A world model as a judge: its surprise at the films of some quadruplets."""
     return lambda made: quadruplet_surprises(model, made.films())
 
 
@@ -127,18 +134,18 @@ def judges_of(family: VMC, others: Mapping[str, tuple[Any, int]], count: int = C
     """Who is asked. others: world models by name, each with how many quadruplets it is shown."""
     copy = Extrapolation(rate=0.0, actions=len(spec.ACTIONS))
     return {
-        "vmc-family": (_model(family), count),
-        **{name: (_model(model), some) for name, (model, some) in others.items()},
+        "vmc-family": (judge_of(family), count),
+        **{name: (judge_of(model), some) for name, (model, some) in others.items()},
         "noisy-engine": (engine_surprises, count),
         "pixel_difference": (lambda made: pixel_difference(made.films()), count),
-        "copy-last": (_model(copy), count),
+        "copy-last": (judge_of(copy), count),
     }
 
 
 def twins_of(family: VMC, seeds: int = SEEDS) -> dict[str, list[Judge]]:
     """Networks of the same sizes that have learned nothing: all of it, or M alone."""
-    return {"untrained": [_model(untrained_twin(family, seed)) for seed in range(1, seeds + 1)],
-            "fresh_m": [_model(family.untrained(seed)) for seed in range(1, seeds + 1)]}  # fmt: skip
+    return {"untrained": [judge_of(untrained_twin(family, seed)) for seed in range(1, seeds + 1)],
+            "fresh_m": [judge_of(family.untrained(seed)) for seed in range(1, seeds + 1)]}  # fmt: skip
 
 
 def run(report: Callable[[str], None] = print) -> dict[str, Any]:

@@ -9,11 +9,12 @@ from typing import Annotated, Any
 import numpy as np
 import torch
 from pydantic import Field, field_validator
-from torch import Tensor
+from torch import Tensor, nn
 
 from course_lib.models.base import Strict
 from course_lib.training.config import ConfigError
 from course_lib.training.recipe import Data, RunConfig
+from course_lib.worlds import spec
 from course_lib.worlds.carracing import load_carracing
 from course_lib.worlds.coinrun import load_coinrun
 from course_lib.worlds.family import NAME as SCREENS
@@ -21,6 +22,7 @@ from course_lib.worlds.family import make_family
 from course_lib.worlds.films import Films, load_films
 from course_lib.worlds.frames import to_model
 from course_lib.worlds.scenes import check_trainable
+from course_lib.worlds.screens import FRAMES as SCREENS_FRAMES
 
 RECORDED = 64  # pixels on a side of the frames of both recordings
 CARRACING = "carracing"  # the one data set here that is not the Playground; ``count`` does not apply to it
@@ -58,6 +60,30 @@ def check_films(films: Films, frames: int, size: int) -> None:
     if films.frames.shape[1] < frames or films.size != size:
         raise ValueError(f"films of at least {frames} frames of {size} pixels are learned from here, these have "
                          f"{films.frames.shape[1]} of {films.size}")  # fmt: skip
+
+
+def check_context(config: RunConfig) -> None:
+    """Raises ConfigError for a memory (``model.context``) that no film of ``data.films`` would ever fill."""
+    frames = SCREENS_FRAMES if config.data.films == SCREENS else spec.FILM_FRAMES
+    if config.model.context >= frames:
+        raise ConfigError(f"model.context is {config.model.context}; a film of {config.data.films} has {frames} "
+                          "frames, one of which is judged")  # fmt: skip
+
+
+def whole_films(config: RunConfig, given: Any, size: int) -> tuple[Films, str]:
+    """Films at least a frame longer than a memory (``model.context``), and what to say of them. given: ``Films`` to use
+    instead of the configured ones, training films only.
+
+    Raises TypeError for anything else that is given, ValueError for films that are too short, of another size, or held
+    out.
+    """
+    if given is None:
+        given = training_films(config.data.films, count=config.data.count, size=size)
+    if not isinstance(given, Films):
+        raise TypeError(f"{config.name} learns from films (Films), not from {type(given).__name__}")
+    films = given.for_training()
+    check_films(films, config.model.context + 1, size)
+    return films, f"{len(films)} films of the Playground set {films.name!r}, {films.split}, {films.size} pixels"
 
 
 class FilmData(Strict):
@@ -211,11 +237,28 @@ def _coinrun(count: int, size: int, length: int) -> Data:
                 recording.fingerprint())  # fmt: skip
 
 
+@torch.no_grad()
+def latents(model: nn.Module, films: np.ndarray) -> tuple[Tensor, Tensor]:
+    """Mu and logvar of every frame as the V of a V-M sees it, each (N, T, Z). films: uint8 (N, T, H, W, 3)."""
+    device = next(model.v.parameters()).device
+    pairs = [model.v.encode(to_model(film).to(device)) for film in films]
+    return torch.stack([mu for mu, _ in pairs]).cpu(), torch.stack([logvar for _, logvar in pairs]).cpu()
+
+
+def random_places(
+    films: np.ndarray | Tensor, length: int, batch: int, generator: torch.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Where some pieces of films lie that begin anywhere: ``films[which, when]`` has the shape (batch, length, ...).
+
+    films: (M, T, ...). Returns integers which (batch, 1) and when (batch, length).
+    """
+    which = torch.randint(len(films), (batch,), generator=generator).numpy()
+    begin = torch.randint(films.shape[1] - length + 1, (batch,), generator=generator).numpy()
+    return which[:, None], begin[:, None] + np.arange(length)
+
+
 def random_pieces(data: Data, config: RunConfig, generator: torch.Generator) -> Iterator[dict[str, Tensor]]:
     """Endless batches of pieces that begin anywhere, ``{"frames": float (batch, length, 3, H, W) in [0, 1]}``."""
-    films, length = data.arrays["frames"], config.data.length
-    moment = np.arange(length)
+    films = data.arrays["frames"]
     while True:
-        which = torch.randint(len(films), (config.data.batch,), generator=generator).numpy()
-        begin = torch.randint(films.shape[1] - length + 1, (config.data.batch,), generator=generator).numpy()
-        yield {"frames": to_model(films[which[:, None], begin[:, None] + moment])}
+        yield {"frames": to_model(films[random_places(films, config.data.length, config.data.batch, generator)])}

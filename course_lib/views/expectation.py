@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from matplotlib.axes import Axes
 
 from course_lib.exam.measures.expectation import BA, A, same_frames
 from course_lib.exam.measures.surprises import quadruplet_surprises
@@ -62,15 +63,36 @@ def surprise_figure(
     """
     figure = CourseFigure(8.0, 3.4, "surprise at the same frames after two beginnings")
     axes = figure.subplots()
+    _two_beginnings(axes, surprise, cuts, hidden)
+    possible, impossible = same_frames(surprise[None], np.asarray(cuts)[None])
+    axes.set(xlabel="frame", ylabel=f"surprise, {unit}",
+             title=f"from the cut on: {possible[0, 0]:.0f} possible, {impossible[0, 0]:.0f} impossible")  # fmt: skip
+    axes.legend(fontsize=10)
+    return figure
+
+
+def _two_beginnings(axes: Axes, surprise: np.ndarray, cuts: Sequence[int], hidden: tuple[int, int]) -> None:
+    """The two curves of ``surprise_figure``, with the window and the cut."""
     times = np.arange(surprise.shape[1])
     axes.axvspan(hidden[0] - 0.5, hidden[1] + 0.5, color="#eeeeee", label="hidden")
     axes.plot(times, surprise[BA], color=COLOURS["vermilion"], label="impossible: it began as B")
     axes.plot(times, surprise[A], color=COLOURS["blue"], label="possible: it began as A")
     axes.axvline(cuts[0] - 0.5, color="#444444", linewidth=1.0)
-    possible, impossible = same_frames(surprise[None], np.asarray(cuts)[None])
-    axes.set(xlabel="frame", ylabel=f"surprise, {unit}",
-             title=f"from the cut on: {possible[0, 0]:.0f} possible, {impossible[0, 0]:.0f} impossible")  # fmt: skip
-    axes.legend(fontsize=10)
+
+
+def schools_figure(
+    surprises: Mapping[str, np.ndarray], cuts: Sequence[int], hidden: tuple[int, int], units: Mapping[str, str]
+) -> CourseFigure:
+    """The same of several models side by side, each in its own unit and on its own scale.
+
+    surprises: (4, T) by name, A B AB BA; units: by the same names.
+    """
+    figure = CourseFigure(3.1 * len(surprises), 3.4, f"surprise after two beginnings: {', '.join(surprises)}")
+    for axes, (name, surprise) in zip(figure.subplots(1, len(surprises), squeeze=False)[0], surprises.items(),
+                                      strict=True):  # fmt: skip
+        _two_beginnings(axes, surprise, cuts, hidden)
+        axes.set(title=name, xlabel="frame", ylabel=f"surprise, {units[name]}")
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=10)
     return figure
 
 

@@ -6,13 +6,14 @@ beginning than after the right one (``measures/expectation.py``): in the family'
 speeds or screens lie outside what any training film shows. Who compares each frame with the one before has one half
 exactly.
 
-What comes with the course was asked by a study (``studies/expectation``) on 200 quadruplets of each property, and its
-rows are read from there. Anybody else is asked now, on at most ``MOST`` of them. n counts quadruplets.
+What comes with the course was asked by two studies (``studies/expectation`` and ``studies/expectation_schools``) on 200
+quadruplets of each property, and its rows are read from there. Anybody else is asked now, on at most ``MOST`` of them.
+n counts quadruplets.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -26,13 +27,14 @@ from course_lib.exam.sitting import Sitting
 from course_lib.models.key_map import KeyedGenie
 from course_lib.models.yardsticks import PerfectModel
 from course_lib.studies.expectation import ASKED_TIERS, Expected, balanced, in_view, measured_expectation
+from course_lib.studies.expectation_schools import SCHOOLS, measured_schools
 from course_lib.studies.store import check_weights
 from course_lib.worlds.family import NAME as SCREENS
 from course_lib.worlds.properties import PROPERTIES, TIERS
 from course_lib.worlds.quadruplets import Quadruplets
 
 MOST = 25  # quadruplets of a property that a model is shown in a sitting
-STUDIED = ("vmc-family", "vmc", "genie-table", "noisy-engine")  # who was asked by the study
+STUDIED = ("vmc-family", "vmc", "genie-table", "noisy-engine", *SCHOOLS)  # who was asked by a study
 CONTROLS = ("pixel_difference", "copy-last", "noisy-engine", "vmc", "genie-table")  # asked on the same films
 CANNOT = {
     PerfectModel: "it recognises films of the film sets, and no others; with films of screens the engine of "
@@ -81,19 +83,31 @@ def _asked(entrant: Entrant, sitting: Sitting, where: str) -> Iterator[Row]:
 def _studied(entrant: Entrant, sitting: Sitting, where: str) -> Iterator[Row]:
     if sitting.split != "test":
         raise NotCapable("the study asks about the test films alone")
-    kept, name = measured_expectation(), entrant.name
+    others, name = measured_expectation(), entrant.name
+    kept, study = (measured_schools(), "expectation_schools") if name in SCHOOLS else (others, "expectation")
     if name in kept.weights:
-        check_weights(kept.weights[name], entrant.checkpoint, "expectation")
+        check_weights(kept.weights[name], entrant.checkpoint, study)
     for tier in ASKED_TIERS:
         for prop, by in kept.scores[tier].items():
-            controls = {other: float(by[other].mean()) for other in CONTROLS if other != name and other in by}
-            if name == "vmc-family" and tier == ASKED_TIERS[0]:
-                for kind, of in kept.untrained.items():
-                    controls |= {kind: float(of[prop].mean()), f"{kind}_lowest": float(of[prop].min()),
-                                 f"{kind}_highest": float(of[prop].max())}  # fmt: skip
+            beside = others.scores[tier][prop]
+            controls = {other: float(beside[other].mean()) for other in CONTROLS if other != name and other in beside}
+            for kind, of in _twins(kept, name, tier).items():
+                controls |= {kind: float(of[prop].mean()), f"{kind}_lowest": float(of[prop].min()),
+                             f"{kind}_highest": float(of[prop].max())}  # fmt: skip
             yield entrant.row(sitting, where, _question(prop, tier), unit="", controls=controls,
                               note=_note(kept, tier, prop, by[name]),
                               **accuracy(by[name], seed=sitting.seed))  # fmt: skip
+
+
+def _twins(kept: Expected, name: str, tier: str) -> dict[str, Mapping[str, np.ndarray]]:
+    """The untrained networks of somebody, by kind; they were asked about the family alone."""
+    if tier != ASKED_TIERS[0]:
+        return {}
+    if name == "vmc-family":
+        return dict(kept.untrained)
+    if name not in SCHOOLS:
+        return {}
+    return {"untrained": kept.untrained.get(name, kept.untrained[SCHOOLS[0]])}  # of the same sizes, with the same V
 
 
 def _note(kept: Expected, tier: str, name: str, values: np.ndarray) -> str:

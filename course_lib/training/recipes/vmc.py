@@ -22,7 +22,7 @@ from course_lib.planning.controller import ControllerTraining, as_weights, direc
 from course_lib.planning.lives import EPISODE, DreamWorld, RealWorld, World, beginnings
 from course_lib.planning.racing import FIRST_TRACK, RaceWorld
 from course_lib.training.config import ConfigError
-from course_lib.training.data import CARRACING, FilmData, check_recorded, training_films
+from course_lib.training.data import CARRACING, FilmData, check_recorded, latents, training_films
 from course_lib.training.recipe import Data, Phase, Recipe, RunConfig, TrainConfig
 from course_lib.worlds import spec
 from course_lib.worlds.carracing import make_carracing
@@ -142,14 +142,6 @@ def films_as_v_sees_them(
         rows = torch.randint(len(mu), (config.data.film_batch,), generator=generator)
         yield {"mu": mu[rows], "logvar": logvar[rows], "actions": actions[rows], "rewards": rewards[rows],
                "over": torch.zeros_like(rewards[rows])}  # fmt: skip
-
-
-@torch.no_grad()
-def latents(model: VMC, films: np.ndarray) -> tuple[Tensor, Tensor]:
-    """V's mu and logvar of every frame, each (N, T, Z). films: uint8 (N, T, H, W, 3)."""
-    device = next(model.v.parameters()).device
-    pairs = [model.v.encode(to_model(film).to(device)) for film in films]
-    return torch.stack([mu for mu, _ in pairs]).cpu(), torch.stack([logvar for _, logvar in pairs]).cpu()
 
 
 def phases(model: VMC, config: RunConfig) -> list[Phase]:
