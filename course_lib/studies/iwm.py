@@ -1,0 +1,125 @@
+"""How well does the image world model find the right change of a picture, and what do conditioning and depth do?
+
+The checkpoint is asked on test pictures, each with three banks of 256 actions: shift and colour together, the shift
+alone, colour alone (``measures/ranks.py``). Beside it are asked: the same network untrained, the checkpoint when it is
+given the actions of other questions, and the picture as it was, taken for the prediction.
+
+Then four small models are trained for equally many steps, with predictors of 1, 2 and 4 blocks, and one of 4 blocks
+that is not conditioned. They are asked the same, and their encoders, as the checkpoint's, are probed for the variables
+of ``measures/pictures.py`` in the way of the study ``i_jepa``, whose controls they are held against: the encoder has the
+same sizes there. A study that was stopped goes on after the last model that was finished.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from course_lib.exam.measures.intervals import mean_and_interval
+from course_lib.exam.measures.ranks import BANK, KINDS, Predict, Target, expected_by_chance, ranks_by_picture, unchanged
+from course_lib.models.base import untrained_twin
+from course_lib.models.iwm import IWM
+from course_lib.studies.i_jepa import asked_of, in_a_line, pictures_to_ask, probe_pictures
+from course_lib.studies.store import DATA, kept_piece, read_study, weights_of
+from course_lib.training import load_checkpoint, load_config, train
+from course_lib.worlds.films import load_films
+from course_lib.worlds.frames import to_model
+
+KEPT = DATA / "playground" / "iwm.json"
+PICTURES, ASKED = 40, 32  # test pictures, each of another film; actions of a bank that are asked for
+STEPS = 600  # of each small model
+VARIANTS: Mapping[str, Mapping[str, Any]] = {
+    "depth 1": {"model.predictor_depth": 1},
+    "depth 2": {"model.predictor_depth": 2},
+    "depth 4": {"model.predictor_depth": 4},
+    "unconditioned": {"model.conditioned": False},
+}
+CONTROLS = ("untrained", "shuffled", "unchanged")
+
+
+def test_pictures(count: int = PICTURES, size: int = 32) -> Tensor:
+    """One frame each of the first test films, (P, 3, H, W) in [0, 1]."""
+    return to_model(load_films("rich", split="test", count=count, size=size).frames[:, 7])
+
+
+def rank_scores(
+    predict: Predict, target: Target, frames: Tensor, *, asked: int = ASKED, wrong: bool = False
+) -> dict[str, dict[str, float]]:
+    """The mean reciprocal rank in each kind of bank: value, low, high (95 %, over pictures), n pictures."""
+    found = {kind: ranks_by_picture(frames, kind, predict, target, asked=asked, wrong=wrong) for kind in KINDS}
+    return {kind: mean_and_interval(each, seed=0) for kind, each in found.items()}
+
+
+def asked_model(model: IWM, frames: Tensor, **how: Any) -> dict[str, dict[str, float]]:
+    """``rank_scores`` of a model."""
+    return rank_scores(model.eval().predict, model.targets, frames, **how)
+
+
+def _control(name: str, model: IWM, frames: Tensor) -> dict[str, dict[str, float]]:
+    if name == "untrained":
+        return asked_model(untrained_twin(model, seed=1), frames)
+    if name == "shuffled":
+        return asked_model(model, frames, wrong=True)
+
+    def as_it_was(frame: Tensor, action: Tensor) -> Tensor:
+        return model.targets(frame).expand(len(action), -1, -1)
+
+    return rank_scores(as_it_was, model.targets, frames)
+
+
+def _variant(changes: Mapping[str, Any], frames: Tensor, fit: Any, ask: Any) -> dict[str, Any]:
+    config = load_config("iwm", "cpu", {"train.steps": STEPS, **changes})
+    run = train("iwm", config, progress="none")
+    model = run.model.eval()
+    own = sum(p.numel() for p in model.predictor.parameters())
+    return {"ranks": asked_model(model, frames), "probes": probe_pictures(model.encode, fit, ask), "parameters": own,
+            "minutes": round(run.minutes, 2), "loss": sum(row["loss"] for row in run.rows[-50:]) / 50}  # fmt: skip
+
+
+def run(report: Callable[[str], None] = print) -> dict[str, Any]:
+    """Ask the checkpoint and its controls, train and ask the small models: half an hour of one core."""
+    model: IWM = load_checkpoint("iwm").eval()
+    frames, (fit, ask) = test_pictures(), pictures_to_ask()
+    found: dict[str, Any] = {"weights": weights_of("iwm"), "bank": BANK, "pictures": PICTURES, "asked": ASKED,
+                             "chance": expected_by_chance(), "steps": STEPS, "ranks": {}, "variants": {}}  # fmt: skip
+    decided = {"weights": found["weights"], "pictures": PICTURES, "asked": ASKED, "fit": asked_of(fit), "ask": asked_of(ask)}
+    asked = {"trained": lambda: asked_model(model, frames)}
+    asked |= {name: lambda name=name: _control(name, model, frames) for name in CONTROLS}
+    for name, make in asked.items():
+        found["ranks"][name] = kept_piece("iwm", f"ranks-{name}", decided, make)
+        report(f"{name}: {_in_a_line(found['ranks'][name])}")
+    found["probes"] = kept_piece("iwm", "probes", decided, lambda: probe_pictures(model.encode, fit, ask))
+    report(f"probes: {in_a_line(found['probes'])}")
+    own = {key: value for key, value in decided.items() if key != "weights"}
+    for name, changes in VARIANTS.items():
+        config = load_config("iwm", "cpu", {"train.steps": STEPS, **changes}).model_dump(mode="json")
+        found["variants"][name] = kept_piece("iwm", name.replace(" ", "-"), own | {"configuration": config},
+                                             lambda given=changes: _variant(given, frames, fit, ask))  # fmt: skip
+        report(f"{name}: {_in_a_line(found['variants'][name]['ranks'])}")
+    return found
+
+
+def _in_a_line(ranks: Mapping[str, Any]) -> str:
+    return ", ".join(f"{kind} {ranks[kind]['value']:.3f}" for kind in KINDS)
+
+
+def measured_transforms() -> dict[str, Any]:
+    """What ``run`` found: "ranks" of the checkpoint ("trained") and its controls, "probes" of its encoder, and
+    "variants", each with ranks, probes, parameters of its predictor and minutes. Raises ExamError when the file is
+    missing or damaged."""
+
+    def parse(found: dict[str, Any]) -> dict[str, Any]:
+        everybody = [*found["ranks"].values(), *(each["ranks"] for each in found["variants"].values())]
+        if lacking := {"trained", *CONTROLS} - set(found["ranks"]) | set(VARIANTS) - set(found["variants"]):
+            raise ValueError(f"there is nothing of {sorted(lacking)}")
+        for ranks in everybody:
+            if wrong := [k for k in KINDS if not 0 <= ranks[k]["low"] <= ranks[k]["value"] <= ranks[k]["high"] <= 1]:
+                raise ValueError(f"mean reciprocal ranks outside their intervals: {wrong}")
+        if not {"weights", "chance", "probes", "steps", "minutes"} <= set(found):
+            raise ValueError("weights, chance, probes, steps or minutes are lacking")
+        return found
+
+    return read_study(KEPT, parse, "iwm")
