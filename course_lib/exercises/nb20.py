@@ -209,8 +209,8 @@ register(
             "Begin with mask tokens everywhere, (B, patches, D), then write the features over some of them.",
             "tokens.scatter(1, seen[..., None].expand_as(features), features) writes row k to place seen[k].",
         ),
-        explanation="The encoder never saw the missing patches: they were left out, not blackened. The mask token is one "
-        "learned vector for all of them; the position that is added afterwards says which patch is meant.",
+        explanation="The encoder never saw the missing patches: they were left out, not blackened. The mask token is "
+        "one learned vector for all of them; the position that is added afterwards says which patch is meant.",
     )
 )
 
@@ -321,8 +321,8 @@ def _check_lots(candidate: Asked) -> None:
         _groups,
         [
             (lambda g: len(sizes(g)) / len(g),
-             "This is how often the first draw is right: 1 / m in a group of m. A second place counts one half, and so "
-             "on."),
+             "This is how often the first draw is right: 1 / m in a group of m. A second place counts one half, a "
+             "third one third."),
             (lambda g: sum(m * 2.0 / (m + 1.0) for m in sizes(g)) / len(g),
              "This is 1 over the mean rank. The mean of 1 / rank is larger."),
             (lambda g: sum(harmonic(m) / m for m in sizes(g)) / len(sizes(g)),
@@ -349,7 +349,7 @@ register(
             "In a group of m the mean of 1 / rank is (1 + 1/2 + ... + 1/m) / m, and m of the N questions are about it.",
             "torch.bincount(groups) counts; add up 1 + 1/2 + ... + 1/m over the groups and divide by N.",
         ),
-        explanation="The same sum with one group is chance level, 0.024 for 256 entries. With as many groups as entries "
-        "it is 1. What a bank can show depends on what its entries differ in.",
+        explanation="The same sum with one group is chance level, 0.024 for 256 entries. With as many groups as there "
+        "are entries it is 1. What a bank can show depends on what its entries differ in.",
     )
 )

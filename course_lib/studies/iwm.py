@@ -6,8 +6,9 @@ given the actions of other questions, and the picture as it was, taken for the p
 
 Then four small models are trained for equally many steps, with predictors of 1, 2 and 4 blocks, and one of 4 blocks
 that is not conditioned. They are asked the same, and their encoders, as the checkpoint's, are probed for the variables
-of ``measures/pictures.py`` in the way of the study ``i_jepa``, whose controls they are held against: the encoder has the
-same sizes there. A study that was stopped goes on after the last model that was finished.
+of ``measures/pictures.py`` in the way of the study ``i_jepa``, beside an untrained encoder of the same sizes and the
+pixels of each patch. Of each encoder is also measured how far its tokens move under a change, and how much of that its
+predictor foresees. A study that was stopped goes on after the last piece that was finished.
 """
 
 from __future__ import annotations
@@ -15,11 +16,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from course_lib.exam.measures.intervals import mean_and_interval
-from course_lib.exam.measures.ranks import BANK, KINDS, Predict, Target, expected_by_chance, ranks_by_picture, unchanged
+from course_lib.exam.measures.pictures import neighbourhoods, untrained_encoder, with_places
+from course_lib.exam.measures.ranks import (
+    BANK,
+    KINDS,
+    Predict,
+    Target,
+    change_and_error,
+    expected_by_chance,
+    ranks_by_picture,
+)
 from course_lib.models.base import untrained_twin
 from course_lib.models.iwm import IWM
 from course_lib.studies.i_jepa import asked_of, in_a_line, pictures_to_ask, probe_pictures
@@ -30,7 +39,7 @@ from course_lib.worlds.frames import to_model
 
 KEPT = DATA / "playground" / "iwm.json"
 PICTURES, ASKED = 40, 32  # test pictures, each of another film; actions of a bank that are asked for
-STEPS = 600  # of each small model
+STEPS = 500  # of each small model
 VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "depth 1": {"model.predictor_depth": 1},
     "depth 2": {"model.predictor_depth": 2},
@@ -51,6 +60,16 @@ def rank_scores(
     """The mean reciprocal rank in each kind of bank: value, low, high (95 %, over pictures), n pictures."""
     found = {kind: ranks_by_picture(frames, kind, predict, target, asked=asked, wrong=wrong) for kind in KINDS}
     return {kind: mean_and_interval(each, seed=0) for kind, each in found.items()}
+
+
+def moved(model: IWM, frames: Tensor) -> dict[str, dict[str, dict[str, float]]]:
+    """How far the targets move, and how far the predictions are off, under shifts alone and colours alone."""
+    found = {}
+    for kind in KINDS[1:]:
+        parts = change_and_error(frames, kind, model.predict, model.targets)
+        named = zip(("change", "error"), parts, strict=True)
+        found[kind] = {name: mean_and_interval(each, seed=0) for name, each in named}
+    return found
 
 
 def asked_model(model: IWM, frames: Tensor, **how: Any) -> dict[str, dict[str, float]]:
@@ -75,7 +94,8 @@ def _variant(changes: Mapping[str, Any], frames: Tensor, fit: Any, ask: Any) -> 
     run = train("iwm", config, progress="none")
     model = run.model.eval()
     own = sum(p.numel() for p in model.predictor.parameters())
-    return {"ranks": asked_model(model, frames), "probes": probe_pictures(model.encode, fit, ask), "parameters": own,
+    return {"ranks": asked_model(model, frames), "moved": moved(model, frames),
+            "probes": probe_pictures(model.encode, fit, ask), "parameters": own,
             "minutes": round(run.minutes, 2), "loss": sum(row["loss"] for row in run.rows[-50:]) / 50}  # fmt: skip
 
 
@@ -85,15 +105,25 @@ def run(report: Callable[[str], None] = print) -> dict[str, Any]:
     frames, (fit, ask) = test_pictures(), pictures_to_ask()
     found: dict[str, Any] = {"weights": weights_of("iwm"), "bank": BANK, "pictures": PICTURES, "asked": ASKED,
                              "chance": expected_by_chance(), "steps": STEPS, "ranks": {}, "variants": {}}  # fmt: skip
-    decided = {"weights": found["weights"], "pictures": PICTURES, "asked": ASKED, "fit": asked_of(fit), "ask": asked_of(ask)}
+    decided = {"weights": found["weights"], "pictures": PICTURES, "asked": ASKED, "fit": asked_of(fit),
+               "ask": asked_of(ask)}  # fmt: skip
     asked = {"trained": lambda: asked_model(model, frames)}
     asked |= {name: lambda name=name: _control(name, model, frames) for name in CONTROLS}
     for name, make in asked.items():
         found["ranks"][name] = kept_piece("iwm", f"ranks-{name}", decided, make)
         report(f"{name}: {_in_a_line(found['ranks'][name])}")
+    found["moved"] = moved(model, frames)
     found["probes"] = kept_piece("iwm", "probes", decided, lambda: probe_pictures(model.encode, fit, ask))
     report(f"probes: {in_a_line(found['probes'])}")
     own = {key: value for key, value in decided.items() if key != "weights"}
+    sizes = model.config
+    encoders = {"untrained": untrained_encoder(sizes, sizes.width),
+                "pixels": lambda given: with_places(neighbourhoods(given, sizes.patch))}  # fmt: skip
+    found["encoders"] = {}
+    for name, encoder in encoders.items():
+        found["encoders"][name] = kept_piece("iwm", f"encoder-{name}", own | {"sizes": repr(sizes)},
+                                             lambda given=encoder: probe_pictures(given, fit, ask))  # fmt: skip
+        report(f"{name}: {in_a_line(found['encoders'][name])}")
     for name, changes in VARIANTS.items():
         config = load_config("iwm", "cpu", {"train.steps": STEPS, **changes}).model_dump(mode="json")
         found["variants"][name] = kept_piece("iwm", name.replace(" ", "-"), own | {"configuration": config},
@@ -118,8 +148,8 @@ def measured_transforms() -> dict[str, Any]:
         for ranks in everybody:
             if wrong := [k for k in KINDS if not 0 <= ranks[k]["low"] <= ranks[k]["value"] <= ranks[k]["high"] <= 1]:
                 raise ValueError(f"mean reciprocal ranks outside their intervals: {wrong}")
-        if not {"weights", "chance", "probes", "steps", "minutes"} <= set(found):
-            raise ValueError("weights, chance, probes, steps or minutes are lacking")
+        if not {"weights", "chance", "probes", "moved", "encoders", "steps", "minutes"} <= set(found):
+            raise ValueError("weights, chance, probes, moved, encoders, steps or minutes are lacking")
         return found
 
     return read_study(KEPT, parse, "iwm")

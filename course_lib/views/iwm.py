@@ -41,7 +41,8 @@ def in_words(action: Tensor) -> str:
     shift = [f"{abs(round(REACH * float(value)))} px {way}" for value, way in
              zip(action[4:], [("left", "right")[int(action[4] > 0)], ("up", "down")[int(action[5] > 0)]], strict=True)
              if round(REACH * float(value))]  # fmt: skip
-    colours = [f"{name} {float(value):+.1f}" for name, value in zip(NAMES[:4], action, strict=False) if abs(value) > 0.05]
+    named = zip(NAMES[:4], action[:4].tolist(), strict=True)
+    colours = [f"{name} {value:+.1f}" for name, value in named if abs(value) > 0.05]
     return ", ".join([*colours, *shift]) or "nothing changed"
 
 
@@ -127,7 +128,7 @@ def probes_by_depth_figure(
     probes: Mapping[str, Mapping[str, Any]], variables: Sequence[str], *, probe: str = "attentive"
 ) -> CourseFigure:
     """What probes find in each encoder, one group of dots for each variable. probes: ``{name: answers}``."""
-    inks = [COLOURS[name] for name in ("grey", "sky", "blue", "purple", "orange", "vermilion", "green") if name in COLOURS]
+    inks = [COLOURS[name] for name in ("black", "sky", "blue", "purple", "orange", "vermilion", "green")]
     figure = CourseFigure(0.75 * len(variables) + 2.6, 3.6, f"{probe} probes of {', '.join(probes)}")
     axes = figure.subplots()
     wide = 0.7 / max(1, len(probes) - 1)

@@ -140,7 +140,7 @@ def my_contrast(frames: torch.Tensor, factor: torch.Tensor) -> torch.Tensor:
 
 
 # %% tags=["lecture"]
-from course_lib.nets.transforms import NAMES, change_colours, draw_actions, transform
+from course_lib.nets.transforms import change_colours, draw_actions, transform
 from course_lib.views.iwm import actions_figure
 from course_lib.worlds.films import load_films
 
@@ -271,3 +271,182 @@ pixels = (8 * bank[:, 4:]).round().long() + 8  # (256, 2), 0 to 16
 shift_known = my_lots(pixels[:, 0] * 17 + pixels[:, 1])
 darkness = my_lots(((bank[:, 0] + 1) * 4).long().clamp(max=7))
 print(f"the shift alone: {shift_known:.2f} (you said {my_shift_only}); the brightness in eight steps alone: {darkness:.2f}")
+
+# %% [markdown] tags=["lecture"]
+# TEXT_LOTS
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
+# ## Train live
+#
+# The size `tiny`: an encoder and a predictor of two blocks each, 300 steps on 100 films. Once with the action, once without. Both see the same pictures and the same changes.
+
+# %% tags=["lecture"]
+from course_lib.training import train
+
+learn = load_films("rich", split="train", count=100)
+watch = show.live("loss", every=20)
+
+
+def train_tiny(name: str, changes: dict) -> IWM:
+    settings = load_config("iwm", "tiny", {"train.steps": 300, **changes})
+    return train("iwm", settings, lambda step, parts: watch.update(step, {f"loss, {name}": parts["loss"]}),
+                 data=learn, progress="none").model.eval()  # fmt: skip
+
+
+live = {"with the action": train_tiny("with the action", {}), "without": train_tiny("without", {"model.conditioned": False})}
+watch.close()
+
+# %% tags=["lecture"]
+from course_lib.exam.measures.ranks import KINDS, ranks_by_picture
+
+rows = [{"model": name, **{kind: ranks_by_picture(test[:8], kind, each.predict, each.targets).mean() for kind in KINDS}}
+        for name, each in live.items()]  # fmt: skip
+show.table(rows)
+
+# %% [markdown] tags=["lecture"]
+# TEXT_LIVE
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
+# ## Look
+#
+# The checkpoint is the size `cpu`, trained in minutes of one core. Four questions to the bank of one test picture. On the left the picture, then the right entry, then the entries of the bank that are nearest to the prediction. All pictures come from the bank: the model draws none.
+
+# %% tags=["lecture"]
+from course_lib.training import load_checkpoint, provenance
+from course_lib.views.iwm import changes_bank, nearest_figure, questions_figure
+
+model = load_checkpoint("iwm").eval()
+facts = provenance("iwm")
+print(f"{facts['steps']} steps, {facts['minutes']} minutes of one core")
+bank = changes_bank(model, test[11])
+questions_figure(model, bank, [0, 1, 2, 3])
+
+# %% tags=["lecture"]
+questions_figure(model, changes_bank(model, test[11], "colour"), [0, 1, 2, 3])
+
+# %% [markdown] tags=["lecture"]
+# TEXT_LOOK
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
+# ## Play
+#
+# **Ask for a change of your own.** Move the six sliders. The second picture is the truth, which the model never sees; the others are those of the bank that its prediction is nearest to. In brackets the squared distance. Your change is hardly ever in the bank, so look for the entry that *you* would call nearest.
+
+# %% tags=["lecture", "nbval-ignore-output"]
+from functools import lru_cache
+
+
+@lru_cache(maxsize=4)
+def bank_of(picture: int, kind: str):
+    return changes_bank(model, test[picture], kind)
+
+
+def ask_for(picture: int = 11, kind: str = "all", brightness: float = -0.5, contrast: float = 0.0, saturation: float = 0.0,
+            hue: float = 0.0, right: int = 4, down: int = 0):
+    """The entries of a picture's bank that are nearest to the prediction for this change."""
+    values = torch.tensor([brightness, contrast, saturation, hue, right / 8, down / 8])
+    return nearest_figure(model, bank_of(picture, kind), values)
+
+
+ends = (-1.0, 1.0)
+show.explore(ask_for, picture=(0, 79), kind=list(KINDS), brightness=ends, contrast=ends, saturation=ends, hue=ends,
+             right=(-8, 8), down=(-8, 8))  # fmt: skip
+
+# %% [markdown] tags=["lecture"]
+# TEXT_PLAY
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
+# ## Break it
+#
+# ### A bank that gives the answer away
+#
+# What if the bank holds changes of *other* pictures? Eighty test pictures, one change each. Every model answers for its own picture and change, and the bank is what the target encoder says of all eighty.
+
+# %% tags=["lecture"]
+changes = draw_actions(80, torch.Generator().manual_seed(7))
+everybody = {"without the action": live["without"], "with the action": live["with the action"], "the checkpoint": model}
+rows = []
+for name, each in everybody.items():
+    with torch.no_grad():
+        guesses, targets = each.predict(test, changes), each.targets(transform(test, changes))  # (80, 16, 64) both
+    distance = torch.cdist(guesses.flatten(1), targets.flatten(1))  # (80, 80)
+    other = float(my_reciprocal_rank(distance, torch.arange(80)).mean())
+    rows.append({"model": name, "bank of other pictures": other,
+                 "bank of the same picture": ranks_by_picture(test[:8], "all", each.predict, each.targets, bank=80).mean()})  # fmt: skip
+show.table(rows)
+
+# %% [markdown] tags=["lecture"]
+# TEXT_BREAK
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
+# ## Measure
+#
+# ### Against the controls
+#
+# Forty test pictures, three banks of 256 for each, 32 questions to each bank; intervals are over pictures. The controls: the same network with fresh weights; the checkpoint, given the action of *another* question; and no prediction at all, "the picture as it was". These minutes were spent once, by the study `iwm`; the notebook reads what it kept.
+
+# %% tags=["lecture"]
+from course_lib.studies.iwm import measured_transforms
+from course_lib.views.iwm import ranks_figure
+
+kept = measured_transforms()
+show.table([{"who": who, **{f"{kind}{part}": found[kind][key] for kind in KINDS
+                            for part, key in (("", "value"), (", from", "low"), (", to", "high"))}}
+            for who, found in kept["ranks"].items()])  # fmt: skip
+
+# %% tags=["lecture"]
+ranks_figure(kept["ranks"], kept["chance"], {"all": 0.8, "colour": 0.5})
+
+# %% [markdown] tags=["lecture"]
+# TEXT_MEASURE
+
+# %% tags=["lecture"]
+trained, blind = kept["ranks"]["trained"], kept["variants"]["unconditioned"]["ranks"]
+assert all(kept["ranks"][name]["all"]["high"] < trained["all"]["low"] for name in ("untrained", "shuffled", "unchanged"))
+assert blind["all"]["high"] < 0.1
+print(f"your guess for colour alone was {my_colour}; it is {trained['colour']['value']:.2f}")
+
+# %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
+# ### By the depth of the predictor
+#
+# The slide's sentence is about capacity. Three models that differ in nothing but the number of blocks of their predictor, 1, 2 or 4, trained for equally many steps (far fewer than the checkpoint), and one with 4 blocks that is not given the action.
+
+# %% tags=["lecture"]
+variants = kept["variants"]
+show.table([{"model": name, "parameters of the predictor": each["parameters"], "minutes": each["minutes"],
+             "loss": each["loss"], **{kind: each["ranks"][kind]["value"] for kind in KINDS}}
+            for name, each in variants.items()])  # fmt: skip
+
+# %% tags=["lecture"]
+ranks_figure({name: each["ranks"] for name, each in variants.items()}, kept["chance"])
+
+# %% [markdown] tags=["lecture"]
+# TEXT_DEPTH
+
+# %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
+# ### What the encoder holds
+#
+# Does the predictor's depth change the *encoder*? Its tokens are probed for the fourteen variables of notebook 18, with the same probes, on the same films: an attentive probe and a line on the mean of the tokens. The controls have the same sizes: the network with fresh weights, and the pixels of each patch with its place.
+
+# %% tags=["lecture"]
+from course_lib.exam.measures.attentive import above
+from course_lib.exam.measures.pictures import VARIABLES
+from course_lib.views.iwm import probes_by_depth_figure
+
+probed = {"untrained": kept["encoders"]["untrained"], "pixels": kept["encoders"]["pixels"],
+          **{name: each["probes"] for name, each in variants.items()}, "checkpoint": kept["probes"]}  # fmt: skip
+probes_by_depth_figure(probed, list(VARIABLES))
+
+# %% tags=["lecture"]
+rows = []
+for name, each in probed.items():
+    row = {"encoder": name}
+    for probe in ("attentive", "linear"):
+        row[f"{probe}: above untrained"] = len(above(each[probe], probed["untrained"][probe]))
+        row[f"{probe}: below"] = len(above(probed["untrained"][probe], each[probe]))
+    rows.append(row | {"colour nearest the centre": each["attentive"]["centre_colour"]["value"],
+                       "agent's place across": each["attentive"]["agent_x"]["value"], "rank": each["rank"]["value"]})  # fmt: skip
+show.table(rows)
+
+# %% [markdown] tags=["lecture"]
+# TEXT_PROBES

@@ -1021,9 +1021,10 @@ TABLE: dict[str, Same | str] = {
     "iwm.two_errors": "two numbers of an intuition; no part of the library has them",
     "iwm.contrast": Same(
         contrast_by_the_library,
-        lambda seed: (torch.rand(4, 3, 8, 6, generator=seeded(seed)), 0.6 + 0.8 * torch.rand(4, generator=seeded(seed + 9))),
+        lambda seed: (torch.rand(4, 3, 8, 6, generator=seeded(seed)),
+                      0.6 + 0.8 * torch.rand(4, generator=seeded(seed + 9))),
     ),
-    "iwm.at_places": "ActionPredictor does it inside; notebook 20 holds its own predictor, built with it, against that one",
+    "iwm.at_places": "ActionPredictor does it inside; notebook 20 holds a predictor built with it against that one",
     "iwm.reciprocal_rank": Same(
         reciprocal_rank,
         lambda seed: (torch.randint(0, 5, (7, 9), generator=seeded(seed)).float(),

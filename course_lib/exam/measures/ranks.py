@@ -1,9 +1,9 @@
 """Which of 256 changes of a picture is it? The reciprocal rank of a prediction in a bank, and the banks.
 
-Garrido et al. 2024 (arXiv 2403.00504), section 4.1: a predictor is given one clean picture and an action, and its answer
-is compared with what the target encoder says of many changed versions of the *same* picture. Where the right one is the
-nearest, its rank is 1; the mean of 1 / rank over questions and pictures is the mean reciprocal rank (MRR, 平均倒数排名).
-Who does not know the action has about (1 + 1/2 + ... + 1/N) / N, which is .024 for 256.
+Garrido et al. 2024 (arXiv 2403.00504), section 4.1: a predictor is given one clean picture and an action, and what it
+answers is compared with what the target encoder says of many changed versions of the *same* picture. Where the right
+one is the nearest, its rank is 1; the mean of 1 / rank over questions and pictures is the mean reciprocal rank (MRR,
+平均倒数排名). Who does not know the action has about (1 + 1/2 + ... + 1/N) / N, which is .024 for 256.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from course_lib.nets.transforms import COLOURS, NAMES, REACH, SHIFTS, draw_actions, transform
+from course_lib.nets.transforms import COLOURS, REACH, SHIFTS, draw_actions, transform
 
 BANK = 256
 KINDS = ("all", "shift", "colour")
@@ -91,6 +91,18 @@ def ranks_by_picture(
     return torch.stack(found).numpy()
 
 
-def unchanged(action: Tensor) -> Tensor:
-    """The action that changes nothing, as often as there are actions. (B, 6) -> (B, 6)."""
-    return torch.zeros(len(action), len(NAMES)).to(action)
+@torch.no_grad()
+def change_and_error(
+    frames: Tensor, kind: str, predict: Predict, target: Target, *, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """How far what is to be guessed moves under one action a picture, and how far the guess is off, (P,) each.
+
+    Both are mean squared distances over the variance of what is to be guessed over the pictures, each place and channel
+    for itself: 0 and anything for an invariant encoder, anything and 0 for one that is equivariant and predicted; who
+    guesses the mean of all pictures has an error of 1. frames: (P, 3, H, W).
+    """
+    actions = bank_actions(kind, torch.Generator().manual_seed(seed), len(frames))
+    before, after = target(frames), target(transform(frames, actions))  # (P, N, D)
+    spread = (after - after.mean(dim=0)).square().mean()
+    guesses = torch.cat([predict(frame[None], action[None]) for frame, action in zip(frames, actions, strict=True)])
+    return tuple(((each - after).square().flatten(1).mean(dim=1) / spread).numpy() for each in (before, guesses))

@@ -10,20 +10,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from course_lib.contract import NotCapable
 from course_lib.exam.entrant import Entrant
 from course_lib.exam.measures.attentive import above
 from course_lib.exam.measures.pictures import SET
 from course_lib.exam.measures.ranks import KINDS
 from course_lib.exam.rows import Row
 from course_lib.exam.sitting import Sitting
-from course_lib.contract import NotCapable
 from course_lib.studies.iwm import CONTROLS, measured_transforms
 from course_lib.studies.store import check_weights
 
 
 def ask(entrant: Entrant, sitting: Sitting) -> Iterator[Row]:
-    """Rows mrr_all, mrr_shift and mrr_colour; mrr_unconditioned; mrr_depth_* by the predictor's blocks, at equal steps;
-    attentive_above_untrained and linear_above_untrained, on how many variables the encoder is above an untrained one."""
+    """Rows mrr_all, mrr_shift and mrr_colour; mrr_unconditioned; mrr_depth_* by the predictor's blocks at equal steps;
+    attentive_above_untrained and linear_above_untrained, on how many variables it is above an untrained one."""
     where = sitting.admit_episodes(entrant, SET)
     entrant.part("image_world_model")
     kept = measured_transforms()

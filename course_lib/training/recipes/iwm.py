@@ -1,4 +1,4 @@
-"""How the image world model is trained: on single frames, drawn at random, each changed by an action drawn at random."""
+"""How the image world model is trained: on single frames drawn at random, each changed by an action drawn at random."""
 
 from __future__ import annotations
 
