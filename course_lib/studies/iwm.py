@@ -6,8 +6,8 @@ given the actions of other questions, and the picture as it was, taken for the p
 
 Then four small models are trained for equally many steps, with predictors of 1, 2 and 4 blocks, and one of 4 blocks
 that is not conditioned. They are asked the same, and their encoders, as the checkpoint's, are probed for the variables
-of ``measures/pictures.py`` in the way of the study ``i_jepa``, beside an untrained encoder of the same sizes and the
-pixels of each patch. Of each encoder is also measured how far its tokens move under a change, and how much of that its
+of ``measures/pictures.py``, beside an untrained encoder of the same sizes and the pixels: by a line on the mean of all
+tokens, and by a line on all tokens side by side, which knows where each of them stands. Of each encoder is also measured how far its tokens move under a change, and how much of that its
 predictor foresees. A study that was stopped goes on after the last piece that was finished.
 """
 
@@ -18,8 +18,17 @@ from typing import Any
 
 from torch import Tensor
 
+from course_lib.exam.measures.attentive import linear_scores
+from course_lib.exam.measures.collapse import effective_rank
 from course_lib.exam.measures.intervals import mean_and_interval
-from course_lib.exam.measures.pictures import neighbourhoods, untrained_encoder, with_places
+from course_lib.exam.measures.pictures import (
+    VARIABLES,
+    PictureEncoder,
+    Pictures,
+    neighbourhoods,
+    picture_tokens,
+    untrained_encoder,
+)
 from course_lib.exam.measures.ranks import (
     BANK,
     KINDS,
@@ -31,21 +40,22 @@ from course_lib.exam.measures.ranks import (
 )
 from course_lib.models.base import untrained_twin
 from course_lib.models.iwm import IWM
-from course_lib.studies.i_jepa import asked_of, in_a_line, pictures_to_ask, probe_pictures
+from course_lib.studies.i_jepa import asked_of, pictures_to_ask
 from course_lib.studies.store import DATA, kept_piece, read_study, weights_of
 from course_lib.training import load_checkpoint, load_config, train
 from course_lib.worlds.films import load_films
 from course_lib.worlds.frames import to_model
 
 KEPT = DATA / "playground" / "iwm.json"
-PICTURES, ASKED = 40, 32  # test pictures, each of another film; actions of a bank that are asked for
-STEPS = 500  # of each small model
+PICTURES, ASKED = 32, 32  # test pictures, each of another film; actions of a bank that are asked for
+STEPS = 400  # of each small model
 VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "depth 1": {"model.predictor_depth": 1},
     "depth 2": {"model.predictor_depth": 2},
     "depth 4": {"model.predictor_depth": 4},
     "unconditioned": {"model.conditioned": False},
 }
+PROBES = ("linear", "flat")  # on the mean of the tokens, and on all of them
 CONTROLS = ("untrained", "shuffled", "unchanged")
 
 
@@ -60,6 +70,14 @@ def rank_scores(
     """The mean reciprocal rank in each kind of bank: value, low, high (95 %, over pictures), n pictures."""
     found = {kind: ranks_by_picture(frames, kind, predict, target, asked=asked, wrong=wrong) for kind in KINDS}
     return {kind: mean_and_interval(each, seed=0) for kind, each in found.items()}
+
+
+def probe_lines(encoder: PictureEncoder, fit: Pictures, ask: Pictures) -> dict[str, Any]:
+    """What a line reads off the mean of an encoder's tokens, and off all of them side by side, for every variable; and
+    the effective rank of the means."""
+    fitted, asked = picture_tokens(encoder, fit), picture_tokens(encoder, ask)
+    scores = {name: linear_scores((fitted, fit), (asked, ask), pooled=name == "linear") for name in PROBES}
+    return {**scores, "rank": effective_rank(asked.mean(dim=1).numpy()), "channels": fitted.shape[2]}
 
 
 def moved(model: IWM, frames: Tensor) -> dict[str, dict[str, dict[str, float]]]:
@@ -95,41 +113,47 @@ def _variant(changes: Mapping[str, Any], frames: Tensor, fit: Any, ask: Any) -> 
     model = run.model.eval()
     own = sum(p.numel() for p in model.predictor.parameters())
     return {"ranks": asked_model(model, frames), "moved": moved(model, frames),
-            "probes": probe_pictures(model.encode, fit, ask), "parameters": own,
+            "probes": probe_lines(model.encode, fit, ask), "parameters": own,
             "minutes": round(run.minutes, 2), "loss": sum(row["loss"] for row in run.rows[-50:]) / 50}  # fmt: skip
 
 
-def run(report: Callable[[str], None] = print) -> dict[str, Any]:
-    """Ask the checkpoint and its controls, train and ask the small models: half an hour of one core."""
-    model: IWM = load_checkpoint("iwm").eval()
-    frames, (fit, ask) = test_pictures(), pictures_to_ask()
-    found: dict[str, Any] = {"weights": weights_of("iwm"), "bank": BANK, "pictures": PICTURES, "asked": ASKED,
-                             "chance": expected_by_chance(), "steps": STEPS, "ranks": {}, "variants": {}}  # fmt: skip
-    decided = {"weights": found["weights"], "pictures": PICTURES, "asked": ASKED, "fit": asked_of(fit),
-               "ask": asked_of(ask)}  # fmt: skip
-    asked = {"trained": lambda: asked_model(model, frames)}
-    asked |= {name: lambda name=name: _control(name, model, frames) for name in CONTROLS}
-    for name, make in asked.items():
-        found["ranks"][name] = kept_piece("iwm", f"ranks-{name}", decided, make)
-        report(f"{name}: {_in_a_line(found['ranks'][name])}")
-    found["moved"] = moved(model, frames)
-    found["probes"] = kept_piece("iwm", "probes", decided, lambda: probe_pictures(model.encode, fit, ask))
-    report(f"probes: {in_a_line(found['probes'])}")
-    own = {key: value for key, value in decided.items() if key != "weights"}
-    sizes = model.config
-    encoders = {"untrained": untrained_encoder(sizes, sizes.width),
-                "pixels": lambda given: with_places(neighbourhoods(given, sizes.patch))}  # fmt: skip
-    found["encoders"] = {}
-    for name, encoder in encoders.items():
-        found["encoders"][name] = kept_piece("iwm", f"encoder-{name}", own | {"sizes": repr(sizes)},
-                                             lambda given=encoder: probe_pictures(given, fit, ask))  # fmt: skip
-        report(f"{name}: {in_a_line(found['encoders'][name])}")
+def asked_variants(report: Callable[[str], None], frames: Tensor, fit: Pictures, ask: Pictures) -> dict[str, Any]:
+    """The small models by name, each trained and asked, or as it was found before."""
+    found = {}
     for name, changes in VARIANTS.items():
         config = load_config("iwm", "cpu", {"train.steps": STEPS, **changes}).model_dump(mode="json")
-        found["variants"][name] = kept_piece("iwm", name.replace(" ", "-"), own | {"configuration": config},
-                                             lambda given=changes: _variant(given, frames, fit, ask))  # fmt: skip
-        report(f"{name}: {_in_a_line(found['variants'][name]['ranks'])}")
+        decided = _asked(fit, ask) | {"configuration": config}
+        found[name] = kept_piece("iwm", name.replace(" ", "-"), decided,
+                                 lambda given=changes: _variant(given, frames, fit, ask))  # fmt: skip
+        report(f"{name}: {_in_a_line(found[name]['ranks'])}")
     return found
+
+
+def _asked(fit: Pictures, ask: Pictures) -> dict[str, Any]:
+    return {"pictures": PICTURES, "asked": ASKED, "fit": asked_of(fit), "ask": asked_of(ask)}
+
+
+def run(report: Callable[[str], None] = print) -> dict[str, Any]:
+    """Train and ask the small models, ask the checkpoint and its controls: ten minutes of one core."""
+    frames, (fit, ask) = test_pictures(), pictures_to_ask()
+    variants = asked_variants(report, frames, fit, ask)
+    model: IWM = load_checkpoint("iwm").eval()
+    weights, sizes = weights_of("iwm"), model.config
+    decided = _asked(fit, ask) | {"weights": weights}
+    makers: dict[str, Callable[[], dict[str, Any]]] = {"trained": lambda: asked_model(model, frames)}
+    makers |= {name: lambda given=name: _control(given, model, frames) for name in CONTROLS}
+    ranks = {}
+    for name, make in makers.items():
+        ranks[name] = kept_piece("iwm", f"ranks-{name}", decided, make)
+        report(f"{name}: {_in_a_line(ranks[name])}")
+    encoders = {"untrained": untrained_encoder(sizes, sizes.width),
+                "pixels": lambda given: neighbourhoods(given, sizes.patch)}  # fmt: skip
+    return {
+        "weights": weights, "bank": BANK, "pictures": PICTURES, "asked": ASKED, "chance": expected_by_chance(),
+        "steps": STEPS, "ranks": ranks, "moved": moved(model, frames), "variants": variants,
+        "probes": kept_piece("iwm", "probes", decided, lambda: probe_lines(model.encode, fit, ask)),
+        "encoders": {name: probe_lines(encoder, fit, ask) for name, encoder in encoders.items()},
+    }  # fmt: skip
 
 
 def _in_a_line(ranks: Mapping[str, Any]) -> str:
@@ -148,6 +172,9 @@ def measured_transforms() -> dict[str, Any]:
         for ranks in everybody:
             if wrong := [k for k in KINDS if not 0 <= ranks[k]["low"] <= ranks[k]["value"] <= ranks[k]["high"] <= 1]:
                 raise ValueError(f"mean reciprocal ranks outside their intervals: {wrong}")
+        for each in (found["probes"], *found["encoders"].values(), *(v["probes"] for v in found["variants"].values())):
+            if lacking := set(VARIABLES) - set(each["linear"]) | set(VARIABLES) - set(each["flat"]):
+                raise ValueError(f"the probes lack {sorted(lacking)}")
         if not {"weights", "chance", "probes", "moved", "encoders", "steps", "minutes"} <= set(found):
             raise ValueError("weights, chance, probes, moved, encoders, steps or minutes are lacking")
         return found

@@ -17,13 +17,13 @@ from course_lib.exam.measures.pictures import SET
 from course_lib.exam.measures.ranks import KINDS
 from course_lib.exam.rows import Row
 from course_lib.exam.sitting import Sitting
-from course_lib.studies.iwm import CONTROLS, measured_transforms
+from course_lib.studies.iwm import CONTROLS, PROBES, measured_transforms
 from course_lib.studies.store import check_weights
 
 
 def ask(entrant: Entrant, sitting: Sitting) -> Iterator[Row]:
     """Rows mrr_all, mrr_shift and mrr_colour; mrr_unconditioned; mrr_depth_* by the predictor's blocks at equal steps;
-    attentive_above_untrained and linear_above_untrained, on how many variables it is above an untrained one."""
+    linear_above_untrained and flat_above_untrained, on how many variables the encoder is above an untrained one."""
     where = sitting.admit_episodes(entrant, SET)
     entrant.part("image_world_model")
     kept = measured_transforms()
@@ -47,7 +47,7 @@ def ask(entrant: Entrant, sitting: Sitting) -> Iterator[Row]:
         yield entrant.row(sitting, where, f"mrr_{name.replace(' ', '_')}", unit="", controls=controls,
                           note=f"{kept['steps']} steps; predictor of {own['parameters']:,} parameters",
                           **own["ranks"]["all"])  # fmt: skip
-    yield from (_count(entrant, sitting, where, probe, kept) for probe in ("attentive", "linear"))
+    yield from (_count(entrant, sitting, where, probe, kept) for probe in PROBES)
 
 
 def _count(entrant: Entrant, sitting: Sitting, where: str, probe: str, kept: dict[str, Any]) -> Row:
