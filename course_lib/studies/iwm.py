@@ -4,11 +4,12 @@ The checkpoint is asked on test pictures, each with three banks of 256 actions: 
 alone, colour alone (``measures/ranks.py``). Beside it are asked: the same network untrained, the checkpoint when it is
 given the actions of other questions, and the picture as it was, taken for the prediction.
 
-Then four small models are trained for equally many steps, with predictors of 1, 2 and 4 blocks, and one of 4 blocks
-that is not conditioned. They are asked the same, and their encoders, as the checkpoint's, are probed for the variables
-of ``measures/pictures.py``, beside an untrained encoder of the same sizes and the pixels: by a line on the mean of all
-tokens, and by a line on all tokens side by side, which knows where each of them stands. Of each encoder is also measured how far its tokens move under a change, and how much of that its
-predictor foresees. A study that was stopped goes on after the last piece that was finished.
+Four small models are trained for equally many steps, with predictors of 1, 2 and 4 blocks, and one of 4 blocks that is
+not conditioned. They are asked the same, and their encoders, as the checkpoint's, are probed for the variables of
+``measures/pictures.py``, beside an untrained encoder of the same sizes and the pixels: by a line on the mean of all
+tokens, and by a line on all of them laid flat, which knows where each of them stands. Of each encoder is also measured
+how far its tokens move under a change, and how much of that its predictor foresees. A study that was stopped goes on
+after the last piece that was finished.
 """
 
 from __future__ import annotations

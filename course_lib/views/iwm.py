@@ -125,11 +125,11 @@ def ranks_figure(
 
 
 def probes_by_depth_figure(
-    probes: Mapping[str, Mapping[str, Any]], variables: Sequence[str], *, probe: str = "attentive"
+    probes: Mapping[str, Mapping[str, Any]], variables: Sequence[str], *, probe: str = "flat"
 ) -> CourseFigure:
     """What probes find in each encoder, one group of dots for each variable. probes: ``{name: answers}``."""
     inks = [COLOURS[name] for name in ("black", "sky", "blue", "purple", "orange", "vermilion", "green")]
-    figure = CourseFigure(0.75 * len(variables) + 2.6, 3.6, f"{probe} probes of {', '.join(probes)}")
+    figure = CourseFigure(0.75 * len(variables) + 2.6, 3.6, f"probes ({probe}) of {', '.join(probes)}")
     axes = figure.subplots()
     wide = 0.7 / max(1, len(probes) - 1)
     for place, (name, answers) in enumerate(probes.items()):
@@ -138,7 +138,7 @@ def probes_by_depth_figure(
         x = np.arange(len(variables)) + wide * place - 0.35
         axes.errorbar(x, found[:, 0], yerr=reach, fmt="o", markersize=4, color=inks[place % len(inks)], label=name)
     axes.set(xticks=np.arange(len(variables)), ylabel="R², or share of right answers", ylim=(-0.05, 1.02),
-             title=f"{probe} probe: what the encoder holds")  # fmt: skip
+             title=f"what a line reads ({probe})")  # fmt: skip
     axes.set_xticks(np.arange(len(variables)), [v.replace("_", " ") for v in variables], rotation=35, ha="right")
     axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return figure

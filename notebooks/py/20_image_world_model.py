@@ -426,7 +426,7 @@ ranks_figure({name: each["ranks"] for name, each in variants.items()}, kept["cha
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### What the encoder holds
 #
-# Does the predictor's depth change the *encoder*? Its tokens are probed for the fourteen variables of notebook 18, with the same probes, on the same films: an attentive probe and a line on the mean of the tokens. The controls have the same sizes: the network with fresh weights, and the pixels of each patch with its place.
+# Does the predictor's depth change the *encoder*? Its tokens are probed for the fourteen variables of notebook 18, on the same films, by lines: one on the mean of the 16 tokens (*linear*), one on all of them side by side (*flat*), which knows where each token stands. The controls are the network with fresh weights, and the pixels themselves.
 
 # %% tags=["lecture"]
 from course_lib.exam.measures.attentive import above
@@ -435,17 +435,17 @@ from course_lib.views.iwm import probes_by_depth_figure
 
 probed = {"untrained": kept["encoders"]["untrained"], "pixels": kept["encoders"]["pixels"],
           **{name: each["probes"] for name, each in variants.items()}, "checkpoint": kept["probes"]}  # fmt: skip
-probes_by_depth_figure(probed, list(VARIABLES))
+probes_by_depth_figure(probed, list(VARIABLES), probe="flat")
 
 # %% tags=["lecture"]
 rows = []
 for name, each in probed.items():
     row = {"encoder": name}
-    for probe in ("attentive", "linear"):
+    for probe in ("linear", "flat"):
         row[f"{probe}: above untrained"] = len(above(each[probe], probed["untrained"][probe]))
         row[f"{probe}: below"] = len(above(probed["untrained"][probe], each[probe]))
-    rows.append(row | {"colour nearest the centre": each["attentive"]["centre_colour"]["value"],
-                       "agent's place across": each["attentive"]["agent_x"]["value"], "rank": each["rank"]["value"]})  # fmt: skip
+    rows.append(row | {"colour nearest the centre": each["flat"]["centre_colour"]["value"],
+                       "the lamp": each["flat"]["lamp"]["value"], "rank": each["rank"]})  # fmt: skip
 show.table(rows)
 
 # %% [markdown] tags=["lecture"]
