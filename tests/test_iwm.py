@@ -230,5 +230,5 @@ def test_figures_are_drawn_at_the_ends_of_the_sliders() -> None:
     kept = study.measured_transforms()
     png_of_figure(view.ranks_figure({n: v["ranks"] for n, v in kept["variants"].items()}, 0.024, {"all": 0.8}))
     png_of_figure(view.probes_by_depth_figure({"iwm": kept["probes"]}, ["agent_x", "screen"]))
-    assert view.in_words(torch.zeros(6)) == "nothing changed"
-    assert view.in_words(torch.tensor([0.5, 0, 0, 0, -0.25, 1.0])) == "brightness +0.5, 2 px left, 8 px down"
+    assert view.action_in_words(torch.zeros(6)) == "nothing changed"
+    assert view.action_in_words(torch.tensor([0.5, 0, 0, 0, -0.25, 1.0])) == "brightness +0.5, 2 px left, 8 px down"

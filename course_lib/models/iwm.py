@@ -34,9 +34,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from course_lib.models.base import Layers, PositiveInt, ViTConfig, check_heads
+from course_lib.models.i_jepa import IJEPA
 from course_lib.nets import chance
 from course_lib.nets.attention import Block
-from course_lib.nets.ema import rising_momentum, update_average
 from course_lib.nets.gather import gather_batch
 from course_lib.nets.patches import sincos_2d
 from course_lib.nets.transforms import NAMES, draw_actions, transform
@@ -117,12 +117,8 @@ class IWM(nn.Module):
         self.target_encoder.requires_grad_(False)
         self.predictor = ActionPredictor(config)
 
-    def encode(self, frames: Tensor) -> Tensor:
-        """What the target encoder says of every patch, before any pooling. Floats (..., 3, H, W) in [0, 1] ->
-        (..., N, D). Raises ValueError where these are no such frames."""
-        if not frames.is_floating_point():
-            raise ValueError(f"float frames in [0, 1] wanted, got {frames.dtype}; worlds/frames.py converts")
-        return self.target_encoder.features(frames)
+    encode = IJEPA.encode  # what the target encoder says of every patch: (..., 3, H, W) -> (..., N, D)
+    after_step = IJEPA.after_step  # the target encoder follows, less and less
 
     def predict(self, frames: Tensor, action: Tensor, seen: Tensor | None = None) -> Tensor:
         """Guesses at ``targets`` of the changed frames. (B, 3, H, W), (B, 6) -> (B, N, D).
@@ -165,8 +161,3 @@ class IWM(nn.Module):
             targets = F.layer_norm(features, features.shape[-1:])
             deviation = gather_batch(features.mean(dim=1)).std(dim=0, correction=0).mean()
         return {"loss": F.smooth_l1_loss(self.predict(frames, action, seen), targets), "deviation": deviation}
-
-    @torch.no_grad()
-    def after_step(self, step: int, of: int) -> None:
-        """Move the target encoder a little towards the context encoder, less and less."""
-        update_average(self.target_encoder, self.encoder, rising_momentum(step, of, self.config.momentum))

@@ -81,7 +81,7 @@ def probe_lines(encoder: PictureEncoder, fit: Pictures, ask: Pictures) -> dict[s
     return {**scores, "rank": effective_rank(asked.mean(dim=1).numpy()), "channels": fitted.shape[2]}
 
 
-def moved(model: IWM, frames: Tensor) -> dict[str, dict[str, dict[str, float]]]:
+def how_far(model: IWM, frames: Tensor) -> dict[str, dict[str, dict[str, float]]]:
     """How far the targets move, and how far the predictions are off, under shifts alone and colours alone."""
     found = {}
     for kind in KINDS[1:]:
@@ -113,7 +113,7 @@ def _variant(changes: Mapping[str, Any], frames: Tensor, fit: Any, ask: Any) -> 
     run = train("iwm", config, progress="none")
     model = run.model.eval()
     own = sum(p.numel() for p in model.predictor.parameters())
-    return {"ranks": asked_model(model, frames), "moved": moved(model, frames),
+    return {"ranks": asked_model(model, frames), "moved": how_far(model, frames),
             "probes": probe_lines(model.encode, fit, ask), "parameters": own,
             "minutes": round(run.minutes, 2), "loss": sum(row["loss"] for row in run.rows[-50:]) / 50}  # fmt: skip
 
@@ -151,7 +151,7 @@ def run(report: Callable[[str], None] = print) -> dict[str, Any]:
                 "pixels": lambda given: neighbourhoods(given, sizes.patch)}  # fmt: skip
     return {
         "weights": weights, "bank": BANK, "pictures": PICTURES, "asked": ASKED, "chance": expected_by_chance(),
-        "steps": STEPS, "ranks": ranks, "moved": moved(model, frames), "variants": variants,
+        "steps": STEPS, "ranks": ranks, "moved": how_far(model, frames), "variants": variants,
         "probes": kept_piece("iwm", "probes", decided, lambda: probe_lines(model.encode, fit, ask)),
         "encoders": {name: probe_lines(encoder, fit, ask) for name, encoder in encoders.items()},
     }  # fmt: skip

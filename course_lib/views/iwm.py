@@ -36,7 +36,7 @@ def changes_bank(model: IWM, frame: Tensor, kind: str = "all", *, seed: int = 0,
     return ChangesBank(frame, actions, frames, targets_of(frame, actions, model.targets))
 
 
-def in_words(action: Tensor) -> str:
+def action_in_words(action: Tensor) -> str:
     """An action (6,) as a short line."""
     shift = [f"{abs(round(REACH * float(value)))} px {way}" for value, way in
              zip(action[4:], [("left", "right")[int(action[4] > 0)], ("up", "down")[int(action[5] > 0)]], strict=True)
@@ -67,7 +67,7 @@ def nearest_figure(model: IWM, bank: ChangesBank, action: Tensor, count: int = 5
         axes.imshow(picture, interpolation="nearest")
         axes.set(xticks=[], yticks=[])
         axes.set_title(title, fontsize=9)
-    figure.suptitle(f"asked for: {in_words(action)}", fontsize=9)
+    figure.suptitle(f"asked for: {action_in_words(action)}", fontsize=9)
     return figure
 
 
@@ -102,11 +102,11 @@ def actions_figure(frame: Tensor, values: Sequence[float] = (-1.0, -0.5, 0.0, 0.
 
 
 def ranks_figure(
-    ranks: Mapping[str, Mapping[str, Mapping[str, float]]], chance: float, bars: Mapping[str, float] | None = None
+    ranks: Mapping[str, Mapping[str, Mapping[str, float]]], lots: float, bars: Mapping[str, float] | None = None
 ) -> CourseFigure:
     """Mean reciprocal ranks with their intervals: one group of bars for each name, one bar a kind of bank.
 
-    ranks: ``{name: {kind: {value, low, high}}}``. bars: by kind, drawn as lines of its colour.
+    ranks: ``{name: {kind: {value, low, high}}}``. lots: who draws lots. bars: by kind, drawn as lines of its colour.
     """
     figure = CourseFigure(1.5 * len(ranks) + 2.4, 3.4, f"mean reciprocal ranks of {', '.join(ranks)}")
     axes = figure.subplots()
@@ -117,7 +117,7 @@ def ranks_figure(
                  label=TITLES[kind])  # fmt: skip
     for kind, bar in (bars or {}).items():
         axes.axhline(bar, color=COLOURS[INKS[kind]], linestyle="--", linewidth=1, label=f"bar, {TITLES[kind]}")
-    axes.axhline(chance, color="black", linestyle=":", linewidth=1, label="chance")
+    axes.axhline(lots, color="black", linestyle=":", linewidth=1, label="by lots")
     axes.set(xticks=np.arange(len(ranks)), xticklabels=list(ranks), ylim=(0, 1.02), ylabel="mean reciprocal rank",
              title="Is the right change found among 256?")  # fmt: skip
     axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
