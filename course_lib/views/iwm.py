@@ -63,11 +63,14 @@ def nearest_figure(model: IWM, bank: ChangesBank, action: Tensor, count: int = 5
     pictures = [to_uint8(bank.source[None])[0], true, *(bank.frames[k] for k in order)]
     titles = ["the picture", "truly changed", *(f"{place}. ({distance[k]:.3f})" for place, k in enumerate(order, 1))]
     figure = CourseFigure(1.75 * len(pictures), 2.3, f"a picture, its change and the {count} nearest entries of a bank")
-    for axes, picture, title in zip(figure.subplots(1, len(pictures)), pictures, titles, strict=True):
+    panels = figure.subplots(1, len(pictures))
+    for axes, picture, title in zip(panels, pictures, titles, strict=True):
         axes.imshow(picture, interpolation="nearest")
         axes.set(xticks=[], yticks=[])
         axes.set_title(title, fontsize=9)
-    figure.suptitle(f"asked for: {action_in_words(action)}", fontsize=9)
+    label = panels[0].set_xlabel(f"asked for: {action_in_words(action)}", loc="left", fontsize=9)
+    panels[1].set_xlabel(" ", fontsize=9)  # keeps the height that the first one, which may be long, takes
+    label.set_in_layout(False)
     return figure
 
 

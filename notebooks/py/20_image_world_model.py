@@ -450,3 +450,38 @@ show.table(rows)
 
 # %% [markdown] tags=["lecture"]
 # TEXT_PROBES
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Exercises
+#
+# All five stood above, each before the library's answer. What you have solved so far, here and in the other notebooks:
+
+# %% tags=["nbval-ignore-output"]
+progress()
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
+# ## Which claim survives?
+#
+# TEXT_CLAIM
+
+# %% [markdown] tags=["lecture"]
+# **What this toy cannot show.** TEXT_TOY
+
+# %% [markdown] tags=["lecture"]
+# **Where we depart from the paper.** The source is the clean picture in training too; in the paper the source is changed *further* than the target (blur, grey and solarisation among the changes), so that the predictor has to repair, and the clean picture is given only when it is asked. The shift is ours; the paper crops, and does not tell the predictor how. Its predictor answers at masked places, ours everywhere. Its encoder is a ViT-B/16 on photographs, ours has two blocks and 16 tokens.
+
+# %% [markdown] tags=["lecture"]
+# To the questions *to discuss*: whoever sorts photographs wants an encoder that ignores the light; whoever has to reach into the picture, or to repair its colours, wants one that keeps it. And what a predictor could know at the least is the shift: that alone is worth 0.81 in the bank of all changes.
+
+# %% [markdown]
+# **Larger.** `python -m course_lib train iwm --size gpu` trains the encoder of ViT-S at 64 pixels with a predictor of twelve blocks. `python -m course_lib exam iwm --json` prints the rows of this notebook.
+#
+# **References.** Garrido, Assran, Ballas, Bardes, Najman & LeCun, *Learning and Leveraging World Models in Visual Representation Learning*, 2024, arXiv 2403.00504: the abstract, section 3 (method), section 4 (the mean reciprocal rank, conditioning, capacity). Assran et al., *I-JEPA*, 2023, arXiv 2301.08243. Chen et al., *SimCLR*, 2020, arXiv 2002.05709, appendix A (colour jitter). Grill et al., *BYOL*, 2020, arXiv 2006.07733. He et al., *Masked Autoencoders*, 2021, arXiv 2111.06377.
+#
+# Claims examined here: C70
+
+# %% [markdown] slideshow={"slide_type": "skip"} tags=["navigation"]
+# - **Before this notebook:** 19 V-JEPA (planned); until it is there, [18 I-JEPA](18_i_jepa.ipynb)
+# - **After it:** [21 The autonomous agent](21_autonomous_agent.ipynb)
+# - **All notebooks:** [contents](contents.md)
+# - **In the claims ledger:** [C70](claims.md#c70)
