@@ -48,8 +48,8 @@ from course_lib.worlds.films import load_films
 from course_lib.worlds.frames import to_model
 
 KEPT = DATA / "playground" / "iwm.json"
-PICTURES, ASKED = 32, 32  # test pictures, each of another film; actions of a bank that are asked for
-STEPS = 400  # of each small model
+PICTURES, ASKED = 24, 32  # test pictures, each of another film; actions of a bank that are asked for
+STEPS = 300  # of each small model
 VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "depth 1": {"model.predictor_depth": 1},
     "depth 2": {"model.predictor_depth": 2},
