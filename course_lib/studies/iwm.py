@@ -52,9 +52,9 @@ PICTURES, ASKED = 24, 32  # test pictures, each of another film; actions of a ba
 STEPS = 300  # of each small model
 VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "depth 1": {"model.predictor_depth": 1},
-    "depth 2": {"model.predictor_depth": 2},
     "depth 4": {"model.predictor_depth": 4},
     "unconditioned": {"model.conditioned": False},
+    "depth 2": {"model.predictor_depth": 2},
 }
 PROBES = ("linear", "flat")  # on the mean of the tokens, and on all of them
 CONTROLS = ("untrained", "shuffled", "unchanged")
@@ -137,7 +137,6 @@ def _asked(fit: Pictures, ask: Pictures) -> dict[str, Any]:
 def run(report: Callable[[str], None] = print) -> dict[str, Any]:
     """Train and ask the small models, ask the checkpoint and its controls: ten minutes of one core."""
     frames, (fit, ask) = test_pictures(), pictures_to_ask()
-    variants = asked_variants(report, frames, fit, ask)
     model: IWM = load_checkpoint("iwm").eval()
     weights, sizes = weights_of("iwm"), model.config
     decided = _asked(fit, ask) | {"weights": weights}
@@ -147,6 +146,7 @@ def run(report: Callable[[str], None] = print) -> dict[str, Any]:
     for name, make in makers.items():
         ranks[name] = kept_piece("iwm", f"ranks-{name}", decided, make)
         report(f"{name}: {_in_a_line(ranks[name])}")
+    variants = asked_variants(report, frames, fit, ask)
     encoders = {"untrained": untrained_encoder(sizes, sizes.width),
                 "pixels": lambda given: neighbourhoods(given, sizes.patch)}  # fmt: skip
     return {

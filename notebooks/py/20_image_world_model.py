@@ -322,7 +322,10 @@ questions_figure(model, bank, [0, 1, 2, 3])
 questions_figure(model, changes_bank(model, test[11], "colour"), [0, 1, 2, 3])
 
 # %% [markdown] tags=["lecture"]
-# All four answers to the first bank are right, and what stands second and third has nearly the same shift. The bank of colours is harder, and the mistakes are small: TEXTLOOKTHIRD Remember that no picture was drawn. What you see is the bank's picture whose tokens are nearest to 1,024 predicted numbers.
+# All eight answers are right, and the second and third places are the interesting ones. In the first bank they come near in the shift and in the colours. In the bank of colours they are the neighbours in hue and brightness: the third row is a dark picture, and so are the two runners-up.
+
+# %% [markdown] tags=["lecture"]
+# Remember that no picture was drawn. What you see is the picture of the bank whose tokens are nearest to 1,024 predicted numbers.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Play
