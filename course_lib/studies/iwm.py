@@ -4,7 +4,7 @@ The checkpoint is asked on test pictures, each with three banks of 256 actions: 
 alone, colour alone (``measures/ranks.py``). Beside it are asked: the same network untrained, the checkpoint when it is
 given the actions of other questions, and the picture as it was, taken for the prediction.
 
-Four small models are trained for equally many steps, with predictors of 1, 2 and 4 blocks, and one of 4 blocks that is
+Three small models are trained for equally many steps, with predictors of 1 and of 4 blocks, and one of 4 blocks that is
 not conditioned. They are asked the same, and their encoders, as the checkpoint's, are probed for the variables of
 ``measures/pictures.py``, beside an untrained encoder of the same sizes and the pixels: by a line on the mean of all
 tokens, and by a line on all of them laid flat, which knows where each of them stands. Of each encoder is also measured
@@ -54,7 +54,6 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "depth 1": {"model.predictor_depth": 1},
     "depth 4": {"model.predictor_depth": 4},
     "unconditioned": {"model.conditioned": False},
-    "depth 2": {"model.predictor_depth": 2},
 }
 PROBES = ("linear", "flat")  # on the mean of the tokens, and on all of them
 CONTROLS = ("untrained", "shuffled", "unchanged")
