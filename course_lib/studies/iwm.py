@@ -1,15 +1,13 @@
-"""How well does the image world model find the right change of a picture, and what do conditioning and depth do?
+"""How well does the image world model find the right change of a picture, and what does its encoder hold?
 
 The checkpoint is asked on test pictures, each with three banks of 256 actions: shift and colour together, the shift
 alone, colour alone (``measures/ranks.py``). Beside it are asked: the same network untrained, the checkpoint when it is
 given the actions of other questions, and the picture as it was, taken for the prediction.
 
-Three small models are trained for equally many steps, with predictors of 1 and of 4 blocks, and one of 4 blocks that is
-not conditioned. They are asked the same, and their encoders, as the checkpoint's, are probed for the variables of
-``measures/pictures.py``, beside an untrained encoder of the same sizes and the pixels: by a line on the mean of all
-tokens, and by a line on all of them laid flat, which knows where each of them stands. Of each encoder is also measured
-how far its tokens move under a change, and how much of that its predictor foresees. A study that was stopped goes on
-after the last piece that was finished.
+Its encoder is probed for the variables of ``measures/pictures.py``, beside an untrained one of the same sizes and the
+pixels: by a line on the mean of all tokens, and by a line on all of them laid flat, which knows where each stands. It is
+also measured how far the tokens move under a change, and how much of that the predictor foresees. A study that was
+stopped goes on after the last piece that was finished. What conditioning and depth do is the study ``iwm_depth``.
 """
 
 from __future__ import annotations
@@ -43,18 +41,12 @@ from course_lib.models.base import untrained_twin
 from course_lib.models.iwm import IWM
 from course_lib.studies.i_jepa import asked_of, pictures_to_ask
 from course_lib.studies.store import DATA, kept_piece, read_study, weights_of
-from course_lib.training import load_checkpoint, load_config, train
+from course_lib.training import load_checkpoint
 from course_lib.worlds.films import load_films
 from course_lib.worlds.frames import to_model
 
 KEPT = DATA / "playground" / "iwm.json"
 PICTURES, ASKED = 24, 32  # test pictures, each of another film; actions of a bank that are asked for
-STEPS = 300  # of each small model
-VARIANTS: Mapping[str, Mapping[str, Any]] = {
-    "depth 1": {"model.predictor_depth": 1},
-    "depth 4": {"model.predictor_depth": 4},
-    "unconditioned": {"model.conditioned": False},
-}
 PROBES = ("linear", "flat")  # on the mean of the tokens, and on all of them
 CONTROLS = ("untrained", "shuffled", "unchanged")
 
@@ -107,76 +99,53 @@ def _control(name: str, model: IWM, frames: Tensor) -> dict[str, dict[str, float
     return rank_scores(as_it_was, model.targets, frames)
 
 
-def _variant(changes: Mapping[str, Any], frames: Tensor, fit: Any, ask: Any) -> dict[str, Any]:
-    config = load_config("iwm", "cpu", {"train.steps": STEPS, **changes})
-    run = train("iwm", config, progress="none")
-    model = run.model.eval()
-    own = sum(p.numel() for p in model.predictor.parameters())
-    return {"ranks": asked_model(model, frames), "moved": how_far(model, frames),
-            "probes": probe_lines(model.encode, fit, ask), "parameters": own,
-            "minutes": round(run.minutes, 2), "loss": sum(row["loss"] for row in run.rows[-50:]) / 50}  # fmt: skip
-
-
-def asked_variants(report: Callable[[str], None], frames: Tensor, fit: Pictures, ask: Pictures) -> dict[str, Any]:
-    """The small models by name, each trained and asked, or as it was found before."""
-    found = {}
-    for name, changes in VARIANTS.items():
-        config = load_config("iwm", "cpu", {"train.steps": STEPS, **changes}).model_dump(mode="json")
-        decided = _asked(fit, ask) | {"configuration": config}
-        found[name] = kept_piece("iwm", name.replace(" ", "-"), decided,
-                                 lambda given=changes: _variant(given, frames, fit, ask))  # fmt: skip
-        report(f"{name}: {_in_a_line(found[name]['ranks'])}")
-    return found
-
-
-def _asked(fit: Pictures, ask: Pictures) -> dict[str, Any]:
+def asked_with(fit: Pictures, ask: Pictures) -> dict[str, Any]:
+    """What the answers follow from, beside the model: the pictures and the size of the question."""
     return {"pictures": PICTURES, "asked": ASKED, "fit": asked_of(fit), "ask": asked_of(ask)}
 
 
 def run(report: Callable[[str], None] = print) -> dict[str, Any]:
-    """Train and ask the small models, ask the checkpoint and its controls: ten minutes of one core."""
+    """Ask the checkpoint and its controls: a minute of one core."""
     frames, (fit, ask) = test_pictures(), pictures_to_ask()
     model: IWM = load_checkpoint("iwm").eval()
     weights, sizes = weights_of("iwm"), model.config
-    decided = _asked(fit, ask) | {"weights": weights}
+    decided = asked_with(fit, ask) | {"weights": weights}
     makers: dict[str, Callable[[], dict[str, Any]]] = {"trained": lambda: asked_model(model, frames)}
     makers |= {name: lambda given=name: _control(given, model, frames) for name in CONTROLS}
     ranks = {}
     for name, make in makers.items():
         ranks[name] = kept_piece("iwm", f"ranks-{name}", decided, make)
-        report(f"{name}: {_in_a_line(ranks[name])}")
-    variants = asked_variants(report, frames, fit, ask)
+        report(f"{name}: {ranks_in_a_line(ranks[name])}")
     encoders = {"untrained": untrained_encoder(sizes, sizes.width),
                 "pixels": lambda given: neighbourhoods(given, sizes.patch)}  # fmt: skip
     return {
         "weights": weights, "bank": BANK, "pictures": PICTURES, "asked": ASKED, "chance": expected_by_chance(),
-        "steps": STEPS, "ranks": ranks, "moved": how_far(model, frames), "variants": variants,
+        "ranks": ranks, "moved": how_far(model, frames),
         "probes": kept_piece("iwm", "probes", decided, lambda: probe_lines(model.encode, fit, ask)),
         "encoders": {name: probe_lines(encoder, fit, ask) for name, encoder in encoders.items()},
     }  # fmt: skip
 
 
-def _in_a_line(ranks: Mapping[str, Any]) -> str:
+def ranks_in_a_line(ranks: Mapping[str, Any]) -> str:
+    """The three mean reciprocal ranks in one line."""
     return ", ".join(f"{kind} {ranks[kind]['value']:.3f}" for kind in KINDS)
 
 
 def measured_transforms() -> dict[str, Any]:
-    """What ``run`` found: "ranks" of the checkpoint ("trained") and its controls, "probes" of its encoder, and
-    "variants", each with ranks, probes, parameters of its predictor and minutes. Raises ExamError when the file is
-    missing or damaged."""
+    """What ``run`` found: "ranks" of the checkpoint ("trained") and its controls, "moved" and "probes" of its encoder,
+    and "encoders", the probes' controls. Raises ExamError when the file is missing or damaged."""
 
     def parse(found: dict[str, Any]) -> dict[str, Any]:
-        everybody = [*found["ranks"].values(), *(each["ranks"] for each in found["variants"].values())]
-        if lacking := {"trained", *CONTROLS} - set(found["ranks"]) | set(VARIANTS) - set(found["variants"]):
+        if lacking := {"trained", *CONTROLS} - set(found["ranks"]):
             raise ValueError(f"there is nothing of {sorted(lacking)}")
-        for ranks in everybody:
+        for ranks in found["ranks"].values():
             if wrong := [k for k in KINDS if not 0 <= ranks[k]["low"] <= ranks[k]["value"] <= ranks[k]["high"] <= 1]:
                 raise ValueError(f"mean reciprocal ranks outside their intervals: {wrong}")
-        for each in (found["probes"], *found["encoders"].values(), *(v["probes"] for v in found["variants"].values())):
+        for each in (found["probes"], *found["encoders"].values()):
             if lacking := set(VARIABLES) - set(each["linear"]) | set(VARIABLES) - set(each["flat"]):
                 raise ValueError(f"the probes lack {sorted(lacking)}")
-        if not {"weights", "chance", "probes", "moved", "encoders", "steps", "minutes"} <= set(found):
-            raise ValueError("weights, chance, probes, moved, encoders, steps or minutes are lacking")
+        if not {"weights", "chance", "moved"} <= set(found):
+            raise ValueError("weights, chance or moved are lacking")
         return found
 
     return read_study(KEPT, parse, "iwm")

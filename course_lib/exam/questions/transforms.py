@@ -22,37 +22,25 @@ from course_lib.studies.store import check_weights
 
 
 def ask(entrant: Entrant, sitting: Sitting) -> Iterator[Row]:
-    """Rows mrr_all, mrr_shift and mrr_colour; mrr_unconditioned; mrr_depth_* by the predictor's blocks at equal steps;
-    linear_above_untrained and flat_above_untrained, on how many variables the encoder is above an untrained one."""
+    """Rows mrr_all, mrr_shift and mrr_colour; linear_above_untrained and flat_above_untrained, on how many variables the encoder is above an untrained one."""
     where = sitting.admit_episodes(entrant, SET)
     entrant.part("image_world_model")
     kept = measured_transforms()
     if sitting.split != "test":
         raise NotCapable("the study iwm asked test pictures alone")
     check_weights(kept["weights"], entrant.checkpoint, "iwm")
-    ranks, variants = kept["ranks"], kept["variants"]
+    ranks = kept["ranks"]
     for kind in KINDS:
         controls = {name: ranks[name][kind]["value"] for name in CONTROLS}
         yield entrant.row(sitting, where, f"mrr_{kind}", unit="", controls=controls | {"chance": kept["chance"]},
                           note=f"bank of {kept['bank']} changes of the same picture, {kept['asked']} asked for",
                           **ranks["trained"][kind])  # fmt: skip
-    blind = variants["unconditioned"]["ranks"]
-    yield entrant.row(sitting, where, "mrr_unconditioned", unit="", **blind["all"],
-                      controls={"conditioned": variants["depth 4"]["ranks"]["all"]["value"], "chance": kept["chance"]},
-                      note=f"a model of its own, {kept['steps']} steps; the bar is a ceiling")  # fmt: skip
-    for name in (name for name in variants if name.startswith("depth")):
-        own = variants[name]
-        controls = {"shift_alone": own["ranks"]["shift"]["value"], "colour_alone": own["ranks"]["colour"]["value"],
-                    "unconditioned": blind["all"]["value"]}  # fmt: skip
-        yield entrant.row(sitting, where, f"mrr_{name.replace(' ', '_')}", unit="", controls=controls,
-                          note=f"{kept['steps']} steps; predictor of {own['parameters']:,} parameters",
-                          **own["ranks"]["all"])  # fmt: skip
     yield from (_count(entrant, sitting, where, probe, kept) for probe in PROBES)
 
 
 def _count(entrant: Entrant, sitting: Sitting, where: str, probe: str, kept: dict[str, Any]) -> Row:
     """On how many variables its intervals lie wholly above the untrained encoder's. A count has no interval."""
-    everybody = {"iwm": kept["probes"], **kept["encoders"], **{n: v["probes"] for n, v in kept["variants"].items()}}
+    everybody = {"iwm": kept["probes"], **kept["encoders"]}
     untrained = everybody.pop("untrained")[probe]
     counts = {name: float(len(above(answers[probe], untrained))) for name, answers in everybody.items()}
     own, worse = counts.pop("iwm"), len(above(untrained, kept["probes"][probe]))
