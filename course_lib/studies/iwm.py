@@ -5,8 +5,8 @@ alone, colour alone (``measures/ranks.py``). Beside it are asked: the same netwo
 given the actions of other questions, and the picture as it was, taken for the prediction.
 
 Its encoder is probed for the variables of ``measures/pictures.py``, beside an untrained one of the same sizes and the
-pixels: by a line on the mean of all tokens, and by a line on all of them laid flat, which knows where each stands. It is
-also measured how far the tokens move under a change, and how much of that the predictor foresees. A study that was
+pixels: by a line on the mean of all tokens, and by a line on all of them laid flat, which knows where each stands. Also
+is measured how far the tokens move under a change, and how much of that the predictor foresees. A study that was
 stopped goes on after the last piece that was finished. What conditioning and depth do is the study ``iwm_depth``.
 """
 

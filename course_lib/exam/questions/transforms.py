@@ -22,7 +22,8 @@ from course_lib.studies.store import check_weights
 
 
 def ask(entrant: Entrant, sitting: Sitting) -> Iterator[Row]:
-    """Rows mrr_all, mrr_shift and mrr_colour; linear_above_untrained and flat_above_untrained, on how many variables the encoder is above an untrained one."""
+    """Rows mrr_all, mrr_shift and mrr_colour; linear_above_untrained and flat_above_untrained: on how many variables
+    the encoder is above one with fresh weights."""
     where = sitting.admit_episodes(entrant, SET)
     entrant.part("image_world_model")
     kept = measured_transforms()
