@@ -469,7 +469,7 @@ progress()
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Which claim survives?
 #
-# **"A larger world model changes how abstract the representation becomes"** (IWM: 世界模型的更大容量可以直接影响表征的抽象程度). Open. The paper's abstract names capacity beside conditioning and difficulty, and says that representations from invariant to equivariant can be had. We have measured one end: with four blocks, the representation is equivariant, to the shift and to the colours. A predictor of one block, trained for 300 steps, has 0.47 in the bank of all; the models of equal steps that it should be held against are written (`python -m course_lib study iwm_depth`) and have not been run to the end.
+# **"A larger world model changes how abstract the representation becomes"** (IWM: 世界模型的更大容量可以直接影响表征的抽象程度). Cannot be tested with what stands here. The paper's abstract names capacity beside conditioning and difficulty, and says that representations from invariant to equivariant can be had. We have measured one end: with four blocks, the representation is equivariant, to the shift and to the colours. What a predictor of fewer blocks does to its encoder at equal steps is a study that is written (`python -m course_lib study iwm_depth`) and has not been run.
 
 # %% [markdown] tags=["lecture"]
 # **What this toy cannot show.** One seed and one size; the intervals are over 24 pictures, not over seeds. The model without the action is the small one that was trained live. The changes are formulas of six numbers on pictures of simple shapes; a photograph that gets darker is another matter. The paper's main use of the predictor, fine-tuning it for other tasks, was not tried.
