@@ -202,7 +202,7 @@ def test_kept_facts_answer_for_their_weights_alone() -> None:
     sitting = Sitting(count=8, split="test")
     entrant = Entrant("iwm", {"image_world_model": model}, ["rich/train"], checkpoint=kept["weights"], films="rich")
     rows = {row.question: row for row in question.ask(entrant, sitting)}
-    assert {"mrr_all", "mrr_shift", "mrr_colour", "mrr_unconditioned", "mrr_depth_1", "mrr_depth_4"} <= set(rows)
+    assert {"mrr_all", "mrr_shift", "mrr_colour", "linear_above_untrained"} <= set(rows)
     assert {"untrained", "shuffled", "unchanged", "chance"} <= set(rows["mrr_all"].controls)
     assert all(row.controls for row in rows.values())
     with pytest.raises(ExamError, match="other|weights"):
@@ -216,7 +216,6 @@ def test_what_the_text_says_of_the_kept_numbers() -> None:
     trained, controls = kept["ranks"]["trained"], kept["ranks"]
     for name in study.CONTROLS:
         assert controls[name]["all"]["high"] < trained["all"]["low"]
-    assert kept["variants"]["unconditioned"]["ranks"]["all"]["high"] < 0.1
 
 
 # --- pictures --------------------------------------------------------------------------------------------------------
@@ -228,7 +227,7 @@ def test_figures_are_drawn_at_the_ends_of_the_sliders() -> None:
     png_of_figure(view.questions_figure(model, bank, [0, 3], count=2))
     png_of_figure(view.actions_figure(frame))
     kept = study.measured_transforms()
-    png_of_figure(view.ranks_figure({n: v["ranks"] for n, v in kept["variants"].items()}, 0.024, {"all": 0.8}))
+    png_of_figure(view.ranks_figure(kept["ranks"], 0.024, {"all": 0.8}))
     png_of_figure(view.probes_by_depth_figure({"iwm": kept["probes"]}, ["agent_x", "screen"]))
     assert view.action_in_words(torch.zeros(6)) == "nothing changed"
     assert view.action_in_words(torch.tensor([0.5, 0, 0, 0, -0.25, 1.0])) == "brightness +0.5, 2 px left, 8 px down"

@@ -456,7 +456,7 @@ for name, each in probed.items():
 show.table(rows)
 
 # %% [markdown] tags=["lecture"]
-# The two counts say on how many of the fourteen variables an encoder is clearly above the untrained one, and on how many clearly below it. Prediction of changes was what this encoder was trained for, and nothing else: what a change leaves as it is had no reason to get clearer.
+# The two counts say on how many of the fourteen variables an encoder is clearly above the untrained one, and on how many clearly below it. By a line on the mean of the tokens the checkpoint is above it on four (the place and the colour of the body nearest the centre, and the screen) and below on none; by a line on all tokens on none and on none. Prediction of changes was what this encoder was trained for, and nothing else: what a change leaves as it is had no reason to get clearer.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercises
