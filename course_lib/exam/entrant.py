@@ -37,6 +37,7 @@ PARTS = {
     "text_to_video": "text-to-video model",
     "block": "block whose cost could be timed",
     "reader": "reader",
+    "image_world_model": "predictor of what an encoder says of a changed picture",
     "engine": "physics engine that is handed the state behind a first frame",
     "quadruplets": "maker of matched films",
     "rooms": "maker of rooms in perspective",

@@ -638,6 +638,44 @@ def gap_by_loop(context, targets, side):
     return sum(found) / len(found)
 
 
+# --- 20
+
+
+def two_errors_by_sums(before, after, guess):
+    spread = ((after - after.sum(dim=0) / len(after)) ** 2).sum()
+    return float(((before - after) ** 2).sum() / spread), float(((guess - after) ** 2).sum() / spread)
+
+
+def contrast_picture_by_picture(frames, factor):
+    found = []
+    for picture, f in zip(frames, factor, strict=True):
+        mean = 0.299 * picture[0].mean() + 0.587 * picture[1].mean() + 0.114 * picture[2].mean()
+        found.append(torch.clamp((1 - f) * mean + f * picture, min=0.0, max=1.0))
+    return torch.stack(found)
+
+
+def places_by_a_table(features, seen, mask_token, patches):
+    chosen = torch.nn.functional.one_hot(seen, patches).to(features.dtype)  # (B, K, N)
+    empty = 1.0 - chosen.sum(dim=1)  # (B, N)
+    return chosen.transpose(1, 2) @ features + empty[..., None] * mask_token
+
+
+def reciprocal_rank_by_sorting(distance, right):
+    found = []
+    for row, k in zip(distance, right.tolist(), strict=True):
+        places = [place for place, value in enumerate(sorted(row.tolist()), 1) if value == row[k].item()]
+        found.append(1.0 / (sum(places) / len(places)))
+    return torch.tensor(found)
+
+
+def lots_entry_by_entry(groups):
+    found = 0.0
+    for label in groups.tolist():
+        m = groups.tolist().count(label)
+        found += sum(1 / rank for rank in range(1, m + 1)) / m
+    return found / len(groups)
+
+
 # --- 17
 
 
@@ -1104,6 +1142,11 @@ RIGHT = {
     "ijepa.average": [average_by_lerp],
     "ijepa.leak": [leak_by_sets],
     "ijepa.gap": [gap_by_loop],
+    "iwm.two_errors": [two_errors_by_sums],
+    "iwm.contrast": [contrast_picture_by_picture],
+    "iwm.at_places": [places_by_a_table],
+    "iwm.reciprocal_rank": [reciprocal_rank_by_sorting],
+    "iwm.lots": [lots_entry_by_entry],
     "voe.cut": [cut_by_the_library],
     "voe.scores": [scores_by_the_library],
     "voe.engine": [engine_with_the_best_apart],

@@ -30,6 +30,7 @@ from course_lib.exam.measures.intervals import paired_ratio_interval, ratio_inte
 from course_lib.exam.measures.interventions import direction_of, followed
 from course_lib.exam.measures.probes import Ridge, control_task, fit_ridge
 from course_lib.exam.measures.prompts import balanced_motion, hold_against
+from course_lib.exam.measures.ranks import expected_by_chance, reciprocal_rank
 from course_lib.exam.measures.retrieval import class_vectors, gallery
 from course_lib.exam.measures.timing import exponents
 from course_lib.exam.rows import Row
@@ -68,6 +69,7 @@ from course_lib.nets.space_time import (
     frames_seen,
     multiply_adds,
 )
+from course_lib.nets.transforms import NAMES, STRENGTH, change_colours
 from course_lib.planning.agent import Met, ShortTermMemory
 from course_lib.planning.cells import transition_shares
 from course_lib.planning.cem import carry_on
@@ -292,6 +294,15 @@ def averaged_by_the_library(slow: Tensor, fast: Tensor, step: int, of: int, firs
     mine.weight.data, theirs.weight.data = slow.clone(), fast.clone()
     update_average(mine, theirs, rising_momentum(step, of, first))
     return mine.weight.data
+
+
+# --- 20 -----------------------------------------------------------------------------------------------------------
+
+
+def contrast_by_the_library(frames: Tensor, factor: Tensor) -> Tensor:
+    action = torch.zeros(len(frames), len(NAMES))
+    action[:, NAMES.index("contrast")] = (factor - 1.0) / STRENGTH["contrast"]
+    return change_colours(frames, action)
 
 
 # --- 23 -----------------------------------------------------------------------------------------------------------
@@ -1054,6 +1065,22 @@ TABLE: dict[str, Same | str] = {
     "ijepa.average": Same(averaged_by_the_library, lambda seed: (*normals((3, 4), (3, 4))(seed), 3 + seed, 20, 0.9)),
     "ijepa.leak": "a check of masks, whose answer is 0 for the library's; tests/test_masks.py asks for that",
     "ijepa.gap": "a measure for an experiment; no part of the library has it",
+    "iwm.two_errors": "two numbers of an intuition; no part of the library has them",
+    "iwm.contrast": Same(
+        contrast_by_the_library,
+        lambda seed: (torch.rand(4, 3, 8, 6, generator=seeded(seed)),
+                      0.6 + 0.8 * torch.rand(4, generator=seeded(seed + 9))),
+    ),
+    "iwm.at_places": "ActionPredictor does it inside; notebook 20 holds a predictor built with it against that one",
+    "iwm.reciprocal_rank": Same(
+        reciprocal_rank,
+        lambda seed: (torch.randint(0, 5, (7, 9), generator=seeded(seed)).float(),
+                      torch.randint(0, 9, (7,), generator=seeded(seed + 9))),
+    ),
+    "iwm.lots": Same(
+        lambda groups: expected_by_chance(len(groups)),
+        lambda seed: (torch.full((4 + seed,), 2),),
+    ),
     "voe.cut": Same(middle_of_the_first_window, films_of_a_property),
     "voe.scores": Same(
         lambda surprise, cuts: torch.from_numpy(scores(surprise.numpy(), cuts.numpy()[:, None])).float(),
