@@ -138,7 +138,7 @@ def test_the_upper_level_learns_many_futures_and_how_likely_they_are(model: Acti
     before = levels.foresight(upper, s)
     upper.learn(s, generator=seeded(), steps=150)
     after = levels.foresight(upper, s)
-    assert after["energy"] < 0.5 * before["energy"] and after["energy"] < 0.5 * after["one code"] < after["copy"]
+    assert after["energy"] < 0.5 * before["energy"] and after["energy"] < 0.8 * after["one code"] < after["copy"]
     assert sum(share > 0.01 for share in after["used"]) >= 8
     with torch.no_grad():
         nats = torch.stack([upper.unlikely(s[0, :5], torch.full((5,), code)) for code in range(upper.codes)])
