@@ -654,7 +654,7 @@ progress()
 # Claims examined here: C71, C72, C73, C74
 
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["navigation"]
-# - **Before this notebook:** 20 Image world model (IWM) (planned); until it is there, [18 I-JEPA](18_i_jepa.ipynb)
+# - **Before this notebook:** [20 Image world model (IWM)](20_image_world_model.ipynb)
 # - **After it:** [22 Planning in levels](22_planning_in_levels.ipynb)
 # - **All notebooks:** [contents](contents.md)
 # - **In the claims ledger:** [C71](claims.md#c71), [C72](claims.md#c72), [C73](claims.md#c73), [C74](claims.md#c74)

@@ -636,7 +636,7 @@ progress()
 # Claims examined here: C77, C78, C79, C80
 
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["navigation"]
-# - **Before this notebook:** 22 Planning in levels (planned); until it is there, [21 The autonomous agent](21_autonomous_agent.ipynb)
+# - **Before this notebook:** [22 Planning in levels](22_planning_in_levels.ipynb)
 # - **After it:** [24 Shadows and vanishing points](24_shadows_and_vanishing_points.ipynb)
 # - **All notebooks:** [contents](contents.md)
 # - **In the claims ledger:** [C77](claims.md#c77), [C78](claims.md#c78), [C79](claims.md#c79), [C80](claims.md#c80)

@@ -482,6 +482,6 @@ progress()
 
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["navigation"]
 # - **Before this notebook:** [24 Shadows and vanishing points](24_shadows_and_vanishing_points.ipynb)
-# - **After it:** 26 Who has a world model? (planned)
+# - **After it:** [26 Who has a world model?](26_who_has_a_world_model.ipynb)
 # - **All notebooks:** [contents](contents.md)
 # - **In the claims ledger:** [C82](claims.md#c82), [C83](claims.md#c83), [C84](claims.md#c84), [C85](claims.md#c85)

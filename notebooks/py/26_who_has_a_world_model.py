@@ -527,3 +527,9 @@ progress()
 # **References.** Ha & Schmidhuber, *World Models*, 2018, arXiv 1803.10122. OpenAI, *Video generation models as world simulators*, 2024. Bruce et al., *Genie*, 2024, arXiv 2402.15391. LeCun, *A Path Towards Autonomous Machine Intelligence*, version 0.9.2, 2022. Kang et al., *How Far is Video Generation from World Model*, 2024, arXiv 2411.02385. Millière, *Are video generation models world simulators?*, 2024. Wang et al., *DriveDreamer*, 2023, arXiv 2309.09777. Epoch AI, *Tracking compute-intensive AI models*, 2024. Black et al., *π0*, 2024, arXiv 2410.24164. Figure, *Helix*, 2025. Repositories SkyworkAI/Matrix-Game and Tencent-Hunyuan/HunyuanWorld-1.0.
 #
 # Claims examined here: C86, C87, C88, C89, C90, C91, C92, C93
+
+# %% [markdown] slideshow={"slide_type": "skip"} tags=["navigation"]
+# - **Before this notebook:** [25 What latents know](25_what_latents_know.ipynb)
+# - **After it:** nothing, the course ends here
+# - **All notebooks:** [contents](contents.md)
+# - **In the claims ledger:** [C86](claims.md#c86), [C87](claims.md#c87), [C88](claims.md#c88), [C89](claims.md#c89), [C90](claims.md#c90), [C91](claims.md#c91), [C92](claims.md#c92), [C93](claims.md#c93)
