@@ -579,7 +579,7 @@ for tier, range_of in (("slow", "6 to 8"), ("family", "10 to 14"), ("fast", "17 
 show.table(speeds)
 
 # %% [markdown] tags=["lecture"]
-# Inside the range of the training films the dreamed ball goes as fast as the true one. Slow balls are dreamed SLOWV times as fast as they are, fast ones FASTV times: **speeds are drawn towards those of the training films**, in both models. The clock itself counts up to a tenth too much (a ball that has only begun to come out is not seen at once in the true film, and V draws it early), the same everywhere. So the score of 1.00 on *permanence* outside the family means that a ball is expected, and not that it is expected at the right moment. Kang et al. (2024) found the same in larger video models.
+# Inside the range of the training films the dreamed ball goes as fast as the true one (1.03 and 1.02). Slow balls are dreamed 1.26 times (V-M, 1.22 to 1.32) and 1.46 times (transformer, 1.26 to 1.60) as fast as they are, fast ones 0.78 and 0.64 times: **speeds are drawn towards those of the training films**, in both models. In 7 of 16 slow films the transformer's ball does not come back in time at all. The clock itself counts 8 to 14 % too much (a ball that has only begun to come out is not seen at once in the true film, and V draws it early). So the score of 0.98 on *permanence* outside the family means that a ball is expected, and not that it is expected at the right moment. Kang et al. (2024) found the same in larger video models.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### And you?
