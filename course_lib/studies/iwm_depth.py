@@ -14,7 +14,7 @@ from torch import Tensor
 from course_lib.exam.measures.pictures import Pictures
 from course_lib.studies.i_jepa import pictures_to_ask
 from course_lib.studies.iwm import asked_model, asked_with, how_far, probe_lines, ranks_in_a_line, test_pictures
-from course_lib.studies.store import DATA, kept_piece
+from course_lib.studies.store import DATA, kept_piece, read_study
 from course_lib.training import load_config, train
 
 KEPT = DATA / "playground" / "iwm_depth.json"
@@ -52,3 +52,16 @@ def asked_variants(report: Callable[[str], None], frames: Tensor, fit: Pictures,
 def run(report: Callable[[str], None] = print) -> dict[str, Any]:
     """Train and ask them: five minutes of one idle core."""
     return {"steps": STEPS, "variants": asked_variants(report, test_pictures(), *pictures_to_ask())}
+
+
+def measured_depths() -> dict[str, Any]:
+    """What ``run`` found, by variant. Raises ExamError when the file is missing or damaged."""
+
+    def parse(found: dict[str, Any]) -> dict[str, Any]:
+        variants = {name: found["variants"][name] for name in VARIANTS}
+        for name, each in variants.items():
+            if not {"ranks", "moved", "probes"} <= set(each):
+                raise ValueError(f"{name} is not whole")
+        return variants
+
+    return read_study(KEPT, parse, "iwm_depth")

@@ -18,12 +18,14 @@ from course_lib.exam.measures.ranks import KINDS
 from course_lib.exam.rows import Row
 from course_lib.exam.sitting import Sitting
 from course_lib.studies.iwm import CONTROLS, PROBES, measured_transforms
+from course_lib.studies.iwm_depth import STEPS, measured_depths
 from course_lib.studies.store import check_weights
 
 
 def ask(entrant: Entrant, sitting: Sitting) -> Iterator[Row]:
-    """Rows mrr_all, mrr_shift and mrr_colour; linear_above_untrained and flat_above_untrained: on how many variables
-    the encoder is above one with fresh weights."""
+    """Rows mrr_all, mrr_shift and mrr_colour; mrr_unconditioned, of a smaller model that is given no action;
+    linear_above_untrained and flat_above_untrained: on how many variables the encoder is above one with fresh weights.
+    """
     where = sitting.admit_episodes(entrant, SET)
     entrant.part("image_world_model")
     kept = measured_transforms()
@@ -36,6 +38,13 @@ def ask(entrant: Entrant, sitting: Sitting) -> Iterator[Row]:
         yield entrant.row(sitting, where, f"mrr_{kind}", unit="", controls=controls | {"chance": kept["chance"]},
                           note=f"bank of {kept['bank']} changes of the same picture, {kept['asked']} asked for",
                           **ranks["trained"][kind])  # fmt: skip
+    small = measured_depths()
+    yield entrant.row(
+        sitting, where, "mrr_unconditioned", unit="", direction="lower",
+        controls={"chance": kept["chance"], "conditioned": small["depth 4"]["ranks"]["all"]["value"]},
+        note=f"bank of all changes; another model, like the control conditioned but for the action, {STEPS} steps each",
+        **small["unconditioned"]["ranks"]["all"],
+    )  # fmt: skip
     yield from (_count(entrant, sitting, where, probe, kept) for probe in PROBES)
 
 
