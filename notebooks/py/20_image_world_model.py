@@ -492,7 +492,7 @@ progress()
 # **What this toy cannot show.** One seed and one size; the intervals are over 24 pictures, not over seeds. The model without the action is the small one that was trained live. The changes are formulas of six numbers on pictures of simple shapes; a photograph that gets darker is another matter. The paper's main use of the predictor, fine-tuning it for other tasks, was not tried.
 
 # %% [markdown] tags=["lecture"]
-# **Where we depart from the paper.** The source is the clean picture in training too; in the paper the source is changed *further* than the target (blur, grey and solarisation among the changes), so that the predictor has to repair, and the clean picture is given only when it is asked. The shift is ours; the paper crops, and does not tell the predictor how. Its predictor answers at masked places, ours everywhere. Its encoder is a ViT-B/16 on photographs, ours has two blocks and 16 tokens.
+# **Where we depart from the paper.** The source is the clean picture in training too; in the paper the source is changed *further* than the target (blur, grey and solarisation among the changes), so that the predictor has to repair, and the clean picture is given only when it is asked. The shift is ours; the paper's changes are photometric. Its predictor answers at masked places, ours everywhere. Its encoder is a ViT-B/16 on photographs, ours has two blocks and 16 tokens.
 
 # %% [markdown] tags=["lecture"]
 # To the questions *to discuss*: whoever sorts photographs wants an encoder that ignores the light; whoever has to reach into the picture, or to repair its colours, wants one that keeps it. And what a predictor could know at the least is the shift: that alone is worth 0.81 in the bank of all changes.
