@@ -17,7 +17,7 @@ compute from a is *equivariant* (等变).
 
 Departures from the paper: the source is the clean picture in training too, and the target is the changed one; there the
 source is changed further than the target, with blur, grey and solarisation among the changes, and the clean picture is
-the source only when the predictor is asked. The shift is the course's own: there crops are not told. The predictor
+the source only when the predictor is asked. The shift is the course's own. The predictor
 answers at all places, not at masked ones only; source and mask tokens stand at their places once, as in a masked
 autoencoder's decoder. The action goes into every token by an MLP over the token and the action, and not into mask
 tokens alone (their "feature conditioning"; their "sequence conditioning" gives it as tokens of its own). Masks are
