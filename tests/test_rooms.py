@@ -41,7 +41,10 @@ def room_of(path: Path) -> str:
 
 
 def room_named(module: str) -> str:
-    """The room of a module's full name; the exam's measures are a room of their own, below the studies."""
+    """The room of a module's full name; the exam's measures are a room of their own, below the studies. The verdict is
+    a study of the whole exam, so it stands where the exam stands."""
+    if module.startswith("course_lib.studies.verdict"):
+        return "exam"
     return "measures" if module.startswith("course_lib.exam.measures") else module.split(".")[1]
 
 

@@ -499,8 +499,7 @@ show.table(outside)
 from course_lib.studies.expectation_schools import measured_schools
 
 schools = measured_schools()
-labels = {"transformer": "latent_transformer", "four frames": "latent_transformer-short",
-          "on occluded": "latent_transformer-occluded"}  # fmt: skip
+labels = {"transformer": "latent_transformer", "four frames": "latent_transformer-short", "on occluded": "latent_transformer-occluded"}
 
 
 def with_interval(values: np.ndarray) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from course_lib.contract import WorldModel
+from course_lib.contract import NotCapable, WorldModel
 from course_lib.exam.measures.probes import ProbeFit, control_task, fit_fourier, r2
 from course_lib.exam.measures.rollout import CHUNK, as_input, translate
 from course_lib.worlds import spec
@@ -77,6 +77,8 @@ class Probed:
         for films in (fit, score):
             frames, actions = as_input(films)
             rows = [features(frames[:, : t + 1], actions[:, :t]) for t in TIMES]
+            if len({row.shape[1] for row in rows}) > 1:
+                raise NotCapable("its state grows with the frames that it has seen; a probe needs states of one size")
             self.x.append(np.concatenate(rows))  # (K * N, D), time after time
             self.films.append(np.tile(np.arange(len(films)), len(TIMES)))
         self.rng = rng
