@@ -15,23 +15,24 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from course_lib.contract import Actions, Capabilities
-from course_lib.models.extrapolate import LastFrames
+from course_lib.models.extrapolate import Extrapolation, LastFrames
 from course_lib.worlds import spec
 
 SIDE = 16
 BLOCK = 32  # states that are looked up at once
 
 
-class FilmMemory:
-    """The films are given once; see the module. frames: float (N, T, 3, H, W), T at least 3; actions: integers
-    (N, T - 1), the Playground's keys. Raises ValueError for shorter films."""
+class FilmMemory(Extrapolation):
+    """What it sees, keeps and draws is an extrapolation's; what comes next is looked up in the films that it is given.
+
+    frames: float (N, T, 3, H, W), T at least 3; actions: integers (N, T - 1), the Playground's keys. Raises ValueError
+    for shorter films.
+    """
 
     def __init__(self, frames: Tensor, actions: Tensor) -> None:
         if frames.shape[1] < 3:
             raise ValueError(f"a transition needs three frames, these films have {frames.shape[1]}")
-        count, size = len(spec.ACTIONS), (frames.shape[-2], frames.shape[-1])
-        self.capabilities = Capabilities(Actions("discrete", count), decodes=True, context=2, frame_size=size)
+        super().__init__((frames.shape[-2], frames.shape[-1]), actions=len(spec.ACTIONS))
         before, last, after = (frames[:, i : frames.shape[1] - 2 + i].flatten(0, 1) for i in range(3))
         self.seen = self.shrunk(before, last)  # (M, D)
         self.changes = after - last  # (M, 3, H, W)
@@ -40,14 +41,6 @@ class FilmMemory:
     def shrunk(self, before: Tensor, last: Tensor) -> Tensor:
         """Two frames as they are compared, (B, 3, H, W) each -> (B, 2 * 3 * SIDE * SIDE)."""
         return torch.cat([F.adaptive_avg_pool2d(frame, SIDE).flatten(1) for frame in (before, last)], dim=1)
-
-    def encode(
-        self, observations: Tensor, actions: Tensor | None = None, *, generator: torch.Generator | None = None
-    ) -> LastFrames:
-        """Keep the last two frames; after a single frame nothing is known to move."""
-        self.capabilities.check(observations, actions)
-        before = observations[:, -2] if observations.shape[1] > 1 else observations[:, -1]
-        return LastFrames(observations[:, -1], before)
 
     def predict(
         self, state: LastFrames, action: Tensor | None = None, *, generator: torch.Generator | None = None
@@ -63,10 +56,6 @@ class FilmMemory:
         distance = torch.cdist(self.shrunk(before, last), self.seen)  # (B, M)
         return distance.masked_fill(action[:, None] != self.keys, torch.inf).argmin(dim=1)
 
-    def decode(self, state: LastFrames, *, generator: torch.Generator | None = None) -> Tensor:
-        """The newest frame."""
-        return state.last
-
     def surprise(
         self, observations: Tensor, actions: Tensor | None = None, *, generator: torch.Generator | None = None
     ) -> Tensor:
@@ -74,7 +63,6 @@ class FilmMemory:
         self.capabilities.check(observations, actions)
         result = torch.full(observations.shape[:2], torch.nan)
         for t in range(1, observations.shape[1]):
-            state = LastFrames(observations[:, t - 1], observations[:, max(t - 2, 0)])
-            drawn = self.predict(state, actions[:, t - 1]).last  # type: ignore[index]
+            drawn = self.predict(self.encode(observations[:, :t]), actions[:, t - 1]).last  # type: ignore[index]
             result[:, t] = (drawn - observations[:, t]).square().mean(dim=(1, 2, 3))
         return result

@@ -114,11 +114,11 @@ def run(report: Callable[[str], None] = print) -> dict[str, Any]:
                                lambda e=entrant, g=group: _answers(e, g, sitting))  # fmt: skip
             rows += found["rows"]
             seconds[f"{name}: {group}"] = found["seconds"]
-        model = entrant.parts.get("model")
-        costs[name] = {"minutes": entrant.minutes, "parameters": parameters_of(list(entrant.parts.values())[0])}
-        if model is not None and "prediction" in groups:
-            costs[name] = {"minutes": entrant.minutes, "parameters": parameters_of(model),
-                           "milliseconds": milliseconds_a_step(model, entrant.films or sitting.set)}  # fmt: skip
+        asked_ahead = "prediction" in groups and "model" in entrant.parts
+        part = entrant.parts["model"] if asked_ahead else next(iter(entrant.parts.values()))
+        costs[name] = {"minutes": entrant.minutes, "parameters": parameters_of(part)}
+        if asked_ahead:
+            costs[name]["milliseconds"] = milliseconds_a_step(part, entrant.films or sitting.set)
         report(f"{name}: {sum(row['model'] == name for row in rows)} rows, "
                f"{sum(seconds[f'{name}: {group}'] for group in groups):.0f} s")  # fmt: skip
     return {"films": FILMS, "seed": SEED, "weights": weights, "costs": costs, "seconds": seconds, "rows": rows}

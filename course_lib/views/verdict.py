@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 
+from course_lib import show
 from course_lib.exam.headlines import HEADLINES, Cell
 from course_lib.files import atomic_file
 from course_lib.show.figure import CourseFigure
@@ -51,7 +52,7 @@ def heat_map(table: Table, models: Sequence[str], title: str = "") -> CourseFigu
     axes.tick_params(length=0, top=True, labeltop=True, bottom=False, labelbottom=False)
     axes.grid(visible=False)
     if title:
-        axes.set_title(title, pad=34)
+        axes.set_title(title, pad=56)
     return figure
 
 
@@ -110,18 +111,14 @@ def hand_in(path: Path | str, table: Table, models: Sequence[str], answers: Mapp
     while where.exists():
         where, number = Path(path).with_stem(f"{Path(path).stem}-{number}"), number + 1
 
-    def line(cells: Sequence[object], tag: str) -> str:
-        return "<tr>" + "".join(f"<{tag}>{html.escape(str(cell))}</{tag}>" for cell in cells) + "</tr>"
-
-    rows = verdict_rows(table, models)
+    measured = show.table(verdict_rows(table, models))._repr_mimebundle_()["text/html"]
     given = "".join(f"<h2>{html.escape(str(k))}</h2><p>{html.escape(str(v))}</p>" for k, v in answers.items())
     asked = "".join(f"<li>{html.escape(one.name)}: {html.escape(one.asks)}</li>" for one in HEADLINES)
-    measured = line(list(rows[0]), "th") + "".join(line(list(row.values()), "td") for row in rows)
     page = (
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>Who has a world model?</title>'
         "<style>body{font:16px sans-serif;max-width:60em;margin:2em auto}table{border-collapse:collapse}"
-        "td,th{border:1px solid #bbb;padding:4px 8px;text-align:right}td:first-child{text-align:left}</style>"
-        f"<h1>Who has a world model?</h1>{given}<h2>What was measured</h2><table>{measured}</table>"
+        "td,th{border:1px solid #bbb;padding:4px 8px}</style>"
+        f"<h1>Who has a world model?</h1>{given}<h2>What was measured</h2>{measured}"
         f"<p>+ above its floor, = not told apart from it, - below; n/a does not apply.</p><ul>{asked}</ul></html>"
     )
     with atomic_file(where) as file:
