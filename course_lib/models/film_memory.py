@@ -63,6 +63,7 @@ class FilmMemory(Extrapolation):
         self.capabilities.check(observations, actions)
         result = torch.full(observations.shape[:2], torch.nan)
         for t in range(1, observations.shape[1]):
-            drawn = self.predict(self.encode(observations[:, :t]), actions[:, t - 1]).last  # type: ignore[index]
+            state = self.encode(observations[:, :t], actions[:, : t - 1])  # type: ignore[index]
+            drawn = self.predict(state, actions[:, t - 1]).last  # type: ignore[index]
             result[:, t] = (drawn - observations[:, t]).square().mean(dim=(1, 2, 3))
         return result

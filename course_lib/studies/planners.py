@@ -29,7 +29,7 @@ from torch import Tensor
 from course_lib.contract import State, WorldModel
 from course_lib.exam.measures.long_play import agent_place
 from course_lib.models.action_jepa import embedding
-from course_lib.models.dit_world import DiTWorld
+from course_lib.models.in_steps import InSteps
 from course_lib.models.keyed import Keyed
 from course_lib.models.reader import Reader
 from course_lib.planning.cem import Budget, cross_entropy, imagine_shared
@@ -56,24 +56,10 @@ ROWS = (*((model, OWN) for model in MODELS), ("vmc", READ))
 CONTROLS = ("random keys", "oracle")
 
 
-class FewerSteps:
-    """The transformer that is played, with fewer sampling steps for a frame. Everything else is the world's."""
-
-    def __init__(self, world: DiTWorld, steps: int) -> None:
-        self.world, self.steps, self.capabilities = world, steps, world.capabilities
-        self.encode, self.decode, self.surprise = world.encode, world.decode, world.surprise
-
-    def predict(
-        self, state: State, action: Tensor | None = None, *, generator: torch.Generator | None = None
-    ) -> State:
-        """See the contract."""
-        return self.world.predict(state, action, generator=generator, steps=self.steps)
-
-
 def planner_model(name: str) -> WorldModel:
     """One of MODELS, so that it takes the Playground's keys."""
     if name == "dit_world":
-        return FewerSteps(load_dit_world(), DIT_STEPS)  # type: ignore[return-value]
+        return InSteps(load_dit_world(), DIT_STEPS)  # type: ignore[return-value]
     model = load_checkpoint(name).eval()
     return Keyed(model, steps=GENIE_STEPS) if name == "genie" else model
 

@@ -15,15 +15,15 @@ is a clock's answer, and changes with the machine and with what else runs on it.
 
 from __future__ import annotations
 
-import inspect
 import time
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from course_lib.contract import State, WorldModel, imagine
+from course_lib.contract import WorldModel, imagine
 from course_lib.exam.entrant import Entrant
 from course_lib.exam.measures.intervals import mean_and_interval
 from course_lib.exam.measures.rollout import (
@@ -39,6 +39,7 @@ from course_lib.exam.measures.rollout import (
 from course_lib.exam.rows import Row
 from course_lib.exam.sitting import Sitting
 from course_lib.models.genie import Genie
+from course_lib.models.in_steps import InSteps, takes_steps
 from course_lib.models.play import DreamPlayer
 from course_lib.worlds import spec
 from course_lib.worlds.env import PlaygroundEnv
@@ -85,28 +86,7 @@ def with_decoding(
     return other.eval()
 
 
-class InOneStep:
-    """A world that makes a frame in steps (of decoding, of sampling), made to take one alone; else the same world.
-
-    Raises TypeError for a world that takes no number of steps.
-    """
-
-    def __init__(self, model: WorldModel) -> None:
-        if not takes_steps(model):
-            raise TypeError(f"a {type(model).__name__} makes a frame at once: its predict takes no number of steps")
-        self.model, self.capabilities = model, model.capabilities
-        self.encode, self.decode, self.surprise = model.encode, model.decode, model.surprise
-
-    def predict(
-        self, state: State, action: Tensor | None = None, *, generator: torch.Generator | None = None
-    ) -> State:
-        """See the contract."""
-        return self.model.predict(state, action, generator=generator, steps=1)  # type: ignore[call-arg]
-
-
-def takes_steps(model: WorldModel) -> bool:
-    """Whether a world makes a frame in steps, whose number its ``predict`` takes."""
-    return "steps" in inspect.signature(model.predict).parameters
+InOneStep = partial(InSteps, steps=1)  # a world that makes a frame in steps, made to take one alone
 
 
 def seconds_a_step(player: DreamPlayer | EnvPlayer, *, steps: int = 40, repeats: int = 8) -> np.ndarray:
