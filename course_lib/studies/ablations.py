@@ -1,8 +1,8 @@
 """What of the agent does reaching goal pictures take? Each part is left out in turn, in short trainings.
 
 Every network is trained for STEPS steps of the recipe of size cpu, a fifth of the checkpoint's, on the same films, with
-each of SEEDS. There is one seed so far, so differences of some points mean nothing; with more of them named here, the
-study goes on from what it has kept. What is left out of the training:
+each of SEEDS. A single seed says little: differences of some points between two of them are usual. What is done is kept
+at once, so a study that was interrupted goes on.
 
     whole                  nothing
     no regulariser         no variance and no covariance term: nothing but the inverse dynamics model speaks up against
