@@ -2,8 +2,8 @@
 
 Every network is trained for STEPS steps of the recipe of size cpu, a fifth of the checkpoint's, on the same films, with
 each of SEEDS. A single seed says little: differences of some points between two of them are usual. What is done is kept
-at once, so a study that was interrupted goes on.
 at once, so a study that was interrupted goes on. What is left out of the training:
+
     whole                  nothing
     no regulariser         no variance and no covariance term: nothing but the inverse dynamics model speaks up against
                            collapse
