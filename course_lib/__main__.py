@@ -251,6 +251,7 @@ def exam(
     films: Annotated[int, typer.Option(help="Films for each question, at least 5.")] = 100,
     seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
     split: Annotated[str, typer.Option(help="test, or validation while a model is being built.")] = "test",
+    jobs: Annotated[int, typer.Option(min=1, help="Processes: each asks one model at a time, with one thread.")] = 1,
 ) -> None:
     """Ask world models the course's questions: what they predict, obey, hold, are surprised by, and reach.
 
@@ -261,6 +262,7 @@ def exam(
     Example: python -m course_lib exam perfect random untrained --ask prediction
     """
     with _explained():
+        from course_lib.exam.processes import examine_in_processes
         from course_lib.exam.registry import candidate, check_questions, entrants, own_candidate
         from course_lib.exam.rows import print_json, print_table
         from course_lib.exam.run import examine
@@ -272,11 +274,16 @@ def exam(
         candidates = [candidate(name) for name in names] + [own_candidate(place) for place in own or []]
         asked = list(dict.fromkeys(ask)) if ask else None
         check_questions(asked or [])
-        sitting = Sitting(count=films, seed=seed, split=split, films=on)
+        about = {"count": films, "seed": seed, "split": split, "films": on}
+        sitting = Sitting(**about)
         sys.path.insert(0, "")  # a learner's own module lies where the command is given
         with (print_json if as_json else print_table)(sys.stdout) as on_row:
-            report = examine(candidates, sitting, questions=asked, on_row=on_row,
-                             tell=lambda line: print(line, file=sys.stderr, flush=True))  # fmt: skip
+            if jobs > 1:
+                report = examine_in_processes(names, own or [], jobs=jobs, sitting=about, questions=asked,
+                                              on_row=on_row)  # fmt: skip
+            else:
+                report = examine(candidates, sitting, questions=asked, on_row=on_row,
+                                 tell=lambda line: print(line, file=sys.stderr, flush=True))  # fmt: skip
         if report.failed:
             raise typer.Exit(1)
 

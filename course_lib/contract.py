@@ -274,7 +274,8 @@ class WorldModel(Protocol):
 
         The value at frame t depends on frames 0 to t and the actions between them, never on what comes later.
         Frame 0 has nothing before it: its value is NaN. A model whose encoder looks both ways feeds itself growing
-        contexts, one frame longer each time.
+        contexts, one frame longer each time. A model that needs a pass for every frame may take ``first: int = 1``, the
+        first frame that is wanted, and leave NaN at those before it.
         """
         ...
 

@@ -6,6 +6,7 @@ Each rule is a function of its own with one reason to fail; the message names th
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 
 import torch
@@ -203,6 +204,10 @@ def _surprise(model: WorldModel, observations: Tensor, actions: Tensor | None, t
     require(bool(values[:, 1:].isfinite().all()), "surprise from frame 1 on is finite")
     alone = model.surprise(observations[1:2], None if actions is None else actions[1:2])
     require(_close(values[1:2], alone, tolerance), "films of a batch do not influence one another in surprise")
+    if "first" in inspect.signature(model.surprise).parameters:  # optional: whoever needs a pass for every frame
+        late = model.surprise(observations, actions, first=time - 1)  # type: ignore[call-arg]
+        require(bool(late[:, :-1].isnan().all()), "nothing is said of the frames before the first that is wanted")
+        require(_close(late[:, -1:], values[:, -1:], tolerance), "surprise does not depend on which frames are wanted")
     changed = observations.clone()
     changed[:, -1] = _other(observations)[:, -1]
     moved = model.surprise(changed, actions)[:, -1] - values[:, -1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 
@@ -14,8 +15,10 @@ from course_lib.exam.measures.intervals import mean_and_interval
 from course_lib.exam.registry import questions
 from course_lib.exam.rows import Row
 from course_lib.exercises.nb26 import my_family_wise_error
+from course_lib.lookup import ExamError
 from course_lib.studies import verdict as study
 from course_lib.studies.verdict import measured_verdict, out_of_date, parameters_of
+from course_lib.training.checkpoints import CHECKPOINTS
 from course_lib.views.verdict import hand_in, heat_map, verdict_rows
 from tests.damaged import check_refused
 
@@ -93,6 +96,18 @@ def test_every_headline_is_a_question_of_the_exam() -> None:
 
 def test_the_kept_rows_belong_to_the_weights_that_are_here() -> None:
     assert out_of_date(measured_verdict()) == []
+
+
+def test_answers_of_weights_that_are_not_here_are_refused(tmp_path: Path) -> None:
+    """Who trains a model again may not read what the old one answered."""
+    for path in CHECKPOINTS.glob("*/*.json"):
+        (tmp_path / path.parent.name).mkdir(exist_ok=True)
+        facts = json.loads(path.read_text())
+        if path.stem == "m-cpu":
+            facts["sha256"] = "0" * 64
+        (tmp_path / path.parent.name / path.name).write_text(json.dumps(facts))
+    with pytest.raises(ExamError, match="vmc was asked with the weights .* study verdict"):
+        measured_verdict(tmp_path)
 
 
 def test_the_kept_answers_put_the_yardsticks_where_they_belong() -> None:

@@ -96,9 +96,11 @@ class Continuation:
 
     @torch.no_grad()
     def surprise(
-        self, observations: Tensor, actions: Tensor | None = None, *, generator: torch.Generator | None = None
-    ) -> Tensor:
-        """The squared error of the guess, the mean over a group's latent numbers and over LEVELS; NaN at frame 0.
+        self, observations: Tensor, actions: Tensor | None = None, *, generator: torch.Generator | None = None,
+        first: int = 1,
+    ) -> Tensor:  # fmt: skip
+        """The squared error of the guess, the mean over a group's latent numbers and over LEVELS; NaN before frame
+        ``first``.
 
         For frame t it is that of the group of frames that ends with t, behind the frame before the group. The noise
         depends on the level and on t alone. Nothing is drawn. Raises NotCapable for actions.
@@ -106,7 +108,7 @@ class Continuation:
         self.capabilities.check(observations, actions)
         dit, count = self.make.dit, len(LEVELS)
         result = torch.full(observations.shape[:2], torch.nan, device=observations.device)
-        for now in range(1, observations.shape[1]):
+        for now in range(first, observations.shape[1]):
             z = self.make.codec.latents(self._window(observations[:, : now + 1]))  # (B, 2, C, h, w)
             z = z.repeat_interleave(count, dim=0)  # all levels of a film side by side
             t = torch.tensor(LEVELS, device=z.device).repeat(len(observations))  # (B * K,)

@@ -147,9 +147,11 @@ class DiTWorld:
 
     @torch.no_grad()
     def surprise(
-        self, observations: Tensor, actions: Tensor | None = None, *, generator: torch.Generator | None = None
-    ) -> Tensor:
-        """The squared error of the guess, the mean over a frame's latent numbers and over LEVELS; NaN at frame 0.
+        self, observations: Tensor, actions: Tensor | None = None, *, generator: torch.Generator | None = None,
+        first: int = 1,
+    ) -> Tensor:  # fmt: skip
+        """The squared error of the guess, the mean over a frame's latent numbers and over LEVELS; NaN before frame
+        ``first``.
 
         A frame is noised to each level and guessed behind the frames before it, which are known: one pass for all
         levels. The noise depends on the level and on the frame's number alone, so two films that share a frame, or a
@@ -159,7 +161,7 @@ class DiTWorld:
         z, led, diffusion = self.codec.latents(observations), self._led(observations, actions), self.dit.diffusion
         count, result = len(LEVELS), torch.full(observations.shape[:2], torch.nan, device=observations.device)
         t = torch.tensor(LEVELS, device=z.device).repeat(len(z))  # (B * K,), all levels of a film side by side
-        for now in range(1, z.shape[1]):
+        for now in range(first, z.shape[1]):
             seen = self._last(Window(z[:, :now], led[:, :now], now))
             past = self.remember(seen.latents, seen.actions).repeat(count)
             x = z[:, now].repeat_interleave(count, dim=0)  # (B * K, C, h, w)

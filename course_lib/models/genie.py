@@ -143,9 +143,11 @@ class Genie(nn.Module):
 
     @torch.no_grad()
     def surprise(
-        self, observations: Tensor, actions: Tensor | None = None, *, generator: torch.Generator | None = None
-    ) -> Tensor:
-        """-log p of a frame's tokens, all hidden at once, given the frames before it, in nats; NaN at frame 0.
+        self, observations: Tensor, actions: Tensor | None = None, *, generator: torch.Generator | None = None,
+        first: int = 1,
+    ) -> Tensor:  # fmt: skip
+        """-log p of a frame's tokens, all hidden at once, given the frames before it, in nats; NaN before frame
+        ``first``.
 
         Hidden at once, the tokens are predicted each by itself, so this is an upper bound of what a model that makes
         the frame bit by bit would say.
@@ -155,9 +157,9 @@ class Genie(nn.Module):
         actions = self._none(index) if actions is None else actions.long()
         result = torch.full(index.shape[:2], torch.nan, device=index.device)
         hidden = torch.ones_like(index[:, 0], dtype=torch.bool)
-        for t in range(1, index.shape[1]):
-            first = max(0, t - self.config.dynamics.frames + 1)
-            memory = self.dynamics.remember(index[:, first:t], actions[:, first : t - 1])
+        for t in range(first, index.shape[1]):
+            oldest = max(0, t - self.config.dynamics.frames + 1)
+            memory = self.dynamics.remember(index[:, oldest:t], actions[:, oldest : t - 1])
             logits = self.dynamics.guess(memory, actions[:, t - 1], index[:, t], hidden).log_softmax(dim=-1)
             result[:, t] = -logits.gather(-1, index[:, t, :, None])[..., 0].sum(dim=-1)
         return result

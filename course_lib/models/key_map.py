@@ -133,14 +133,15 @@ class KeyedGenie:
         return self.genie.decode(state)
 
     def surprise(
-        self, observations: Tensor, actions: Tensor | None = None, *, generator: torch.Generator | None = None
-    ) -> Tensor:
+        self, observations: Tensor, actions: Tensor | None = None, *, generator: torch.Generator | None = None,
+        first: int = 1,
+    ) -> Tensor:  # fmt: skip
         """See ``Genie.surprise``; under the latent actions that are inferred.
 
         The surprise at a frame knows what was done between it and the one before, not what was pressed.
         """
         self.capabilities.check(observations, actions)
-        return self.genie.surprise(observations, self._happened(observations))
+        return self.genie.surprise(observations, self._happened(observations), first=first)
 
     def _happened(self, observations: Tensor) -> Tensor | None:
         """The latent action of each step, from the frames up to its end, (B, T - 1); None for single frames."""

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import json
 import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,6 +32,7 @@ from course_lib.exam.run import examine
 from course_lib.exam.sitting import Sitting
 from course_lib.lookup import ExamError
 from course_lib.studies.store import DATA, get_study, kept_piece, read_study, study_names
+from course_lib.training.checkpoints import CHECKPOINTS
 from course_lib.worlds.films import load_films
 
 KEPT = DATA / "playground" / "verdict.json"
@@ -150,8 +153,18 @@ def row_of(values: Mapping[str, Any]) -> Row:
     return Row(**{name: value for name, value in values.items() if name != "pass"})
 
 
-def measured_verdict() -> Verdict:
-    """The kept rows. Raises ExamError when the file is missing or damaged."""
+def shipped_weights(folder: Path = CHECKPOINTS) -> set[str]:
+    """The first digits of the SHA-256 of every checkpoint that is here, as its provenance has it."""
+    found = (json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*/*.json")))
+    return {facts["sha256"][:12] for facts in found}
+
+
+def measured_verdict(folder: Path = CHECKPOINTS) -> Verdict:
+    """The kept rows. folder: of the checkpoints that are here.
+
+    Raises ExamError when the file is missing or damaged, or when somebody was asked with weights that are not here.
+    """
+    present = shipped_weights(folder)
 
     def parse(facts: dict[str, Any]) -> Verdict:
         costs = {
@@ -159,6 +172,9 @@ def measured_verdict() -> Verdict:
                        None if one.get("milliseconds") is None else float(one["milliseconds"]))
             for name, one in facts["costs"].items()
         }  # fmt: skip
+        for name, weights in facts["weights"].items():
+            if gone := sorted(set(weights.values()) - present):
+                raise ValueError(f"{name} was asked with the weights {', '.join(gone)}, and these are not here")
         rows = Report(row_of(values) for values in facts["rows"])
         return Verdict(rows, costs, facts["weights"], facts["seconds"], int(facts["films"]))
 

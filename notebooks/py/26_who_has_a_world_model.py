@@ -186,7 +186,7 @@ from course_lib.exam.headlines import HEADLINES, cells
 show.table([{"demand": one.demand, "column": one.name, "it asks": one.asks, "row": one.rows[0]} for one in HEADLINES])
 
 # %% [markdown] tags=["lecture"]
-# Demand 1, simulate, has three columns; demand 2, structure and causes, has five. The answers were collected by `python -m course_lib study verdict`, which asks what `python -m course_lib exam --all` asks, and keeps the rows with the hashes of the weights. `out_of_date` names whoever has other weights by now, and a test of the course fails as long as it names somebody.
+# Demand 1, simulate, has three columns; demand 2, structure and causes, has five. The answers were collected by `python -m course_lib study verdict`, which asks what `python -m course_lib exam --all` asks, and keeps the rows with the hashes of the weights. Reading them is refused once a checkpoint has been trained again: the answers of other weights are nobody's.
 
 # %% tags=["lecture"]
 from course_lib.studies.verdict import measured_verdict

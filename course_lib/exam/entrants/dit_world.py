@@ -49,7 +49,7 @@ def _dit_film() -> Entrant:
         checkpoint=known["dit"]["checkpoint"],
         untrained={"model": model.untrained()},
         fresh=FRESH,
-        questions=["prediction", "control"],  # "surprise" takes it a quarter of an hour, and is asked by name
+        questions=["prediction", "control", "surprise"],
         films="bodies",
     )
 

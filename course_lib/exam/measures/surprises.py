@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -14,19 +16,22 @@ from course_lib.worlds.frames import to_model
 
 @torch.no_grad()
 def surprises(
-    model: WorldModel, frames: Tensor, actions: Tensor, generator: torch.Generator | None = None
+    model: WorldModel, frames: Tensor, actions: Tensor, generator: torch.Generator | None = None, *, first: int = 1
 ) -> Tensor:
     """A model's surprise at every frame, (N, T), in its own unit; NaN at frame 0.
 
-    frames: (N, T, 3, H, W); actions: the Playground's, (N, T - 1). Raises NotCapable where it cannot look at them.
+    frames: (N, T, 3, H, W); actions: the Playground's, (N, T - 1). first: the first frame whose surprise is wanted. A
+    model that makes one pass for each frame, and whose ``surprise`` takes ``first``, leaves NaN at those before it; its
+    values from there on are the same. Raises NotCapable where it cannot look at them.
     """
     fits(model, frames.shape[-1])
     translated = translate(model, actions)
+    wanted = {"first": first} if first > 1 and "first" in inspect.signature(model.surprise).parameters else {}
     parts = []
     for start in range(0, len(frames), CHUNK):
         rows = slice(start, start + CHUNK)
         pressed = None if translated is None else translated[rows]
-        parts.append(model.surprise(frames[rows], pressed, generator=generator))
+        parts.append(model.surprise(frames[rows], pressed, generator=generator, **wanted))
     return torch.cat(parts)
 
 

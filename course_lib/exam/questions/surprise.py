@@ -54,7 +54,8 @@ def ask(entrant: Entrant, sitting: Sitting) -> Iterator[Row]:
         on, back = turned_back(frames, time)
         for name, model in who.items():
             draws = sitting.generator(time) if entrant.draws and name == "model" else None
-            more = [surprises(model, film, actions[:, : time + 1], draws)[:, -1].numpy() for film in (on, back)]
+            more = [surprises(model, film, actions[:, : time + 1], draws, first=time + 1)[:, -1].numpy()
+                    for film in (on, back)]  # fmt: skip
             finite = np.isfinite(more[0]) & np.isfinite(more[1])
             right = np.where(more[1] > more[0], 1.0, np.where(more[1] == more[0], 0.5, 0.0))
             scores[name].append(np.where(finite, right, np.nan))

@@ -1,0 +1,28 @@
+"""The exam in two processes is the exam: the same rows in the same order, and errors come through."""
+
+from __future__ import annotations
+
+import pytest
+
+from course_lib.exam.processes import examine_in_processes
+from course_lib.exam.registry import candidate
+from course_lib.exam.rows import Row
+from course_lib.exam.run import examine
+from course_lib.exam.sitting import Sitting
+from course_lib.lookup import CourseError
+
+ABOUT = {"count": 5, "seed": 0, "split": "validation"}
+WHO = ("copy-last", "linear")
+
+
+def test_rows_and_their_order_do_not_depend_on_the_processes() -> None:
+    asked, seen = ["surprise"], list[Row]()
+    together = examine_in_processes(WHO, jobs=2, sitting=ABOUT, questions=asked, on_row=seen.append)
+    alone = examine([candidate(name) for name in WHO], Sitting(**ABOUT), questions=asked)
+    assert [row.as_dict() for row in together.rows] == [row.as_dict() for row in alone.rows]
+    assert seen == together.rows, "every row is handed on"
+
+
+def test_a_name_that_nobody_has_is_an_error_of_the_course() -> None:
+    with pytest.raises(CourseError, match="copy-lust"):
+        examine_in_processes(["copy-lust"], jobs=2, sitting=ABOUT)
