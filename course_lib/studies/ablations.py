@@ -30,7 +30,7 @@ from course_lib.worlds.goal_pictures import draw_goal_tasks
 from course_lib.worlds.starless import make_starless
 
 KEPT = DATA / "playground" / "ablations.json"
-STEPS, TASKS, SEEDS = 500, 60, (0,)
+STEPS, TASKS, SEEDS = 500, 60, (0, 1, 2)
 TRAININGS: dict[str, dict[str, Any]] = {
     "whole": {},
     "no regulariser": {"model.cure": "none"},
