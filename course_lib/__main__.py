@@ -263,12 +263,12 @@ def exam(
     """
     with _explained():
         from course_lib.exam.processes import examine_in_processes
-        from course_lib.exam.registry import candidate, check_questions, entrants, own_candidate
+        from course_lib.exam.registry import candidate, check_questions, entrants, members, own_candidate
         from course_lib.exam.rows import print_json, print_table
         from course_lib.exam.run import examine
         from course_lib.exam.sitting import Sitting
 
-        names = list(entrants()) if everybody else list(dict.fromkeys(models or []))
+        names = list(entrants()) if everybody else members(models or [])
         if not names and not own:
             _stop(f"who is asked? Name one or more of {', '.join(entrants())}, or give --all or --model")
         candidates = [candidate(name) for name in names] + [own_candidate(place) for place in own or []]

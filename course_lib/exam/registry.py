@@ -11,6 +11,10 @@ from course_lib.lookup import ExamError, did_you_mean, load, names
 
 ENTRANTS, QUESTIONS = "course_lib.exam.entrants", "course_lib.exam.questions"
 Ask = Callable[[Entrant, Sitting], Iterator[Row]]
+SCHOOLS = {  # names under which several take the exam together
+    "jepa": ("i_jepa", "mae", "iwm", "action_jepa"),
+    "agent": ("action_jepa",),
+}
 USUAL = ("prediction", "control", "probing", "surprise", "returns")  # put to every world model that names no others
 
 
@@ -24,12 +28,18 @@ def get_entrant(name: str) -> Entrant:
     return candidate(name).make()
 
 
+def members(names: Iterable[str]) -> list[str]:
+    """The same names with every school spelled out, each name once."""
+    return list(dict.fromkeys(one for name in names for one in SCHOOLS.get(name, (name,))))
+
+
 def candidate(name: str) -> Candidate:
     """One entrant by name, not made yet. Raises EntrantError for a name that nobody has."""
     known = entrants()
     if name not in known:
         raise EntrantError(
-            f"nobody called {name!r} takes the exam{did_you_mean(name, known)}; there are: {', '.join(known)}"
+            f"nobody called {name!r} takes the exam{did_you_mean(name, known)}; there are: {', '.join(known)}; and "
+            f"together: {', '.join(SCHOOLS)}"
         )
     return Candidate(name, known[name])
 
