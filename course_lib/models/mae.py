@@ -11,6 +11,10 @@ With ``normalised_targets`` (section 3, "Reconstruction target") the pixels of e
 own mean and standard deviation before they are compared. After training the decoder is thrown away: ``encode`` is what
 the exam probes.
 
+With ``corruption="noise"`` the same networks are a denoising autoencoder (去噪自编码器; Vincent et al., Extracting and
+Composing Robust Features with Denoising Autoencoders, 2008, section 2.3): nothing is hidden, Gaussian noise is added to
+all pixels, and every patch of the clean picture is to be drawn.
+
 The encoder is ``nets/vit.py`` with the keys of ``ViTConfig``. I-JEPA can train the very same encoder in its own way.
 
 Departures from the paper and its program, first those that change the count of parameters: no class token; no biases in
@@ -22,7 +26,7 @@ second beta, 0.999, where the program has 0.95; no weight decay on the mask toke
 
 from __future__ import annotations
 
-from typing import Annotated, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import torch
 from pydantic import Field, model_validator
@@ -40,7 +44,9 @@ TINY = 1e-6  # added to the variance of a patch, as in the paper's program: a pa
 class MAEConfig(ViTConfig):
     """The sizes of one masked autoencoder. The default is the paper's: ViT-L/16, 8 decoder blocks of width 512."""
 
+    corruption: Annotated[Literal["mask", "noise"], Field(description="what is done to a picture")] = "mask"
     mask_ratio: Annotated[float, Field(gt=0.0, lt=1.0, description="share of the patches that is masked")] = 0.75
+    noise: Annotated[float, Field(gt=0.0, description="standard deviation of what is added to pixels")] = 0.5
     normalised_targets: Annotated[bool, Field(description="pixels normalised within each patch are drawn")] = True
     decoder_width: PositiveInt = 512
     decoder_depth: Layers = 8
@@ -49,12 +55,14 @@ class MAEConfig(ViTConfig):
     @property
     def visible(self) -> int:
         """Patches of a picture that the encoder sees in training, K; the same number for every picture."""
+        if self.corruption == "noise":
+            return self.patches
         return round(self.patches * (1.0 - self.mask_ratio))
 
     @model_validator(mode="after")
     def _decoder_fits(self) -> MAEConfig:
         check_heads("decoder_heads", self.decoder_heads, "decoder_width", self.decoder_width, waves=True)
-        if not 0 < self.visible < self.patches:
+        if self.corruption == "mask" and not 0 < self.visible < self.patches:
             raise ValueError(
                 f"mask_ratio is {self.mask_ratio}: of {self.patches} patches {self.visible} would be visible; at least "
                 "one must be, and at least one must not"
@@ -142,22 +150,35 @@ class MAE(nn.Module):
         return error.take_along_dim(masked, dim=1).mean(dim=1)
 
     def loss(self, batch: dict[str, Tensor], step: int, generator: torch.Generator) -> dict[str, Tensor]:
-        """The loss of a batch: the mean over pictures of ``masked_error``.
+        """The loss of a batch: the mean over pictures of ``masked_error``, over all patches where they are noisy.
 
         batch: ``{"frames": (B, 3, H, W) in [0, 1]}``. step is not used: nothing here changes in the course of training.
         With normalised targets a decoder that draws every patch in its own mean has a loss a little below 1.
         """
         frames = batch["frames"]
+        if self.config.corruption == "noise":
+            every = torch.arange(self.config.patches, device=frames.device).expand(len(frames), -1)  # (B, N)
+            drawn = self.decode(self.encode(self.noised(frames, generator)), every)
+            return {"loss": self.masked_error(drawn, frames, every).mean()}
         visible, masked = self._shuffle(frames, generator)
         drawn = self.decode(self.encode(frames, visible), visible)
         return {"loss": self.masked_error(drawn, frames, masked).mean()}
 
+    def noised(self, frames: Tensor, generator: torch.Generator) -> Tensor:
+        """Pictures with Gaussian noise on every pixel, not clipped: clipping would tell black and white from grey."""
+        noise = chance.normal(frames.shape, generator).to(frames)
+        return frames + self.config.noise * noise
+
     def reconstruct(self, frames: Tensor, generator: torch.Generator) -> Reconstruction:
         """Mask pictures as in training and draw what is masked. (B, 3, H, W) in [0, 1] -> the same, in [0, 1].
+
+        Raises ValueError for a denoising autoencoder, which hides nothing.
 
         With normalised targets the decoder knows a patch but for its mean and standard deviation. These are taken from
         the true patch, so that there is something to look at: what is drawn is then the pattern alone.
         """
+        if self.config.corruption == "noise":
+            raise ValueError("this autoencoder learned to take noise away and hides no patch: there is none to draw")
         visible, masked = self._shuffle(frames, generator)
         drawn = self.decode(self.encode(frames, visible), visible)
         pixels = patchify(frames, self.config.patch)
