@@ -1,0 +1,82 @@
+"""How the token decoder is trained: on patches of pictures, and the tokens that the course's I-JEPA has for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor
+
+from course_lib.models.token_decoder import TokenDecoder, TokenDecoderConfig
+from course_lib.nets.patches import patchify
+from course_lib.training.checkpoints import load_checkpoint
+from course_lib.training.config import ConfigError
+from course_lib.training.data import CARRACING, FilmData, film_frames
+from course_lib.training.recipe import Data, Phase, Recipe, RunConfig, TrainConfig, decay_groups
+from course_lib.worlds.frames import to_model
+
+CHUNK = 256  # pictures that the encoder sees at once
+
+
+class SeenPatchesData(FilmData):
+    """Films of which every few frames are seen. batch: patches in each step."""
+
+    every: Annotated[int, Field(ge=1, le=1000, description="of so many frames one is seen")] = 8
+    batch: Annotated[int, Field(ge=1, le=65_536, description="patches in each step")] = 512
+
+
+def check(config: RunConfig) -> None:
+    """Raises ConfigError where the course's I-JEPA does not fit; CheckpointError where it is missing."""
+    theirs = load_checkpoint("i_jepa").config
+    for key, mine, there in (("pixels", config.model.pixels, 3 * theirs.patch**2),
+                             ("token", config.model.token, theirs.width),
+                             ("patches", config.model.patches, theirs.patches)):  # fmt: skip
+        if mine != there:
+            raise ConfigError(f"model.{key} is {mine}, and the course's I-JEPA has {there}: set the same")
+    if config.data.films == CARRACING:
+        raise ConfigError(f"data.films is {CARRACING}, which the course's I-JEPA has never seen")
+
+
+@torch.no_grad()
+def load(config: RunConfig, given: Any) -> Data:
+    """Patches (M, N, 3 p p) in [0, 1] and their tokens (M, N, D). given, and what is refused: see ``film_frames``."""
+    encoder = load_checkpoint("i_jepa").eval()
+    seen = film_frames(config.data, encoder.config.frame_size, given)
+    frames = to_model(seen.arrays["frames"][:: config.data.every])
+    tokens = torch.cat([encoder.encode(part) for part in frames.split(CHUNK)])
+    tokens = F.layer_norm(tokens, tokens.shape[-1:])  # as I-JEPA's targets, and so its predictions, are
+    arrays = {"patches": patchify(frames, encoder.config.patch).numpy(), "tokens": tokens.numpy()}
+    return Data(arrays, f"{seen.description}, every {config.data.every}th, seen by I-JEPA", seen.sha256)
+
+
+def batches(data: Data, config: RunConfig, generator: torch.Generator) -> Iterator[dict[str, Tensor]]:
+    """Endless batches of patches of any picture and place, with their tokens."""
+    patches, tokens = (torch.from_numpy(np.asarray(data.arrays[name])) for name in ("patches", "tokens"))
+    while True:
+        picture = torch.randint(len(patches), (config.data.batch,), generator=generator)
+        place = torch.randint(patches.shape[1], (config.data.batch,), generator=generator)
+        yield {"patches": patches[picture, place], "tokens": tokens[picture, place], "places": place}
+
+
+def phases(model: TokenDecoder, config: RunConfig) -> list[Phase]:
+    """One phase; weight decay for the matrices."""
+    return [Phase("train", config.train.steps, decay_groups(model))]
+
+
+recipe = Recipe(
+    name="token_decoder",
+    model_config=TokenDecoderConfig,
+    data_config=SeenPatchesData,
+    train_config=TrainConfig,
+    build=TokenDecoder,
+    check=check,
+    load=load,
+    batches=batches,
+    phases=phases,
+    half=frozenset({("token_decoder", "cpu")}),
+    paper=False,
+)
