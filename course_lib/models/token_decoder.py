@@ -84,7 +84,7 @@ class TokenDecoder(nn.Module):
         return {"loss": losses.mean()}
 
     @torch.no_grad()
-    def draw(self, tokens: Tensor, places: Tensor, *, generator: torch.Generator, steps: int = 20) -> Tensor:
+    def draw(self, tokens: Tensor, places: Tensor, *, generator: torch.Generator, steps: int = 10) -> Tensor:
         """One drawing of each token: (B, D), int64 (B,) -> patches (B, P) in [0, 1]. steps: of the sampler (DDIM)."""
         noise = normal((len(tokens), self.config.pixels), generator).to(tokens)
         x = sample(self.diffusion, lambda x_t, t: self(x_t, t, tokens, places), noise, steps=steps, sampler="ddim",

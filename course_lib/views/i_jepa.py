@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from course_lib.models.i_jepa import IJEPA
+from course_lib.models.token_decoder import TokenDecoder
 from course_lib.nets.masks import Masks, MaskStatistics
 from course_lib.nets.patches import patchify, unpatchify
 from course_lib.show.figure import CourseFigure
@@ -102,6 +103,13 @@ def nearest_patches(bank: Bank, guesses: Tensor, places: Tensor) -> Tensor:
         nearest = torch.cdist(guesses[here], bank.tokens[:, place]).argmin(dim=1)
         drawn[here] = bank.patches[nearest, place]
     return drawn
+
+
+@torch.no_grad()
+def drawn_patches(decoder: TokenDecoder, guesses: Tensor, places: Tensor, generator: torch.Generator) -> Tensor:
+    """For each guess a patch that a diffusion model draws of it. (B, M, L, D), int64 (B, M, L) -> (B, M, L, 3 p p)."""
+    drawn = decoder.draw(guesses.flatten(0, 2), places.flatten(), generator=generator)
+    return drawn.view(*places.shape, -1)
 
 
 def with_patches(frames: np.ndarray, places: Tensor, patches: Tensor, patch: int) -> np.ndarray:
