@@ -197,7 +197,7 @@ game
 # **The same game against a dream that was learned.** In part II you build a model that was never given a law. It has watched 6,000 films of another task, in which an agent wanders and a star waits, and has learned to go on from what it saw and from the key that is pressed. It looks at two frames, dreams 24, looks at two again, and so on; in the later rounds it dreams less at a stretch.
 
 # %% [markdown] tags=["lecture"]
-# Both films are drawn by the same network, which makes everything a little soft; the softness is no clue. A horizon of 0 is the real film, drawn by it.
+# Both films are drawn by the same network, which makes everything a little soft; the softness is no clue. With 0 dreamed frames it draws the real film itself.
 
 # %% tags=["lecture"]
 from course_lib.training import load_checkpoint
@@ -216,7 +216,7 @@ second = guess(drawn, learned, [f"The learned dream looked at two frames, then d
 second
 
 # %% [markdown] tags=["lecture"]
-# This is harder, and for another reason. The forecaster was found out by the laws that it broke: bodies left the box. The learned dream keeps them: the agent runs, jumps, falls and lands. What betrays it, if anything does, is the star, which may fade, or glow in two places, when it has been caught: where it comes next cannot be known, only guessed. How good such a dream is, and how that can be measured, is the matter of notebooks 03 to 05.
+# This is harder, and for another reason. The forecaster was found out by the laws that it broke: bodies left the box. The learned dream keeps them: the agent runs, jumps, falls and lands. What betrays it, if anything does, is the star, which may fade, or glow in two places, when it has been caught: where it comes next cannot be known, only guessed. Notebooks 03 to 05 measure how good such a dream is. (Reading without a kernel? The simulator's film is on the left in round 1 and on the right in round 4.)
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Break it
@@ -254,7 +254,7 @@ for name, forecast in (("gravity", with_gravity(falls)), ("gravity, walls", with
 show.strips(rows, every=3)
 
 # %% [markdown] tags=["lecture"]
-# With gravity alone everything drops through the floor, and soon the box is empty. A law that is right, in a model that lacks another one, can make the forecast worse. The measurement will say when.
+# With gravity alone everything drops through the floor, and soon the box is empty. A law that is right, in a model that lacks another one, can make the forecast worse. *Measure* says after how many frames.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Measure
@@ -326,7 +326,11 @@ print(f"one frame ahead it is off by {errors['constant velocity'][:, 0].mean():.
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## The story so far
 #
-# The lecture was made in spring 2024, a few weeks after three companies had used the words *world model*, or words close to them, for what they had made. Here are the events it speaks of, with the dates as the sources have them. The line is not to scale; read the dates. The grey stretch is the lecture's claim C07.
+# The lecture was made in spring 2024, a few weeks after three companies had used the words *world model*, or words close to them, for what they had made. Some of its dates:
+#
+# > **The slides.** *2024.02.15 SORA发布* (Sora was released on 15 February 2024). *2024.03.01 V-JEPA发布* (V-JEPA on 1 March). *2024.03.05 IWM 发布* (IWM on 5 March). *2024.02.26 Genie发布* (Genie on 26 February). *2023 年 4 月：推出 … I-JEPA* (I-JEPA in April 2023). *进入 21 世纪世界模型含义被淡化* (after 2000 the notion of a world model faded).
+#
+# Here are the events it speaks of, with the dates as the sources have them. The line is not to scale; read the dates. The grey stretch stands for the last sentence in the box.
 
 # %% tags=["lecture"]
 from course_lib.show.timeline import timeline
@@ -447,7 +451,9 @@ hint("counting.total_variation")
 # | C07 | after 2000 the notion faded | no count is given, so it cannot be tested here |
 
 # %% [markdown]
-# What this notebook measured is a claim of our own: a forecast that knows nothing beats "no forecast" for some six frames in the Playground, and one frame ahead it is off by 0.75 units on average, less than a pixel. It holds for this world, these films and this forecaster. It does not say that a good short film is bad; it says that it is not proof. What it cannot show is how a *learned* model fares; that begins in part II.
+# What this notebook measured is a claim of our own: a forecast that knows nothing beats "no forecast" for some six frames in the Playground, and one frame ahead it is off by 0.75 units on average, less than a pixel. It holds for this world, these films and this forecaster. It does not say that a good short film is bad; it says that it is no proof. What it cannot show is how a *learned* model fares; that begins in part II.
+#
+# **The two questions.** 1. No. The film that fooled you in the last round was made by a forecaster that knows no law. 2. Ask for a forecast far enough ahead, and compare it with one that knows nothing: here that takes seven frames. Or show it a possible and an impossible film and see which surprises it more (notebook 23).
 #
 # Nothing here needed training, so there is no longer run to start. The next notebook, [01 What is a world model?](01_what_is_a_world_model.ipynb), defines the word with a world small enough to print.
 #

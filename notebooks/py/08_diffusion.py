@@ -100,7 +100,7 @@ share = [value / sum(likely) for value in likely]
 print("shares", [round(value, 2) for value in share], "best guess", round(share[1] - share[0], 2))
 
 # %% [markdown] tags=["lecture"]
-# The point at 1 is likelier, about four to one, so the best guess is 0.58: nowhere near any data. It is a mean, a compromise between two futures. The next cell draws the best guess for every $x_t$ at three noise levels.
+# The point at 1 is likelier, about four to one, so the best guess is 0.58, where no data point lies. It is a mean, a compromise between two answers. The next cell draws the best guess for every $x_t$ at three noise levels.
 
 # %% tags=["lecture"]
 fig, axis = plt.subplots(figsize=(6.5, 3.0))
@@ -112,7 +112,7 @@ axis.legend(loc="upper left")
 plt.show()
 
 # %% [markdown] tags=["lecture"]
-# With little noise the best guess jumps to the nearest point: the first answer of *Predict first* is 1, to many digits. With a lot of noise it stays near the mean: 0.16 at $\sigma = 0.9$. A denoiser asked at high noise gives a blur, however good it is. So nobody asks it for the picture at once. A sampler asks it for a **direction**, takes a small step, and asks again.
+# With little noise the best guess jumps to the nearest point: the first answer of *Predict first* is 1, to many digits. With a lot of noise it stays near the mean: 0.16 at $\sigma = 0.9$ (the green curve at 0.3). A denoiser asked at high noise gives a blur, however good it is. So nobody asks it for the picture at once. A sampler asks it for a **direction**, takes a small step, and asks again.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### The way back
@@ -180,7 +180,7 @@ score_field(plane, [(0.95, 0.31), (0.71, 0.71), (0.2, 0.98)])
 # | straight | $1 - t$ | $t$ | rectified flow, Open-Sora |
 
 # %% [markdown] tags=["lecture"]
-# The first two keep the variance of data of variance 1 ("variance preserving": $\alpha^2 + \sigma^2 = 1$); the third does not.
+# DDPM is the *denoising diffusion probabilistic model* of Ho et al. (2020). The first two keep the variance of data of variance 1 ("variance preserving": $\alpha^2 + \sigma^2 = 1$); the third does not.
 # %% tags=["lecture"]
 from course_lib.nets.schedules import log_snr, make_schedule
 
@@ -271,7 +271,7 @@ for target, prediction in made.items():
     print(f"{target:8}", [f"{value:5.2f}" for value in prediction.tolist()], "-> x =", [f"{v:.2f}" for v in back.tolist()])
 
 # %% [markdown] tags=["lecture"]
-# From $\hat\varepsilon$ follow the score, $-\hat\varepsilon/\sigma$, and the velocity of the **probability flow** (概率流), $\mathrm{d}x/\mathrm{d}t = \alpha'(t)\, \hat x + \sigma'(t)\, \hat\varepsilon$: an ordinary differential equation that carries noise to data without any more chance. On the straight path $\alpha' = -1$ and $\sigma' = 1$, so the velocity is $u$ itself.
+# From $\hat\varepsilon$ follow the score, $-\hat\varepsilon/\sigma$, and the velocity of the **probability flow** (概率流), $\mathrm{d}x/\mathrm{d}t = \alpha'(t)\, \hat x + \sigma'(t)\, \hat\varepsilon$: an ordinary differential equation that carries noise to data and draws no new noise on the way. On the straight path $\alpha' = -1$ and $\sigma' = 1$, so the velocity is $u$ itself.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### The network and its loss
@@ -342,7 +342,7 @@ print("agree to 1e-5;", sum(p.numel() for p in mine.parameters()), "parameters")
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Samplers
 #
-# A sampler goes from $x_t$ to an earlier time $s$. You have done it once above, with six points. Now as a function of its own, for any schedule.
+# A sampler goes from $x_t$ to an earlier time $s$. You have done it once above, with six points. That step is called **DDIM** (*denoising diffusion implicit model*, Song et al. 2021). Now write it as a function of its own, for any schedule.
 
 # %% [markdown]
 # **Exercise 4. One step of DDIM.** From an estimate $\hat x$ of the data at $x_t$, keep data and noise and change their shares to those of $s$. (Difficulty 2, 8 minutes.)
@@ -360,7 +360,7 @@ def my_ddim_step(
 # Three samplers, each given the same estimates $\hat x$ and $\hat\varepsilon$:
 #
 # - **DDIM**: $x_s = \alpha_s \hat x + \sigma_s \hat\varepsilon$. No chance: one noise, one sample.
-# - **Ancestral** (DDPM): $x_s = \alpha_s \hat x + \sqrt{\sigma_s^2 - \tau^2}\, \hat\varepsilon + \tau z$, with fresh noise $z$ in every step. $\tau^2$ is what $x_t$ and $x$ together leave open about $x_s$ (the variance of the *posterior*). DDIM's paper writes $\tau$ as $\eta$ times this: $\eta = 1$ is ancestral, $\eta = 0$ is DDIM.
+# - **Ancestral** (DDPM): $x_s = \alpha_s \hat x + \sqrt{\sigma_s^2 - \tau^2}\, \hat\varepsilon + \tau z$, with fresh noise $z$ in every step. $\tau^2$ is what $x_t$ and $x$ together leave open about $x_s$ (the variance of the *posterior*). DDIM's paper has $\eta\tau$ in its place: $\eta = 1$ is ancestral, $\eta = 0$ is DDIM.
 # - **Euler**: $x_s = x_t + (s - t)\, \mathrm{d}x/\mathrm{d}t$, the plainest way to follow the probability flow.
 
 # %% tags=["lecture"]
@@ -494,7 +494,7 @@ line, curved = known_mixture("line"), Diffusion.of("cosine", "v")
 walks_on_a_line(line, curved, {"DDIM": "ddim", "Euler": "euler", "ancestral": "ancestral"})
 
 # %% [markdown] tags=["lecture"]
-# DDIM's and Euler's ways never cross: on a line a smooth flow keeps the order of its points. Ancestral sampling jitters and decides late. All three end in the same distribution (the vermilion hills on the right), but single samples end elsewhere. So a diffusion model does not "restore the original": there is none, there is a distribution.
+# DDIM's and Euler's ways never cross: on a line a smooth flow keeps the order of its points. Ancestral sampling jitters and decides late. All three end in the same distribution (the vermilion hills at $t = 0$), but from the same noise ancestral sampling ends elsewhere. So a diffusion model does not "restore the original": there is none, there is a distribution.
 
 # %% [markdown] tags=["lecture"]
 # And the second question *to discuss*? A smooth way can be repeated: the same noise gives the same sample, so two models can be compared sample by sample. A jittery way forgets, with each draw, a part of the errors made before; how much that is worth with an imperfect network we have not measured.
@@ -570,7 +570,7 @@ samples_figure({name: points[:3000] for name, points in broken.items() if name n
 # **Three steps** follow a curved way in three straight strokes: 18 % of the samples end outside, most of them inside the ring. **The wrong sign** leads away from the data instead of towards them: six of seven samples are outside, many far beyond the frame. In both cases the network is the shipped one and its loss is as good as ever. The fault lies in the sampler, and no training curve would show it.
 
 # %% [markdown] tags=["lecture"]
-# **Without the time** the network cannot know how noisy its input is, and answers with a mean over all noise levels. Compare it with the live network, which was trained as long: 14 % against 2 % of its samples are outside. It is not worse than that, because on a plane the place itself gives much away: who is far from the ring must be noisy.
+# **Without the time** the network cannot know how noisy its input is, and answers with a mean over all noise levels. Compare it with the live network, which was trained as long: 14 % against 2 % of its samples are outside. It is not worse than that, because on a plane the place itself gives much away: a point far from the ring must be noisy.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Too much guidance
@@ -607,7 +607,7 @@ assert by_w[1.0]["spread"] > 1.5 * by_w[2.0]["spread"] > 2 * by_w[8.0]["spread"]
 # The claims to test: given the exact score, each sampler reproduces the mixture; three steps do not; and the trained network comes close. "Reproduces" needs a test for two sets of points.
 
 # %% [markdown] tags=["lecture"]
-# The **maximum mean discrepancy** (MMD, 最大均值差异; Gretton et al. 2012) turns each point into a long row of sines and cosines and measures how far apart the mean rows of two sets lie. A **permutation test** (置换检验) makes a p-value of it: pool both sets, part them at random 199 times, and count how often they lie as far apart as they came. Two sets of real draws are the floor.
+# The **maximum mean discrepancy** (MMD, 最大均值差异; Gretton et al. 2012) turns each point into a long row of sines and cosines and measures how far apart the mean rows of two sets lie. A **permutation test** (置换检验) makes a p-value of it: pool both sets, split the pool at random 199 times, and count how often the two parts lie as far apart as the two sets did. Two sets of real draws are the floor.
 
 # %% tags=["lecture"]
 from course_lib.exam.measures.intervals import bootstrap_interval
@@ -632,10 +632,10 @@ for sampler in ("ancestral", "ddim", "euler"):
 show.table(table)
 
 # %% [markdown] tags=["lecture"]
-# After 200 steps the test finds no difference, for any of the three. After three steps the p-value is 0.005, the least that 199 partings can give. So the second answer of *Predict first* is no: an exact direction is exact only where it was asked, and a long step walks past the place where it changes. Among the three at three steps Euler is the nearest on this path, with a distance of 0.06 against 0.14 and 0.17.
+# After 200 steps the test finds no difference, for any of the three. After three steps the p-value is 0.005, the least that 199 splits can give. So the second answer of *Predict first* is no: an exact direction is exact only where it was asked, and a long step walks past the place where it changes. Among the three at three steps Euler is the nearest on this path, with a distance of 0.06 against 0.14 and 0.17.
 
 # %% [markdown] tags=["lecture"]
-# One test can be lucky. A study repeats each of them 30 times at a level of 1 % (`python -m course_lib study sampling`, some minutes; `python -m course_lib exam closed-form` reads what it found): with 200 steps it finds a difference in 0 or 1 of 30 tests for every sampler on the line and on the plane, with three steps in 10 of 10.
+# One test can be lucky. A study repeats the tests at a level of 1 %, 30 times with 200 steps and 10 times with three (`python -m course_lib study sampling`, some minutes; `python -m course_lib exam closed-form` reads what it found): with 200 steps it finds a difference in 0 or 1 of 30 tests for every sampler, on the line and on the plane, and with three steps in 10 of 10.
 
 # %% tags=["lecture"]
 assert all(row["p-value"] > 0.005 for row in table if row["steps"] == 200), "many steps: no difference is found"
@@ -645,7 +645,7 @@ assert all(curve[0] > 3 * floor_mean > curve[-1] for curve in curves.values())
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### The network's score, by noise level
 #
-# The error is relative: the mean squared length of (network's score minus exact score), over the mean squared length of the exact score. An answer of zero has 1 at every level. The second control is the score of a standard normal distribution, $-x_t$, which knows nothing about our data. The intervals resample 4,000 points.
+# How far is the network's score from the exact one? We take the mean squared length of their difference and divide it by the mean squared length of the exact score. Whoever always answers zero has an error of 1 at every level; that is the first control. The second is the score of a standard normal distribution, $-x_t$, which knows nothing about our data. The intervals resample 4,000 points.
 
 # %% tags=["lecture"]
 from course_lib.exam.measures.scores import relative_error, score_errors
@@ -660,7 +660,7 @@ for level in (6, 4, 2, 0, -2, -4):
 show.table(error_rows)
 
 # %% [markdown] tags=["lecture"]
-# The less noise, the larger the error: 9 % at the cleanest level (28 % for the live network), where the score is long and turns within the width of an arc; below half a percent from $\log(\alpha^2 / \sigma^2) = 2$ on down. The untrained network is worse than an answer of zero in the first three rows. At the noisiest level $-x_t$ is nearly right (4 % off) and knows nothing, so a small error there is no achievement: read each line against its controls. That errors are largest where the steps are smallest is the reason why samples look so good in spite of them.
+# The less noise, the larger the error: 9 % at the cleanest level (28 % for the live network), where the score is long and turns within the width of an arc; below half a percent from $\log(\alpha^2 / \sigma^2) = 2$ on down. The untrained network is worse than an answer of zero in the first three rows. At the noisiest level $-x_t$ is nearly right (4 % off) and knows nothing, so a small error there is no achievement: read each line against its controls. Why do the samples look good all the same? The best guess holds the score times $\sigma^2$ (Tweedie's formula), so at little noise even a large error of the score moves a sample little.
 
 # %% [markdown] tags=["lecture"]
 # Last, the samples: 10,000 each, in 100 steps of DDIM, against the same held-out draws.
@@ -753,7 +753,7 @@ progress()
 # **"Train energy-based models: energy, entropy, gradient"** (训练能量模型 → 熵 → 梯度). With an energy $E = -\log p(x_t)$ the score is its downhill direction. A diffusion model learns that gradient at every noise level and never needs the density itself. Notebook 17 takes this up.
 
 # %% [markdown] tags=["lecture"]
-# **What this toy cannot show.** In two dimensions 50,000 points fill the plane, and a network can hardly memorise. With pictures the data are thin and everything depends on how a network smooths between them: that cannot be seen here. Nor can the price of a step be: here it costs microseconds, in notebook 11 a tenth of a second.
+# **What this toy cannot show.** In two dimensions 50,000 points fill the plane, and a network can hardly memorise. With pictures the data are thin and everything depends on how a network smooths between them: that cannot be seen here. Nor can the price of a step: here a step costs next to nothing, in notebook 11 it is two passes through a transformer.
 
 # %% [markdown]
 # **Larger.** `python -m course_lib exam closed-form denoiser` gives the exam's rows. `python -m course_lib train denoiser --size gpu` trains a wider network on a million points.

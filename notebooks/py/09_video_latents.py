@@ -94,7 +94,7 @@ for bar, numbers in zip(bars.int().tolist(), code.tolist(), strict=True):
     print(bar, "->", numbers)
 
 # %% [markdown] tags=["lecture"]
-# Now draw the bars again. In the first way every patch is drawn **by itself**, from its own number: a mean of 0.5 may be "left" or "right", and the best drawing is grey. In the second way the decoder sees **all three** numbers before it draws a patch. In both cases the best drawing is the mean of all bars that fit the numbers that the decoder sees.
+# Now draw the bars again. In the first way every patch is drawn **by itself**, from its own number: in the middle patch a mean of 0.5 may be "left" or "right", and the best drawing is grey. In the second way the decoder sees **all three** numbers before it draws a patch. In both cases the best drawing is the mean of all bars that fit the numbers that the decoder sees.
 
 # %% tags=["lecture", "nbval-check-output"]
 alone = torch.stack([torch.stack([bars[code[:, p] == code[n, p], 2 * p : 2 * p + 2].mean(dim=0) for p in range(3)])
@@ -104,7 +104,7 @@ print("each patch alone ", [round(e, 2) for e in (alone - bars).square().sum(dim
 print("all three seen   ", [round(e, 2) for e in (together - bars).square().sum(dim=1).tolist()])
 
 # %% [markdown] tags=["lecture"]
-# These are the squared errors of the five bars. The three numbers are the same in both ways. Where the bar lies across a cut (second and fourth) the first way has to leave it grey, with an error of 1. The second way is exact: (0.5, 0.5, 0) can only be the bar in pixels 2 and 3.
+# These are the squared errors of the five bars. The three numbers are the same in both ways. Where the bar lies across a cut (second and fourth) the first way has to leave the middle patch grey, with an error of 0.5. The second way is exact: (0.5, 0.5, 0) can only be the bar in pixels 2 and 3.
 
 # %% [markdown] tags=["lecture"]
 # That is the difference between *cut, then compress* and *compress, then cut*. If the film is cut first, every patch is coded and drawn alone, and whatever lies across a cut suffers. If it is compressed first, the numbers of neighbouring places share the work. Cutting the *latents* afterwards costs nothing, because no information is lost by it.
@@ -139,7 +139,7 @@ for numbers in (48, 16, 4):
 show.strips(drawings, every=3)
 
 # %% [markdown] tags=["lecture"]
-# With few numbers a moving body becomes a smear along its path: a linear code of four frames can say that something red was here at about this time, but not where its edge was in each frame. Position and angle are two numbers, but pixels do not depend on them linearly. That is why we want a network.
+# With few numbers a moving body becomes a smear along its path: a linear code of four frames can say that something was here at about this time, but not where its edge was in each frame. With 4 numbers even the colour is gone. Where a body is and how it is turned are three numbers, but pixels do not depend on them linearly. That is why we want a network.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Build
@@ -361,7 +361,7 @@ print("so does the loss")
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Train live
 #
-# Half a minute on pieces of five frames: a first frame and one group. The network is smaller than the shipped one (one scale with 32 channels instead of two with 32 and 64, so a step costs a fifth); the recipe is the same. The picture shows the last frames of four test films, and below them what the codec makes of them.
+# Half a minute on pieces of five frames: a first frame and one group. The network is smaller than the shipped one (one scale with 32 channels instead of two with 32 and 64, so a step costs less); the recipe is the same. The picture shows the last frames of four test films, and below them what the codec makes of them.
 
 # %% tags=["lecture"]
 from course_lib.training import train
@@ -390,7 +390,7 @@ history = train("codec", live_config, on_step=update_curves, data=train_films, m
 watch.close()
 
 # %% [markdown] tags=["lecture"]
-# Walls come first, then blobs at the right places, then their colours; what distinguishes a box from a triangle comes last. The checkpoint that comes with the course is the larger network after 7,000 steps.
+# Walls come first, then blobs at the right places, then their colours: after half a minute blue and orange are there, green and purple are not. What distinguishes a box from a triangle comes last. The checkpoint that comes with the course is the larger network after 7,000 steps.
 
 # %% tags=["lecture"]
 from course_lib.training import load_checkpoint, provenance
@@ -424,7 +424,7 @@ show.strips(pictures, every=2)
 show.side_by_side({k: pictures[k] for k in ("the film", "PCA", "shipped")}, scale=6)
 
 # %% [markdown] tags=["lecture"]
-# PCA keeps colours and places and smears whatever moves. The live codec draws soft spots of the right colour at the right places. With the shipped codec it is hard to see a difference.
+# PCA keeps the places, and the blue of the ball that hardly moves; the box is smeared and turns grey. The live codec draws soft spots at the right places, with blue for purple. With the shipped codec it is hard to see a difference.
 
 # %% [markdown] tags=["lecture"]
 # ### An image is a film of one frame
@@ -492,7 +492,7 @@ fig.colorbar(drawn_map, ax=axes, label="log10 of the share of\nthe largest gradi
 plt.show()
 
 # %% [markdown] tags=["lecture"]
-# So the third answer is: many more. The patch sees its own group and the one before it, the whole frame wide, and nothing of frame 9, which comes later. But near pixels matter most: 40 % of the gradient lies in the square that the patch stands for (white), which is 3 % of what it sees.
+# So the third answer is: many more. A patch of four places sees 8,192 pixels, its own group and the one before it, the whole frame wide, and nothing of frame 9, which comes later. (A single place sees 52 pixels on a side, as counted above, which is the whole frame too, unless it stands near an edge.) But near pixels matter most: 40 % of the gradient lies in the square that the patch stands for (white), which is 3 % of what it sees.
 
 # %% [markdown] tags=["lecture"]
 # If the film had been cut first, that share would be 100 % and the window 256 pixels: a patch would know nothing of what lies across its edge. *Measure* shows what that costs.
@@ -525,7 +525,7 @@ def compress(code: str = "PCA, 8 numbers", number: int = 4) -> plt.Figure:
 show.explore(compress, code=list(choices), number=(0, 99))
 
 # %% [markdown] tags=["lecture"]
-# At which ratio do you lose the shape of a body, at which its colour, at which the body? Shapes go first: with 8 numbers a block a box and a ball look alike, colours last to 2 numbers, and with 1 there is still a shadow of every large body.
+# At which ratio do you lose the shape of a body, at which its colour, at which the body? Shapes and colours go together: with 16 numbers a block both are smeared, with 8 a box and a ball look alike and purple and green are grey, with 4 there is no colour left, and with 1 there is still a shadow of every body.
 
 # %% [markdown] tags=["lecture"]
 # ### Where can a patch look?
@@ -544,7 +544,7 @@ def patch_sees(group: int = 1, row: int = 1, column: int = 1) -> np.ndarray:
 show.explore(patch_sees, group=(0, 4), row=(0, 3), column=(0, 3))
 
 # %% [markdown] tags=["lecture"]
-# For a patch in a corner the far side of the frame lies outside of the window. Group 0 has one frame only. Later frames never appear.
+# In the still picture the patch sees all of both groups. Move it into a corner, and the far side of the frame lies outside of its window. Group 0 has one frame only. Later frames never appear.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Break it
@@ -625,7 +625,7 @@ for beta in (0.0, 1.0, 300.0):
 show.table(rows)
 
 # %% [markdown] tags=["lecture"]
-# Without a price the latents spend 680 nats a frame, nearly twice the 356 of $\beta = 1$, for the same 24.7 dB, and they lose more to the noise: 2.5 dB against 2.0. At $\beta = 300$ almost nothing is lost to the noise, because almost nothing is written: 14 nats, and 16.0 dB, which is less than the mean training frame gets (19.6 dB, in the exam's row).
+# Without a price the latents spend 680 nats a frame, nearly twice the 356 of $\beta = 1$, for the same 24.7 dB, and they lose more to the noise: 2.5 dB against 2.0. At $\beta = 300$ almost nothing is lost to the noise, because almost nothing is written: 14 nats, means with a deviation of 0.27 (the last column; latents that say much are near 1), and 16.0 dB, which is less than the mean training frame gets (19.6 dB, in the exam's row).
 
 # %% tags=["lecture"]
 free, ours, dear = rows
@@ -665,7 +665,7 @@ assert gain["low"] > 1.0
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Decibels against compression
 #
-# PCA at eight sizes, with blocks of 4 and of 8 pixels; small networks of kernel 1 with 4, 8 and 16 channels, trained for a few seconds here; the shipped codecs. The one of kind `frames` codes every frame by itself, with one grid of 8 by 8 places a frame. It is for models that act and are surprised: a group of four frames has no action a frame, and the surprise at a frame must not depend on the next ones.
+# PCA at several sizes, with blocks of 4 and of 8 pixels; small networks of kernel 1 with 4, 8 and 16 channels, trained for a few seconds here; the shipped codecs. The one of kind `frames` codes every frame by itself, with one grid of 8 by 8 places a frame. It is for models that act or measure surprise: an action belongs to one frame and not to a group of four, and the surprise at a frame must not depend on later ones.
 
 # %% tags=["lecture"]
 by_frame = load_checkpoint("codec", size="cpu-frames")
@@ -693,7 +693,7 @@ axis.legend(fontsize=9)
 plt.show()
 
 # %% [markdown] tags=["lecture"]
-# At 16 times fewer numbers the shipped codec has 37.5 dB. PCA needs four times as many numbers for that. The codec that cuts first has 30.4 dB, and the small networks, seconds old, are where PCA is. The codec that works frame by frame reaches 38.9 dB at 12 times fewer: for a body that flies, the frame before seems to help little at this size.
+# At 16 times fewer numbers the shipped codec has 37.5 dB. PCA needs more than four times as many numbers for that. The codec that cuts first has 30.4 dB, and the small networks, seconds old, are where PCA is. The codec that works frame by frame reaches 38.9 dB at 12 times fewer: for a body that flies, the frame before seems to help little at this size.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### What the reader finds
@@ -724,7 +724,7 @@ for name in ("shipped", "shipped, frame by frame"):
 show.table(rows, {"codec": "codec", "asked": "asked", "value": "right", "low": "from", "high": "to", "n": "films"})
 
 # %% [markdown] tags=["lecture"]
-# Both shipped codecs pass: shape is right in 99.3 % (98.9 to 99.6) and 99.7 % (99.3 to 99.8) of the bodies. And the first prediction has its answer in the line of PCA with blocks of 8: number 0.98, motion 0.91, colour 0.88, shape 0.51. Shape goes first. Decibels alone would not have said so. The codec that cuts first misses the mark by a little, with 0.95 of the shapes at 30.4 dB.
+# Both shipped codecs pass: shape is right in 99.3 % (98.9 to 99.6) and 99.7 % (99.3 to 99.8) of the bodies. And the first prediction has its answer in the line of PCA with blocks of 8: number 0.98, motion 0.91, colour 0.88, shape 0.51. Shape goes first there. With blocks of 4, and in the live codec, colour is as bad as shape (0.44 and 0.48; 0.42 and 0.35), and number and motion hold out longest. Decibels alone would not have said so. The codec that cuts first misses the mark by a little, with 0.947 of the shapes at 30.4 dB.
 
 # %% tags=["lecture"]
 shape = {row["codec"]: row for row in rows if row["asked"] == "shape"}

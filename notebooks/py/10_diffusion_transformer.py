@@ -123,7 +123,7 @@ for gate in (1.0, 0.1, 0.0):
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### How noisy? Waves again
 #
-# A denoiser has to know the noise level (notebook 08: without it, it answers with a mean over all levels). The level $t$ is one number between 0 and 1. For the network it becomes 256, the waves of notebook 06, with $1000\,t$ in the place of a position:
+# A denoiser has to know the noise level (notebook 08: without it, it answers with a mean over all levels). The level $t$ is one number between 0 and 1. The network gets 256 numbers instead: the waves of notebook 06, with $1000\,t$ in the place of a position:
 #
 # $$\cos(1000\,t\,\omega_k), \quad \sin(1000\,t\,\omega_k), \qquad \omega_k = 10000^{-2k/D}, \quad k = 0, \dots, D/2 - 1.$$
 
@@ -201,7 +201,7 @@ positions_figure(groups=5, side=8, width=96, group=2, row=2, column=5)
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### One vector that steers: level and caption
 #
-# Two layers turn the waves into a vector as wide as the network. The caption goes through transformer blocks of its own, as in notebook 07 (`CaptionEmbedder`; the paper has a table of 1,000 classes). The mean over its words is *added* to the level's vector and steers all blocks; the words can be attended to.
+# Two layers turn the waves into a vector as wide as the network. The caption goes through transformer blocks of its own, as in notebook 07 (`CaptionEmbedder`; the paper has a table of 1,000 classes). The mean over its words is *added* to the level's vector and steers all blocks; the words themselves can be attended to, one by one.
 
 # %% tags=["lecture"]
 from course_lib.models.conditions import CaptionEmbedder
@@ -280,7 +280,7 @@ from course_lib.views.conditioning import four_ways_figure
 four_ways_figure()
 
 # %% [markdown] tags=["lecture"]
-# **In context** (上下文): they are tokens among the others. **Cross-attention** (交叉注意力): a second attention in every block, to them alone. **adaLN**: shift and scale after each norm, for all tokens alike. **adaLN-Zero**: gates as well, beginning at 0. At DiT-XL/2 and 400,000 steps the paper measures FIDs of 35.2, 26.1, 25.2 and 19.5 (lower is better; section 5, figure 5). *Measure* repeats this at our size.
+# **In context** (上下文): they are tokens among the others. **Cross-attention** (交叉注意力): a second attention in every block, to them alone. **adaLN**: shift and scale after each norm, for all tokens alike. **adaLN-Zero**: gates as well, beginning at 0. At DiT-XL/2 and 400,000 steps the paper measures FIDs of 35.2, 26.1, 25.2 and 19.5 (section 5, figure 5). The FID is a distance between the features of made and of real pictures, so lower is better; notebook 11 uses its relative for films. *Measure* repeats this at our size.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### The whole network on one page
@@ -360,7 +360,7 @@ print("agree to 1e-5;", sum(p.numel() for p in mine.parameters()), "parameters")
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### The loss, and three things that are hidden
 #
-# The loss is that of notebook 08: noise the latents on the straight path, $x_t = (1 - t)\,z + t\,\varepsilon$, and ask for $u = \varepsilon - z$, by least squares. Hidden from the network are:
+# The loss is that of notebook 08: noise the latents on the straight path, $x_t = (1 - t)\,z + t\,\varepsilon$, and ask for $u = \varepsilon - z$, by least squares. Three things are hidden from the network.
 #
 # **The data**, by noise. **The caption**, in a tenth of the films, which come with an empty one. Guidance (引导) needs films with and without a sentence, as in 08: $u_\text{empty} + w\,(u_\text{caption} - u_\text{empty})$.
 
@@ -959,12 +959,12 @@ assert rows[0]["high"] < 0, "the held-out loss falls with the operations of a fo
 training_figure(scaling)
 
 # %% [markdown] tags=["lecture"]
-# Not always. With 2 Tflop spent, width 64 with patch 1 has finished at 0.70, where width 96 stands at 0.74; at 3 the larger one is ahead, and it ends at 0.67. (Only the last point of a line has its learning rate decayed; a training that ends earlier would beat a line's middle.)
+# Not always. With 2 Tflop spent, width 64 with patch 1 has finished at 0.70, where width 96 stands at 0.74; at 3 the larger one is ahead, and it ends at 0.67. (The learning rate falls to 0 only at the end of each training. A training planned to stop at the middle of a line would have ended lower than the line stands there.)
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Four ways and locality, at equal computing
 #
-# A second study gives eight networks the *same operations*, by more steps for the cheaper ones, three seeds each: the four ways of the paper, where adaLN sees a caption as one vector; our own (`words`: adaLN-Zero with attention to words); ours with convolutions, depthwise in the feed-forward or around the blocks (`stem`); a small U-Net on the same latents.
+# A second study gives eight networks the *same operations*, by more steps for the cheaper ones, three seeds each: the four ways of the paper, where adaLN sees a caption as one vector; our own (`words`: adaLN-Zero with attention to words); ours with convolutions, depthwise in the feed-forward or around the blocks (`stem`); a small U-Net (convolutions that go down to a coarser grid and come back up) on the same latents.
 
 # %% tags=["lecture"]
 from course_lib.studies.dit_conditioning import measured_conditioning
@@ -977,7 +977,7 @@ conditioning_figure(ways)
 show.table(conditioning_rows(ways))
 
 # %% [markdown] tags=["lecture"]
-# By the loss, both adaLNs are far ahead, as in the paper: 0.889 and 0.904 (with the zeros), against 1.028 for cross-attention and 1.056 in context. Between the two nothing is decided: the zeros cost 0.016 ($-0.001$ to 0.032). They gained nothing with four blocks and 550 steps, and much with eight and 80; the paper has 28. Our attention to words did not pay (0.933).
+# By the loss, both adaLNs are far ahead: 0.889 and 0.904 (with the zeros), against 1.028 for cross-attention and 1.056 in context. The paper has the same order of these three, but there plain adaLN is ahead of cross-attention by little (25.2 and 26.1), and the zeros make the difference. Between the two nothing is decided: the zeros cost 0.016 ($-0.001$ to 0.032). They gained nothing with four blocks and 550 steps, and much with eight and 80; the paper has 28. Our attention to words did not pay (0.933).
 #
 # But the reader's scores say otherwise: cross-attention 0.19, in-context 0.15, both adaLNs below 0.10. All are poor, yet the two with the *higher* loss follow their prompts better.
 

@@ -240,7 +240,7 @@ print("films agree to 1e-5")
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Train live
 #
-# Half a minute with the recipe of the checkpoint, on a smaller network. Both have something that the DiT of notebook 10 had not: a small **U-Net** around the transformer. Residual blocks of convolutions work at the resolution of the latents; in their middle the transformer sees patches of 2 by 2 places, 32 tokens for five frames. The paper does without, but notebook 10 measured what built-in neighbours are worth at our size.
+# About half a minute on two free cores (the output below was made on busy ones), with the recipe of the checkpoint, on a smaller network. Both have something that the DiT of notebook 10 had not: a small **U-Net** around the transformer. Residual blocks of convolutions work at the resolution of the latents; in their middle the transformer sees patches of 2 by 2 places, 32 tokens for five frames. Notebook 10 measured what such built-in neighbours are worth.
 #
 # The picture shows the *first* frame of films for our four sentences.
 
@@ -328,7 +328,7 @@ show.strips({"the film": truth, "continued from 5": filled(truth, range(5)), "fr
              "between": filled(truth, [0, 13, 14, 15, 16])}, every=2, title=real.captions[number])  # fmt: skip
 
 # %% [markdown] tags=["lecture"]
-# The frames right after the given ones go on with the same box at the same place. Later it changes its shape, and at the end its colour. Between two ends the middle meets both, with a ball and a triangle on the way.
+# The frames right after the given ones go on with the same colour at the same place. By frame 6 the shape has changed, and at the end the colour changes too. Between two ends the middle meets both, with a ball and a triangle on the way.
 #
 # From five frames the motion can be seen; from one it cannot. How well is it kept? Over ten films of one body we measure how far the made body is from its true place, at frame 5, the first that is drawn after five given ones, and at frame 12:
 
@@ -384,7 +384,7 @@ print("learned from films of", about["configuration"]["data"]["lengths"], "frame
 show.strips({"room twice as wide": wide[::2]}, title=asked[0])
 
 # %% [markdown] tags=["lecture"]
-# One red ball, as in the narrow room, and it keeps its shape through the five frames.
+# One red ball, as in the narrow room, and it keeps its shape through the five frames (the strip shows frames 0, 2 and 4).
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Play
@@ -602,7 +602,7 @@ for word in ("number", "colour", "shape", "motion", "everything"):
 show.table(rows)
 
 # %% [markdown] tags=["lecture"]
-# Whether a bar is met, the whole interval decides:
+# A *bar* is what the course asked of the model beforehand. It is met when the whole interval lies above it:
 
 # %% tags=["lecture"]
 for word in ("number", "colour", "shape", "motion"):
@@ -617,7 +617,7 @@ for word in ("number", "colour", "shape", "motion"):
 #
 # A likely reason, not tested: most of the loss is noise that nobody can know, and a word about motion moves a body by a few places in one of two groups. The pilots had more of it (0.42, notebook 10) with a coarser code of whole films. To try next: latents in which a motion weighs more, or windows of three groups.
 #
-# A control more: whoever lets everything fall has 0.20, balanced. Next, the scores strictly from left to right, and on pairs of colour and shape that no training film shows (*reserved*: red triangles, green boxes, purple balls):
+# One more control: whoever lets everything fall has 0.20, balanced. Next, the scores strictly from left to right, and on pairs of colour and shape that no training film shows (*reserved*: red triangles, green boxes, purple balls):
 
 # %% tags=["lecture"]
 rows = []

@@ -205,7 +205,7 @@ def my_best_latent(guesses: torch.Tensor, s_y: torch.Tensor) -> tuple[torch.Tens
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Entropy and information in a few numbers
 #
-# The AMI paper asks for as much information as possible in $s_x$ and $s_y$, with $s_y$ still predictable, and as little as possible in $z$. What is information? The **entropy** $H = -\sum p \log_2 p$ counts yes-or-no questions: four equally likely cases have 2 bits. The **mutual information** (互信息) $I(a; b) = H(a) + H(b) - H(a, b)$ is what one says about the other.
+# LeCun's paper of 2022 on autonomous machine intelligence (AMI) asks for as much information as possible in $s_x$ and $s_y$, with $s_y$ still predictable, and as little as possible in $z$. What is information? The **entropy** $H = -\sum p \log_2 p$ counts yes-or-no questions: four equally likely cases have 2 bits. The **mutual information** (互信息) $I(a; b) = H(a) + H(b) - H(a, b)$ is what one says about the other.
 
 # %% [markdown] tags=["lecture"]
 # A small world: a ball goes left or right, and four leaves may tremble. $x$ shows the direction. $y$ shows the direction and which of the four leaves trembles, which nobody can know beforehand. Three encoders of $y$:
@@ -228,7 +228,7 @@ for name, enc in {"all of y": lambda y: y, "the ball": lambda y: y[0], "constant
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Contrastive: push the others up
 #
-# **Contrastive** learning (对比学习) takes pairs that do not fit, and pushes their energy up. InfoNCE (notebook 07 uses it for films and captions) asks each guess to find its own target among the $N$ of the batch. A batch of $N$ yields at most $\log N$ nats of information: its loss is never far below $\log N - I$ (van den Oord et al. 2018). So what does it say of a collapsed encoder?
+# **Contrastive** learning (对比学习) takes pairs that do not fit, and pushes their energy up. InfoNCE (notebook 07 uses it for films and captions) asks each guess to find its own target among the $N$ of the batch. Its loss is on average at least $\log N - I$, with $I$ the mutual information of guess and target (van den Oord et al. 2018), so a batch of $N$ can show at most $\log N$ nats of it. What is the loss of a collapsed encoder?
 
 # %% tags=["lecture", "nbval-check-output"]
 from course_lib.models.clip import symmetric_loss
@@ -446,7 +446,7 @@ spectra_figure({name: clouds[name] for name in ("untrained", "none", "ema", "vic
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Play
 #
-# **Drag the points.** Each vermilion point makes a dent of width 0.6 in the energy of the plane. The blue lines are the ways of 121 balls that roll downhill, the cross marks the lowest place. Drag a point, or press Tab until it is marked and use the arrow keys; the slider lets the balls roll.
+# **Drag the points.** Each vermilion point makes a dent of width 0.6 in the energy of the plane. The blue lines are the ways of 121 balls that roll downhill. A thin blue cross marks the lowest place; in the still picture it lies behind the point on the right. Drag a point, or press Tab until it is marked and use the arrow keys; the slider lets the balls roll.
 
 # %% tags=["lecture", "nbval-ignore-output"]
 from course_lib.views.energy import downhill
@@ -571,7 +571,7 @@ named = {name: mean_and_interval(each.numpy(), seed=0) for name, each in found.i
 show.table([{"model": name, "key found": each["value"], "from": each["low"], "to": each["high"]} for name, each in named.items()])
 
 # %% [markdown] tags=["lecture"]
-# A surprise: the *collapsed* encoder finds the key most often, in 68 % of the steps. SIGReg has 56 %, stop-gradient 55 %, VICReg 40 % (37 to 44), which cannot be told from always answering with the commonest key (38 %, 34 to 41). Choosing the lowest of four energies does not see how small all four are. And what is left of a collapsed cloud may well be what its predictor can foresee, the effects of keys among it; that is a guess, we have not tested it. The untrained network has 9 %. So the machinery of the lowest energy over $z$ works, and how often it finds the key is no measure of a healthy cloud.
+# A surprise: the *collapsed* encoder finds the key most often, in 68 % of the steps. SIGReg has 56 %, stop-gradient 55 %, VICReg 40 % (37 to 44), which cannot be told from always answering with the commonest key (38 %, 34 to 41). Choosing the lowest of four energies does not see how small all four are. And what is left of a collapsed cloud may well be what its predictor can foresee, the effects of keys among it; that is a guess, we have not tested it. The untrained network has 9 %, less than the 25 % of blind guessing among four keys; we have not looked why. So the machinery of the lowest energy over $z$ works, and how often it finds the key is no measure of a healthy cloud.
 
 # %% tags=["lecture"]
 assert all(named[name]["low"] > named["commonest key"]["high"] for name in ("none", "sigreg"))
