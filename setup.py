@@ -21,7 +21,11 @@ class BuildWithFiles(build_py):
         super().run()
         if self.editable_mode:
             return
-        for source in sorted(path for pattern in CARRIED for path in ROOT.glob(pattern)):
+        found = {pattern: sorted(ROOT.glob(pattern)) for pattern in CARRIED}
+        missing = [pattern for pattern, paths in found.items() if not paths]
+        if missing:
+            raise FileNotFoundError(f"{ROOT} has no {', '.join(missing)}: the wheel would lack what the course reads")
+        for source in (path for paths in found.values() for path in paths):
             target = Path(self.build_lib, "course_lib", "carried", source.relative_to(ROOT))
             self.mkpath(str(target.parent))
             self.copy_file(str(source), str(target), preserve_mode=False)
