@@ -69,7 +69,8 @@ def with_cell(twin: str, code: str) -> str:
     """A twin whose first cell is this one; an older one is taken out, wherever it stands."""
     head, *cells = re.split(r"^(?=# %%)", twin, flags=re.MULTILINE)
     kept = [cell for cell in cells if f'"{TAG}"' not in cell.partition("\n")[0]]
-    return head + f"{MARK}\n{code}\n\n" + "".join(kept)
+    head = head.rstrip("\n") + "\n\n" if head.strip() else ""  # two blank lines would be an empty cell to jupytext
+    return f"{head}{MARK}\n{code}\n\n" + "".join(kept)
 
 
 def into_notebook(notebook: NotebookNode, code: str) -> bool:
