@@ -80,6 +80,8 @@ def into_notebook(notebook: NotebookNode, code: str) -> bool:
     """
     before = nbformat.writes(notebook)
     kept = [cell for cell in notebook.cells if TAG not in cell.metadata.get("tags", [])]
+    while kept and not kept[0].source.strip():  # the empty cell that two blank lines in a twin had made
+        kept.pop(0)
     ours = [cell for cell in notebook.cells if TAG in cell.metadata.get("tags", [])]
     cell = nbformat.v4.new_code_cell(code, id=ours[0].id if ours else TAG, metadata=METADATA, execution_count=1)
     notebook.cells = [nbformat.from_dict(cell), *kept]
