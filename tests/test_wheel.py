@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -84,6 +85,9 @@ def test_the_wheel_holds_the_library_and_all_that_it_reads(wheel: Path) -> None:
     assert any(name.endswith(".safetensors") for name in wanted)
     assert not {name for name in held if not name.startswith(("course_lib/", "course_lib-"))}, "it litters"
     assert wheel.stat().st_size < LARGEST
+    for page in ("README.md", "Makefile"):
+        (printed,) = re.findall(r"whl\W+(\d+) MB", (ROOT / page).read_text(encoding="utf-8"))
+        assert wheel.stat().st_size / 1e6 == pytest.approx(float(printed), rel=0.03), f"{page} prints another size"
 
 
 def test_an_archive_of_the_source_makes_the_same_wheel(source: Path) -> None:
