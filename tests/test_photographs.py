@@ -161,7 +161,7 @@ def test_a_line_finds_kinds_where_they_show_and_does_not_where_they_do_not(copy:
     def nothing(frames: torch.Tensor) -> torch.Tensor:
         return torch.rand(len(frames), 4, 8, generator=torch.Generator().manual_seed(len(frames)))
 
-    found = study.compare(colour, nothing, fit, ask)
+    found = study.beside_controls(colour, nothing, fit, ask)
     assert found["i_jepa"]["value"] > 0.8 and found["i_jepa"]["low"] > found["commonest_kind"]["high"]
     assert found["untrained"]["low"] < 0.2 and found["commonest_kind"]["value"] == 0.1
     assert all(row["low"] <= row["value"] <= row["high"] and row["n"] == EACH for row in found.values())

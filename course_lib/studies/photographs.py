@@ -50,12 +50,12 @@ def kinds_known(read: Callable[[np.ndarray], np.ndarray], fit: Photographs, ask:
     return {"value": right / len(ask), "low": low, "high": high, "n": len(ask)}
 
 
-def some(photographs: Photographs, count: int) -> Photographs:
+def first_photographs(photographs: Photographs, count: int) -> Photographs:
     """The first of them; the archive's order is a random one."""
     return Photographs(photographs.frames[:count], photographs.kinds[:count])
 
 
-def compare(
+def beside_controls(
     encoder: PictureEncoder, untrained: PictureEncoder, fit: Photographs, ask: Photographs
 ) -> dict[str, dict[str, float | int]]:
     """An encoder beside its controls, each as :func:`kinds_known` gives it."""
@@ -73,7 +73,7 @@ def run(report: Callable[[str], None] = print) -> dict[str, Any]:
     """The study: one line each for the encoder and its controls. Raises CheckpointError where nothing was trained, and
     PhotographsError where there is no copy of the photographs."""
     model = load_checkpoint("i_jepa", size=SIZE, folder=FOLDER)
-    fit, ask = some(load_photographs("train"), FIT), some(load_photographs("test"), ASK)
+    fit, ask = first_photographs(load_photographs("train"), FIT), first_photographs(load_photographs("test"), ASK)
     report(f"{len(fit)} photographs to fit to, {len(ask)} to be asked about")
     untrained = untrained_encoder(model.config, model.config.width)
-    return {"kinds": compare(model.encode, untrained, fit, ask)}
+    return {"kinds": beside_controls(model.encode, untrained, fit, ask)}
