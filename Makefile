@@ -60,7 +60,7 @@ checkpoints: setup ## train again every model that the course ships (hours)
 minimum: setup ## install the oldest version of every dependency elsewhere and try the course with it (minutes)
 	$(RUN) -m tools.minimum
 
-wheel: setup ## put the course with its data and checkpoints into one file, dist/*.whl (77 MB; pip asks the network for setuptools)
+wheel: setup ## put the course with its data and checkpoints into one file, dist/*.whl (about 80 MB; pip asks the network for setuptools)
 	rm -rf build dist
 	$(RUN) -m pip wheel . --no-deps --wheel-dir dist
 

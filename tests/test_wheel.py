@@ -87,8 +87,8 @@ def test_the_wheel_holds_the_library_and_all_that_it_reads(wheel: Path) -> None:
     assert not {name for name in held if not name.startswith(("course_lib/", "course_lib-"))}, "it litters"
     assert wheel.stat().st_size < LARGEST
     for page in ("README.md", "Makefile"):
-        (printed,) = re.findall(r"whl\W+(\d+) MB", (ROOT / page).read_text(encoding="utf-8"))
-        assert wheel.stat().st_size / 1e6 == pytest.approx(float(printed), rel=0.03), f"{page} prints another size"
+        (printed,) = re.findall(r"whl\W+about (\d+) MB", (ROOT / page).read_text(encoding="utf-8"))
+        assert wheel.stat().st_size / 1e6 == pytest.approx(float(printed), rel=0.12), f"{page} prints another size"
 
 
 def test_an_archive_of_the_source_makes_the_same_wheel(source: Path) -> None:
