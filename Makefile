@@ -1,6 +1,6 @@
 # The course's commands. `make` alone lists them. All of them but help and clean first see to it that .venv is there.
 .DEFAULT_GOAL := help
-.PHONY: help setup lab news reset test test-changed course notebooks links checkpoints lint minimum clean
+.PHONY: help setup lab news reset test test-changed course notebooks links checkpoints lint minimum wheel hosted clean
 
 # Everything runs with the packages of .venv, whatever the reader's own settings bring in, and with its own kernel.
 unexport PYTHONPATH PYTHONHOME
@@ -60,9 +60,16 @@ checkpoints: setup ## train again every model that the course ships (hours)
 minimum: setup ## install the oldest version of every dependency elsewhere and try the course with it (minutes)
 	$(RUN) -m tools.minimum
 
+wheel: setup ## put the course with its data and checkpoints into one file, dist/*.whl (about 80 MB; pip asks the network for setuptools)
+	rm -rf build dist
+	$(RUN) -m pip wheel . --no-deps --wheel-dir dist
+
+hosted: setup ## write the cell that brings the course onto a hosted service into the notebooks (address: CITATION.cff)
+	$(RUN) -m tools.hosted
+
 lint: setup ## style only
 	$(RUN) -m ruff check .
 
 clean: ## remove .venv, caches and cached films; notebooks (yours too), answers and checkpoints stay
-	rm -rf .venv .cache .pytest_cache .ruff_cache build *.egg-info
+	rm -rf .venv .cache .pytest_cache .ruff_cache build dist *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

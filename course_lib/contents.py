@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-PATH = Path(__file__).resolve().parents[1] / "notebooks" / "contents.yaml"
+from course_lib.places import CONTENTS as PATH
 
 
 @dataclass(frozen=True)

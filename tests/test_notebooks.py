@@ -25,7 +25,7 @@ from nbformat import NotebookNode
 
 from course_lib import show
 from tests.imports import ROOT
-from tools import navigation
+from tools import hosted, navigation
 from tools import notebooks as machine
 
 SECTIONS = (
@@ -100,7 +100,7 @@ def test_sections_stand_in_their_order(pair: machine.Pair) -> None:
 
 @each_pair
 def test_text_and_code_are_in_proportion(pair: machine.Pair) -> None:
-    cells = [c for c in twin_of(pair).cells if navigation.TAG not in c.metadata.get("tags", [])]
+    cells = [c for c in twin_of(pair).cells if not {navigation.TAG, hosted.TAG} & set(c.metadata.get("tags", []))]
     text = sum(cell.cell_type == "markdown" for cell in cells)
     code = sum(cell.cell_type == "code" for cell in cells)
     assert text >= TEXT_PER_CODE * code, f"{text} text cells for {code} code cells"

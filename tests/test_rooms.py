@@ -9,13 +9,14 @@ import pytest
 
 from tests.imports import ROOT, imported_modules, python_files
 
-GROUND = {"worlds", "nets", "files", "lookup"}
+GROUND = {"worlds", "nets", "files", "lookup", "places"}
 LATER = {"training", "planning", "measures", "studies", "exam"}
 MAY_IMPORT: dict[str, set[str]] = {
     "lookup": set(),
+    "places": set(),
     "files": {"lookup"},
     "contract": set(),
-    "worlds": {"files", "lookup"},
+    "worlds": {"files", "lookup", "places"},
     "nets": {"lookup"},
     "show": set(),
     "models": {"contract", *GROUND},
@@ -26,12 +27,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "exam": {"contract", "models", "training", "planning", "measures", "studies", *GROUND},
     "views": {"contract", "models", "show", *LATER, *GROUND},
     "exercises": {"contract", "models", *LATER, *GROUND},
-    "contents": set(),
+    "contents": {"places"},
     "terminal": set(),
     "machine": {"contents"},
     "bench": {"machine", "contract", "models", "training", *GROUND},
     "__main__": {"bench", "terminal", "contract", "models", *LATER, *GROUND},
-    "__init__": set(),
+    "__init__": {"places"},
     "configs": set(),
 }
 

@@ -1,8 +1,9 @@
 """Open JupyterLab on the reader's own copy of the course's first notebook: `make lab`.
 
 The copy is made here, once, and what the course has gained since is brought into it (tools/copy_notebooks.py).
-JupyterLab listens on this machine only (127.0.0.1) and asks for its token, which the address that it prints and opens
-carries. Further arguments go to JupyterLab, for example `make lab LAB_FLAGS=--no-browser`.
+JupyterLab listens on this machine only (127.0.0.1; the Dockerfile says what holds in a container) and asks for its
+token, which the address that it prints and opens carries. Further arguments go to JupyterLab, for example
+`make lab LAB_FLAGS=--no-browser`.
 """
 
 from __future__ import annotations
@@ -29,10 +30,15 @@ HOMES = {
 
 
 def lab_command(extra: list[str], copy: Path = ROOT / "my_notebooks") -> list[str]:
-    """The command line that starts JupyterLab on the first notebook. copy: the folder of the reader's notebooks."""
+    """The command line that starts JupyterLab on the first notebook. copy: the folder of the reader's notebooks.
+
+    extra: JupyterLab's own arguments; the address on which it listens is replaced where they name one.
+    """
     inside = copy.is_relative_to(ROOT)
     root, first = (".", (copy / FIRST).relative_to(ROOT).as_posix()) if inside else (copy, FIRST)
-    command = [sys.executable, "-m", "jupyterlab", "--ServerApp.ip=127.0.0.1", f"--ServerApp.root_dir={root}"]
+    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={root}"]
+    if not any(word.startswith("--ServerApp.ip=") for word in extra):  # twice would be an error
+        command.append("--ServerApp.ip=127.0.0.1")
     command += [
         f"--LabApp.default_url=/lab/tree/{quote(first)}",  # so that the printed address opens it, not only the browser
         # The course's own notebooks lie beside the reader's: out of sight, so that nobody works in them by mistake.

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from pathlib import Path
 
 from course_lib.files import atomic_file
+from course_lib.places import user_folder
 
 FILE = "progress.json"
 VERSION = 1
@@ -24,13 +24,7 @@ def folder() -> Path | None:
         return Path(os.environ["COURSE_HOME"]).expanduser()
     if os.environ.get("CI") or "PYTEST_CURRENT_TEST" in os.environ:
         return None
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or "~/AppData/Local"
-    elif sys.platform == "darwin":
-        base = "~/Library/Application Support"
-    else:
-        base = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
-    return Path(base).expanduser() / "world-models-from-scratch"
+    return user_folder("data")
 
 
 class Record:

@@ -18,10 +18,11 @@ import torch
 
 from course_lib.files import atomic_file
 from course_lib.lookup import CourseError, ExamError, load, names
+from course_lib.places import DATA as DATA  # the studies take it from here
+from course_lib.places import GET_BACK
 from course_lib.training.checkpoints import code_version, provenance
 from course_lib.worlds.films import cache_folder
 
-DATA = Path(__file__).resolve().parents[2] / "data"
 STUDIES = "course_lib.studies"
 T = TypeVar("T")
 
@@ -95,7 +96,7 @@ def read_study(path: Path, parse: Callable[[Any], T], study: str) -> T:
     Raises ExamError where the file is missing, is no JSON, or parse finds something wrong or lacking (any ValueError,
     KeyError, TypeError or AttributeError); the message names the file and the way out.
     """
-    way_out = f"get it back from git, or run: python -m course_lib study {study}"
+    way_out = f"{GET_BACK}, or run: python -m course_lib study {study}"
     try:
         return parse(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:

@@ -25,11 +25,11 @@ from torch import Tensor, nn
 
 from course_lib.files import atomic_file, check_writable
 from course_lib.lookup import CourseError
+from course_lib.places import CLONED, DATA, GET_BACK, ROOT
 from course_lib.training.recipe import Recipe, build
 from course_lib.training.registry import get_recipe
 
-ROOT = Path(__file__).resolve().parents[2]
-CHECKPOINTS = ROOT / "data" / "checkpoints"
+CHECKPOINTS = DATA / "checkpoints"
 LARGEST = 8 * 1024 * 1024  # bytes of a file that comes with the course
 
 
@@ -224,17 +224,20 @@ def _way_out(recipe: Recipe, size: str, folder: Path | None) -> str:
         return f"Make it again: {command} --out {folder}"
     if size not in recipe.ship:
         return f"With the course come only: {', '.join(recipe.ship)}. Make this one and give its folder: {command}"
-    return f"Get it back from git, or make it again: make checkpoints (or: {command} --ship)"
+    again = f"make checkpoints (or: {command} --ship)" if CLONED else f"{command} --ship"
+    return f"{GET_BACK.capitalize()}, or make it again: {again}"
 
 
 def code_version() -> dict[str, Any]:
-    """The commit of the code, and whether the library had been changed since."""
+    """The commit of the code, and whether the library had been changed since; unknown where there is no clone."""
 
     def git(*words: str) -> str:
         call = ["git", "-C", str(ROOT), *words]
         return subprocess.run(call, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
 
     try:
+        if not CLONED:  # whatever repository the installed library lies in, it is not the course's
+            raise OSError
         return {"commit": git("rev-parse", "HEAD"), "changed_since": bool(git("status", "--porcelain", "course_lib"))}
     except (OSError, subprocess.SubprocessError):
         return {"commit": "unknown", "changed_since": None}

@@ -19,10 +19,11 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from course_lib.lookup import CourseError
+from course_lib.places import CLONED, GET_BACK, LIBRARY
 from course_lib.training.recipe import Recipe, RunConfig
 from course_lib.training.registry import get_recipe
 
-CONFIGS = Path(__file__).resolve().parents[1] / "configs"
+CONFIGS = LIBRARY / "configs"
 GROUPS = ("model", "data", "train")
 
 
@@ -114,7 +115,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _way_out(path: Path) -> str:
     if path.is_relative_to(CONFIGS):
-        return f"Get it back from git: git checkout -- {_short(path)}"
+        return f"{GET_BACK.capitalize()}: git checkout -- {_short(path)}" if CLONED else f"{GET_BACK.capitalize()}"
     return f"Write it like one of the course's own, in {_short(CONFIGS)}"
 
 

@@ -21,12 +21,14 @@ from course_lib.worlds.family import NAME as SCREENS
 from course_lib.worlds.family import make_family
 from course_lib.worlds.films import Films, load_films
 from course_lib.worlds.frames import to_model
+from course_lib.worlds.photographs import SIDE, load_photographs
 from course_lib.worlds.scenes import check_trainable
 from course_lib.worlds.screens import FRAMES as SCREENS_FRAMES
 
 RECORDED = 64  # pixels on a side of the frames of both recordings
 CARRACING = "carracing"  # the one data set here that is not the Playground; ``count`` does not apply to it
 COINRUN = "coinrun"  # the one set here that is not the Playground's
+PHOTOGRAPHS = "photographs"  # CIFAR-10, where the reader has a copy; ``count`` does not apply to it
 COINRUN_FRAMES = 16  # its episodes, of up to 48 frames, are cut into films of so many (Genie, appendix F)
 
 
@@ -53,6 +55,8 @@ def check_recorded(key: str, films: str | Mapping[str, int], size_key: str, size
     for name in (CARRACING, COINRUN):
         if name in ([films] if isinstance(films, str) else films) and size != RECORDED:
             raise ConfigError(f"{key} is {name}, which was recorded at {RECORDED} pixels, and {size_key} is {size}")
+    if films == PHOTOGRAPHS and size != SIDE:
+        raise ConfigError(f"{key} is {films}, which have {SIDE} pixels on a side, and {size_key} is {size}")
 
 
 def check_films(films: Films, frames: int, size: int) -> None:
@@ -100,6 +104,17 @@ class FilmData(Strict):
     @classmethod
     def _may_be_learned_from(cls, name: str) -> str:
         if name != CARRACING:
+            check_learnable(name)
+        return name
+
+
+class PicturesData(FilmData):
+    """Single pictures to learn from: frames of films, or photographs (``worlds/photographs``)."""
+
+    @field_validator("films")
+    @classmethod
+    def _may_be_learned_from(cls, name: str) -> str:
+        if name not in (CARRACING, PHOTOGRAPHS):
             check_learnable(name)
         return name
 
@@ -152,11 +167,15 @@ def film_frames(config: FilmData, size: int, given: Any = None) -> Data:
 
     given: films to use instead of the configured ones, which must be training films; or bare frames, uint8
     (..., size, size, 3), for which the caller answers: nobody can see on an array where it came from.
-    Raises TypeError or ValueError when they are not such frames, or films that are held out.
+    Raises TypeError or ValueError when they are not such frames, or films that are held out; PhotographsError where
+    photographs are configured and there is no copy of them.
     """
     if given is None and config.films == CARRACING:
         frames = _single(load_carracing("train").frames, size)
         return Data({"frames": frames}, f"{len(frames)} frames of CarRacing-v3, train, {size} pixels", _digest(frames))
+    if given is None and config.films == PHOTOGRAPHS:
+        frames = _single(load_photographs("train").frames, size)
+        return Data({"frames": frames}, f"{len(frames)} photographs of CIFAR-10, train, {size} pixels", _digest(frames))
     if given is None:
         given = training_films(config.films, count=config.count, size=size)
     if isinstance(given, Films):

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import os
 import warnings
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from course_lib.places import DATA
 from course_lib.worlds.recording import Recording
 
-FOLDER = Path(__file__).resolve().parents[2] / "data" / "carracing"
+FOLDER = DATA / "carracing"
 SPLITS = ("train", "test")
 
 

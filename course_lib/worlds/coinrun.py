@@ -6,11 +6,10 @@ Reading it needs nothing but numpy.
 
 from __future__ import annotations
 
-from pathlib import Path
-
+from course_lib.places import DATA
 from course_lib.worlds.recording import Recording
 
-FOLDER = Path(__file__).resolve().parents[2] / "data" / "coinrun"
+FOLDER = DATA / "coinrun"
 SPLITS = ("train", "test")
 BUTTONS = ("left down", "left", "left jump", "down", "nothing", "jump", "right down", "right", "right jump")
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from course_lib.files import atomic_file
 from course_lib.lookup import CourseError
+from course_lib.places import CLONED, DATA, GET_BACK
 from course_lib.worlds import spec
 from course_lib.worlds.env import PlaygroundEnv
 from course_lib.worlds.films import wander
@@ -27,7 +27,7 @@ class ReturnsError(CourseError, RuntimeError):
 
 
 Policy = Callable[[np.ndarray, dict], int]  # (frame, info) -> action
-_RETURNS = Path(__file__).resolve().parents[2] / "data" / "playground" / "returns.json"
+_RETURNS = DATA / "playground" / "returns.json"
 
 
 def oracle_action(simulation: Simulation) -> int:
@@ -136,7 +136,8 @@ def reference_returns() -> dict:
 
     Raises ReturnsError where the file is missing or damaged, or was measured on another version of the world.
     """
-    way_out = f"Get it back from git (git checkout -- {_RETURNS}) or measure again: python -m course_lib.worlds.oracle"
+    command = f" (git checkout -- {_RETURNS})" if CLONED else ""
+    way_out = f"{GET_BACK.capitalize()}{command} or measure again: python -m course_lib.worlds.oracle"
     try:
         stored = json.loads(_RETURNS.read_text(encoding="utf-8"))
         version = stored["version"]

@@ -7,7 +7,7 @@ import torch
 from course_lib.models.i_jepa import IJEPA, IJEPAConfig
 from course_lib.nets.masks import MultiBlock
 from course_lib.training.config import ConfigError
-from course_lib.training.data import FilmData, check_pieces, film_frames, random_frames
+from course_lib.training.data import PicturesData, check_pieces, film_frames, random_frames
 from course_lib.training.recipe import Phase, Recipe, RunConfig, TrainConfig, decay_groups
 
 DRAWN, TRIES = 500, 10  # pictures that are drawn to see whether masks fit, a tenth as often as training may
@@ -42,7 +42,7 @@ def phases(model: IJEPA, config: RunConfig) -> list[Phase]:
 recipe = Recipe(
     name="i_jepa",
     model_config=IJEPAConfig,
-    data_config=FilmData,
+    data_config=PicturesData,
     train_config=TrainConfig,
     build=IJEPA,
     check=check,

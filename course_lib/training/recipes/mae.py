@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from course_lib.models.mae import MAE, MAEConfig
-from course_lib.training.data import FilmData, check_pieces, film_frames, random_frames
+from course_lib.training.data import PicturesData, check_pieces, film_frames, random_frames
 from course_lib.training.recipe import Phase, Recipe, RunConfig, TrainConfig, decay_groups
 
 
@@ -15,7 +15,7 @@ def phases(model: MAE, config: RunConfig) -> list[Phase]:
 recipe = Recipe(
     name="mae",
     model_config=MAEConfig,
-    data_config=FilmData,
+    data_config=PicturesData,
     train_config=TrainConfig,
     build=MAE,
     check=check_pieces,
