@@ -46,10 +46,12 @@ DECK = Path(__file__).parent / "deck"
 WIDE, HIGH = 1168, 540  # dots inside a screen, below its title
 LETTER, LINE = 12.2, 35.0  # an average letter and a line of text at 26 dots
 CODE_LINE = 25.0
-COLUMN = 0.44  # the text's share of the width where it stands beside a picture
+COLUMN, NARROW = 0.44, 0.36  # the text's share of the width beside a picture, and beside one that is broad
 ENLARGED = 1.75  # at most, so that a stored picture of 800 dots does not blur
 LEAST_PICTURE = 250.0  # dots in height that text above a picture leaves to it, where the picture has them
-TEXT_SHARE = 0.92  # of a screen, for text alone
+TEXT_SHARE = 0.98  # of a screen, by estimate, for text and code
+FULL = 1.1  # the same where a picture or table is on it: it is set a little smaller then
+LONELY = 0.35  # a screen of text that is emptier than this
 
 EXERCISE_CODE = re.compile(r"^\s*@exercise\(|^\s*(progress|hint|answer)\(", re.MULTILINE)
 EXERCISE_TEXT = re.compile(r"\(difficulty \d", re.IGNORECASE)
@@ -60,6 +62,7 @@ ASIDE = re.compile(r"\([^()]*(\([^()]*\)[^()]*)*\)", re.DOTALL)
 LEADS_TO_CELL = re.compile(r"\bnext cell\b|\bassertions\b|:</p>\s*$")
 READERS_OWN = re.compile(r"^my_\w+ = .*$")
 LONG_PRINT = 200  # letters: what is printed beside a picture or table is left to the notes when it is longer
+SHORT_CELL = 24  # letters
 WIDGET = re.compile(r"^(Widget to explore|Canvas|Points|Painter|Guess)\b")
 
 # ---------------------------------------------------------------------------------------------------- formulas
@@ -252,6 +255,11 @@ class Shown:
         """Whether text stands beside it rather than above it."""
         return self.picture and self.width < 1.9 * self.height
 
+    @property
+    def column(self) -> float:
+        """The share of the width that the text beside it has."""
+        return COLUMN if self.width < 1.3 * self.height else NARROW
+
 
 @dataclass
 class Result:
@@ -299,7 +307,7 @@ def result_of(cell: NotebookNode) -> Result:
             if WIDGET.match(data.get("text/plain", "")):
                 result.notes.append("<p>This is a widget: <code>make play</code> opens the pieces to play with.</p>")
         elif "<table" in data.get("text/html", ""):
-            markup = re.sub(r"\sstyle=\"text-align: (\w+)\"", r' class="\1"', data["text/html"])
+            markup = _set_cells(data["text/html"])
             result.shown.append(Shown(markup, WIDE, _table_height(markup), False))
         elif "<progress" in data.get("text/html", ""):
             printed.append(html.unescape(re.sub(r"<[^>]+>", "", data["text/html"])).strip() + "\n")
@@ -307,7 +315,7 @@ def result_of(cell: NotebookNode) -> Result:
             printed.append(data["text/plain"] + "\n")
     result.printed = "".join(printed).rstrip()
     code = without_imports(cell.source)
-    if not result.shown and not _only_checks(code):
+    if not result.shown and (result.printed or not _only_checks(code)):
         result.code = re.sub(r"\n{3,}", "\n\n", code)
     if result.code != cell.source.strip("\n"):
         result.notes.append(code_html(cell.source))
@@ -318,11 +326,24 @@ def result_of(cell: NotebookNode) -> Result:
 
 
 def _only_checks(code: str) -> bool:
-    """Whether code only asserts, or only writes down the reader's own guess: nothing to project."""
+    """Whether code only checks what is claimed, or only writes down the reader's own guess: nothing to project."""
     if re.search(r"^\s*[%!]", code, re.MULTILINE):
         return False
+    kinds = {type(node) for node in ast.parse(code).body}
     own = READERS_OWN.match(code.strip()) and "\n" not in code.strip()
-    return bool(own) or all(isinstance(node, ast.Assert) for node in ast.parse(code).body)
+    return bool(own) or not kinds or (ast.Assert in kinds and not kinds & {ast.FunctionDef, ast.ClassDef})
+
+
+def _set_cells(table: str) -> str:
+    """A table whose short cells stay on one line: its letters are made smaller first."""
+
+    def cell(match: re.Match[str]) -> str:
+        tag, side, text = match.groups()
+        short = tag == "td" and len(html.unescape(text)) <= SHORT_CELL
+        kinds = [side, *(["short"] if short else [])]
+        return f'<{tag} class="{" ".join(kinds)}">{text}</{tag}>'
+
+    return re.sub(r'<(t[dh]) style="text-align: (\w+)">(.*?)</\1>', cell, table, flags=re.DOTALL)
 
 
 def _picture(data: str, alternative: str) -> Shown:
@@ -365,7 +386,7 @@ class Screen:
         items = [*self.items, *more]
         shown = next((one for item in items if isinstance(item, Result) for one in item.shown), None)
         beside = shown is not None and shown.beside
-        width = WIDE * COLUMN if beside else WIDE
+        width = WIDE * shown.column if shown and beside else WIDE
         height = sum(item.height(width) for item in items if isinstance(item, Block))
         for item in items:
             if isinstance(item, Result) and item.code:
@@ -433,7 +454,7 @@ class _Lecture:
         """Whether a text can stand below what the last screen shows."""
         last = self.screens[-1] if self.screens else None
         here = last is not None and last.shown is not None and (last.section, last.title) == (self.section, self.title)
-        return here and last.used([block]) <= 1.0
+        return here and last.used([block]) <= FULL
 
     def code(self, cell: NotebookNode) -> None:
         """A code cell, and the text that leads to it as far as there is room."""
@@ -445,10 +466,17 @@ class _Lecture:
             return
         for part in _one_each(result):
             screen = Screen(self.section, self.title, [part], part.notes)
-            while self.waiting and screen.used([self.waiting[-1]]) <= 1.0:
+            while self.waiting and screen.used([self.waiting[-1]]) <= FULL:
                 screen.items.insert(0, self.waiting.pop())
+            # A sentence alone on a screen looks lost: it takes along what follows it, all but the last.
+            while self.waiting and len(screen.items) > 2 and self.alone().used() < LONELY:
+                self.waiting.append(screen.items.pop(0))
             self.flush()
             self.add(screen)
+
+    def alone(self) -> Screen:
+        """The text that waits, as a screen."""
+        return Screen(self.section, self.title, list(self.waiting))
 
     def flush(self) -> None:
         """Text that leads to nothing gets screens of its own; notes go to the last screen."""
@@ -531,9 +559,14 @@ def _screen_html(screen: Screen, number: int, course: str) -> str:
             column += [f'<div class="shown">{one.html}</div>' for one in item.shown if not beside]
             column.append(f'<pre class="printed">{html.escape(item.printed)}</pre>' if item.printed else "")
     body = "".join(column)
-    if beside:
-        body = f'<div class="column">{body}</div><div class="shown">{shown.html}</div>'
-    kind = " ".join(["beside" if beside else "stacked", *(["opening"] if screen.opening else [])])
+    if shown and beside:
+        share = f"flex-basis: {100 * shown.column:.0f}%"
+        body = f'<div class="column" style="{share}">{body}</div><div class="shown">{shown.html}</div>'
+    kind = "beside" if beside else "stacked"
+    if screen.opening:
+        kind += " opening"
+    elif all(isinstance(item, Block) and item.letters for item in screen.items):
+        kind += " words"
     above = f'<p class="section">{screen.section}</p>' if screen.title and screen.title != screen.section else ""
     return (
         f'<section class="screen {kind}" id="s{number}"><header>{above}<h1>{screen.title or screen.section}</h1>'

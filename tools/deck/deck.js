@@ -1,6 +1,6 @@
 // Shows one screen at a time, each in the largest letters in which nothing leaves it.
 (() => {
-  const WIDE = 1280, HIGH = 720, MOST = 28, LEAST = 17;
+  const WIDE = 1280, HIGH = 720, MOST = 28, MOST_WORDS = 31, LEAST = 17;
   const screens = [...document.querySelectorAll(".screen")];
   let at = 0, speaker = null;
   const began = Date.now();
@@ -13,7 +13,7 @@
       if (part.closest("svg") && part.tagName !== "svg") continue;
       const box = part.getBoundingClientRect();
       if (box.width === 0 && box.height === 0) continue;
-      if (box.bottom > room.bottom + 1 || box.right > room.right + 1 || box.left < room.left - 1) return true;
+      if (box.bottom > room.bottom + 1 || box.right > room.right + 1 || box.left < room.left - 1 || box.top < room.top - 8) return true;
       if (part.scrollWidth > part.clientWidth + 1 && part.clientWidth > 0 && part.tagName === "PRE") return true;
     }
     const image = main.querySelector(".shown img");
@@ -21,7 +21,7 @@
       const box = image.getBoundingClientRect(), wide = image.width && +image.getAttribute("width");
       const high = +image.getAttribute("height"), drawn = Math.min(box.width / wide, box.height / high);
       const could = Math.min(room.width / wide, (room.height * 0.42) / high, 1.2);
-      if (drawn < could) return true;
+      if (drawn < 0.97 * could) return true;
     }
     return false;
   }
@@ -32,10 +32,12 @@
       title.style.fontSize = `${size}px`;
       if (title.clientHeight < 1.5 * 1.2 * size) break;
     }
-    for (let size = MOST; size >= LEAST; size -= 0.5) {
+    const most = screen.matches(".words, .opening") ? MOST_WORDS : MOST;
+    for (let size = most; size >= LEAST; size -= 0.5) {
       screen.style.setProperty("--size", `${size}px`);
       if (!leaves(screen)) return;
     }
+    screen.dataset.leaves = "true";
   }
 
   function place() {
