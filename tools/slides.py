@@ -556,12 +556,13 @@ def _screen_html(screen: Screen, number: int, course: str) -> str:
             continue
         for item in items:
             column.append(code_html(item.code) if item.code else "")
-            column += [f'<div class="shown">{one.html}</div>' for one in item.shown if not beside]
+            for one in () if beside else item.shown:
+                column.append(f'<div class="shown {"picture" if one.picture else "table"}">{one.html}</div>')
             column.append(f'<pre class="printed">{html.escape(item.printed)}</pre>' if item.printed else "")
     body = "".join(column)
     if shown and beside:
         share = f"flex-basis: {100 * shown.column:.0f}%"
-        body = f'<div class="column" style="{share}">{body}</div><div class="shown">{shown.html}</div>'
+        body = f'<div class="column" style="{share}">{body}</div><div class="shown picture">{shown.html}</div>'
     kind = "beside" if beside else "stacked"
     if screen.opening:
         kind += " opening"
