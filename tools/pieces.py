@@ -1,7 +1,7 @@
 """What `make play` opens: the pieces of the notebooks that are played with, each made from its checkpoint alone.
 
-A piece is a function that makes widgets of `course_lib.show`, in the order in which they stand on the page. It is called
-when the piece is opened, so that nobody waits for a model that is not looked at.
+A piece is a function that makes widgets of `course_lib.show`, in the order in which they stand on the page. It is
+called when the piece is opened, so that nobody waits for a model that is not looked at.
 """
 
 from __future__ import annotations
@@ -194,7 +194,7 @@ def _vanishing_point() -> list[Any]:
 _LISTED: dict[str, tuple[str, str, str, Callable[[], list[Any]]]] = {
     "playground": ("The Playground", "00", "Click the picture, then run and jump with the arrow keys.", _playground),
     "dream": ("Inside the dream of V-M-C", "03", "The same keys move a dream and the real room.", _dream),
-    "genie": ("Genie's world", "15", "Learned from films without keys. Jump, and press right in the air.", _genie_played),
+    "genie": ("Genie's world", "15", "Learned from films without keys. Jump, and steer in the air.", _genie_played),
     "painter": ("A world of your own", "15", "Paint a first frame, press Enter this room, and play in it.", _painted),
     "film-model": ("A film model with keys", "11", "Each frame is made from noise. Does the agent last?", _film_model),
     "latent-numbers": ("Push one latent number", "02", "Which number of V moves the agent alone?", _latent_numbers),

@@ -179,7 +179,7 @@ def _control(label: str, control: Any) -> dict[str, Any]:
 
 def _picture(widget: Any) -> dict[str, Any]:
     shown = widget.picture.layout.display != "none"
-    return {"picture": widget.picture.value if shown else b"", "message": widget.message.value}
+    return {"picture": bytes(widget.picture.value) if shown else b"", "message": widget.message.value}
 
 
 def _answering(room: Playroom, secret: str) -> type[BaseHTTPRequestHandler]:

@@ -194,7 +194,8 @@ def text_blocks(source: str, folder: Path = FOLDER) -> list[tuple[str, Block | H
         last = found[-1] if found else None
         leads = last and re.search(r"[,:]$|\ue001$", last[0].strip()) and not re.search(r"[.?!)]$", last[0].strip())
         follows = last and (re.match(r"[a-z]", raw) or raw.startswith("\ue000"))
-        if last and isinstance(last[1], Block) and (leads or follows):
+        together = last is not None and isinstance(last[1], Block) and (leads or follows)
+        if last and isinstance(last[1], Block) and together and (last[1] + block).height(WIDE) <= HIGH:
             found[-1] = (f"{last[0]}\n{raw}", last[1] + block)
         else:
             found.append((raw, block))
