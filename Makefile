@@ -1,6 +1,7 @@
 # The course's commands. `make` alone lists them. All of them but help and clean first see to it that .venv is there.
 .DEFAULT_GOAL := help
-.PHONY: help setup lab news reset test test-changed course notebooks links checkpoints lint minimum wheel hosted clean
+.PHONY: help setup lab play slides news reset test test-changed course notebooks links checkpoints lint minimum wheel \
+	hosted clean
 
 # Everything runs with the packages of .venv, whatever the reader's own settings bring in, and with its own kernel.
 unexport PYTHONPATH PYTHONHOME
@@ -16,6 +17,7 @@ RUN = .venv/bin/python
 NB =
 BASE =
 LAB_FLAGS =
+PLAY_FLAGS =
 TEST_FLAGS =
 
 help: ## list the commands
@@ -30,6 +32,12 @@ setup: ## make .venv when it is missing or out of date (one to two minutes, once
 
 lab: setup ## open your own copy of the notebooks in JupyterLab (LAB_FLAGS=--no-browser: print its address only)
 	$(RUN) tools/lab.py $(LAB_FLAGS)
+
+play: setup ## open what can be played with, without running a notebook (PLAY_FLAGS=--no-browser: print its address only)
+	@$(RUN) -m tools.play $(PLAY_FLAGS)
+
+slides: setup ## make slides of stored notebooks, to be projected without a network (NB="14" for some)
+	@$(RUN) -m tools.slides $(NB)
 
 news: setup ## what has changed since your notebooks were copied, in the course and by you
 	@$(RUN) -m tools.copy_notebooks news

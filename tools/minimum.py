@@ -37,6 +37,7 @@ TESTS = (
     "tests/test_canvas.py",  # anywidget, traitlets
     "tests/test_vae.py",  # torch, accelerate, safetensors, tqdm, pydantic, pyyaml
     "tests/test_race.py",  # gymnasium, Box2D
+    "tests/test_slides.py",  # markdown-it-py
     "tests/test_terminal.py",  # typer
     "tests/test_export.py",  # nbformat, jupyterlab's nbconvert
     "tests/test_navigation.py",  # jupytext, and with it nbclient and psutil in the notebook machine

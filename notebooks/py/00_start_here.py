@@ -426,7 +426,7 @@ for number, title in contents.parts.items():
 # - **Exercises**, and **Which claim survives?**
 
 # %% [markdown]
-# **To give the lecture** from a notebook, project the cells tagged `lecture`; the plan in minutes stands in the first cell. The cells carry slide marks as well: `jupyter nbconvert --to slides` makes slides of them. Every cell runs without you, so nothing has to be typed in front of an audience.
+# **To give the lecture** from a notebook, project the cells tagged `lecture`; the plan in minutes stands in the first cell. `make slides NB=14` makes slides of notebook 14: one file, no network, the plan in the speaker's notes. `make play` opens what can be played with, without running a notebook. Every cell runs without you, so nothing has to be typed in front of an audience.
 #
 # **Time and memory.** Each notebook runs alone from top to bottom in at most two minutes on two cores and stays below 3 GiB. If one does not, that is an error in the course, please report it.
 
