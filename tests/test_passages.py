@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from course_lib.contract import NotCapable
-from course_lib.exam.measures import passages as measure
 from course_lib.exam.measures import rollout
 from course_lib.exam.measures.passages import TURNING, Passages, body_seen, frames_away, passages, redrawn
 from course_lib.models.action_jepa import ActionJEPA, ActionJEPAConfig
