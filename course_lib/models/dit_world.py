@@ -34,6 +34,7 @@ from course_lib.contract import Actions, Capabilities, State
 from course_lib.models.base import fresh
 from course_lib.models.codec import VideoCodec
 from course_lib.models.dit import DiT, DiTConfig, Past
+from course_lib.models.vae_codec import VAECodec
 from course_lib.nets.chance import normal
 from course_lib.nets.samplers import sample
 
@@ -89,7 +90,7 @@ class DiTWorld:
     Without a generator a frame begins with the same noise in every row: the noise of its number in the film.
     """
 
-    def __init__(self, dit: DiT, codec: VideoCodec) -> None:
+    def __init__(self, dit: DiT, codec: VideoCodec | VAECodec) -> None:
         """Raises ValueError for a DiT that cannot be played, or that was made for another codec."""
         if not isinstance(dit.config, DiTWorldConfig):
             raise ValueError("this DiT makes whole films; one that is played has a DiTWorldConfig (recipe dit_world)")

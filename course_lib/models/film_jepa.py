@@ -102,9 +102,12 @@ class FilmJEPA(nn.Module):
     ) -> Tensor:
         """How far the guess at each frame is from its embedding, squared, mean over the D numbers; NaN at frame 0."""
         self.capabilities.check(observations, actions)
-        found = observations.new_full(observations.shape[:2], torch.nan)
-        if observations.shape[1] > 1:
-            s = self.embed(observations)
+        return self.surprise_at(self.embed(observations))
+
+    def surprise_at(self, s: Tensor) -> Tensor:
+        """The same of films that the encoder has seen already, (B, T, D) -> (B, T)."""
+        found = s.new_full(s.shape[:2], torch.nan)
+        if s.shape[1] > 1:
             found[:, 1:] = (self.guesses(s[:, :-1]) - s[:, 1:]).square().mean(dim=2)
         return found
 

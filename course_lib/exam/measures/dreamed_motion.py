@@ -1,7 +1,7 @@
 """Newton in a dream: how strong is gravity there, how high does a ball come back, is momentum what it should be?
 
-A model sees a film of the family (``worlds/family``) until the ball is hidden, and dreams the rest. What it has drawn is
-read by the reader (``models/reader.py``), and two laws are asked of what was read:
+A model sees a film of the family (``worlds/family``) until the ball is hidden, and dreams the rest. What it has drawn
+is read by the reader (``models/reader.py``), and two laws are asked of what was read:
 
     gravity     a ball that has bounced on the floor and comes out above its screen flies along a parabola,
                 y = y_0 + v t - g t^2 / 2;  dreamed gravity over true gravity is this g over the engine's

@@ -40,7 +40,8 @@ class VMCData(FilmData):
 
     film_batch: Annotated[int, Field(ge=1, le=4096, description="films in each step of M")] = 64
     eyes: Annotated[
-        Literal["cpu-family"] | None, Field(description="size of the checkpoint whose V is taken as it is; none: V learns")
+        Literal["cpu-family"] | None,
+        Field(description="size of the checkpoint whose V is taken as it is; none: V learns"),
     ] = None
 
 
