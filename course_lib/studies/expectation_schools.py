@@ -4,6 +4,7 @@
     latent_transformer-short      the same with a memory of four frames
     latent_transformer-occluded   the first once more, taught on the film set occluded instead
     vmc-occluded                  vmc-family's M, behind the same V, taught on the film set occluded as well
+    dit_world-family              a diffusion transformer in M's place, which makes a frame at a time, without keys
     film_jepa                     a JEPA with a memory, without actions: no V and no pictures
 
 Ten untrained networks stand beside those that learned from the family, V kept where there is one; those of the first
@@ -15,6 +16,7 @@ study goes on there when it was stopped.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,6 +25,7 @@ from torch import Tensor
 
 from course_lib.exam.measures.expectation import pixel_difference
 from course_lib.models.base import untrained_twin
+from course_lib.models.dit_world import DiTWorld
 from course_lib.models.film_jepa import FilmJEPA
 from course_lib.models.latent_transformer import LatentTransformerWorld
 from course_lib.models.vae import VAE
@@ -38,6 +41,7 @@ from course_lib.studies.expectation import (
 )
 from course_lib.studies.store import DATA, kept_piece, read_study, weights_of
 from course_lib.training.checkpoints import load_checkpoint
+from course_lib.training.dit_world import load_dit_world
 from course_lib.training.latent_transformer import load_latent_transformer
 from course_lib.worlds.frames import to_model
 from course_lib.worlds.properties import PROPERTIES
@@ -49,11 +53,15 @@ CHECKPOINTS = {  # of each: model, size, and the part that has learned
     "latent_transformer-short": ("latent_transformer", "cpu-short", None),
     "latent_transformer-occluded": ("latent_transformer", "cpu-occluded", None),
     "vmc-occluded": ("vmc", "cpu-occluded", "m"),
+    "dit_world-family": ("dit_world", "cpu-family", None),
     "film_jepa": ("film_jepa", "cpu", None),
 }
 SCHOOLS = tuple(CHECKPOINTS)
-ASKED = {"latent_transformer-occluded": (50, 0), "vmc-occluded": (50, 0)}  # quadruplets, untrained networks, if fewer
-AT_HAND = 3  # quadruplets of which it is remembered how V sees them
+# quadruplets and untrained networks, where they are fewer
+ASKED = {"latent_transformer-occluded": (50, 0), "vmc-occluded": (50, 0), "dit_world-family": (50, SEEDS)}
+AT_HAND = 3  # quadruplets of which it is remembered how they are seen
+
+School = LatentTransformerWorld | VMC | DiTWorld | FilmJEPA
 
 
 class SeenOnce:
@@ -92,26 +100,29 @@ def eyes_of(v: VAE) -> SeenOnce:
     return SeenOnce(lambda film: v.encode(film)[0])
 
 
-def judge_and_twins(
-    model: LatentTransformerWorld | VMC | FilmJEPA, eyes: SeenOnce, seeds: int
-) -> tuple[Judge, list[Judge]]:
+def surprise_behind(model: LatentTransformerWorld | VMC | DiTWorld, z: Tensor) -> Tensor:
+    """The surprise at films as V has seen them, no key being pressed. (B, T, Z) -> (B, T)."""
+    if isinstance(model, DiTWorld):
+        return model.surprise_at(z[..., None, None])
+    if isinstance(model, VMC):
+        return model.surprise_at(z, torch.zeros(z.shape[0], z.shape[1] - 1, dtype=torch.long))
+    return model.surprise_at(z)
+
+
+def judge_and_twins(model: School, eyes: SeenOnce, seeds: int) -> tuple[Judge, list[Judge]]:
     """One of the schools as a judge, and so many untrained networks like it. eyes: of the V that those with a V share;
     a JEPA has its own, and so has each untrained one."""
+    numbers = range(1, seeds + 1)
     if isinstance(model, FilmJEPA):
-        twins = [untrained_twin(model, seed) for seed in range(1, seeds + 1)]
-        judges = [SeenOnce(one.encoder).judge(one.surprise_at) for one in (model, *twins)]
-    elif isinstance(model, VMC):
-        twins = [model.untrained(seed) for seed in range(1, seeds + 1)]
-        judges = [eyes.judge(lambda z, one=one: one.surprise_at(z, z.new_zeros(z.shape[0], z.shape[1] - 1).long()))
-                  for one in (model, *twins)]  # fmt: skip
+        own = (model, *(untrained_twin(model, seed) for seed in numbers))
+        judges = [SeenOnce(one.encoder).judge(one.surprise_at) for one in own]
     else:
-        twins = [model.untrained(seed) for seed in range(1, seeds + 1)]
-        judges = [eyes.judge(one.surprise_at) for one in (model, *twins)]
+        judges = [eyes.judge(partial(surprise_behind, one)) for one in (model, *map(model.untrained, numbers))]
     return judges[0], judges[1:]
 
 
 def measure_school(
-    name: str, model: LatentTransformerWorld | VMC | FilmJEPA, eyes: SeenOnce, *, names: Sequence[str],
+    name: str, model: School, eyes: SeenOnce, *, names: Sequence[str],
     count: int = COUNT, few: int = FEW, seeds: int = SEEDS, report: Callable[[str], None] = print,
 ) -> dict[str, Any]:  # fmt: skip
     """What ``measure_expectation`` finds of one of them, and of so many untrained networks like it, by its name.
@@ -161,10 +172,13 @@ def schools_weights() -> dict[str, str]:
     return {name: weights_of(model, size, part) for name, (model, size, part) in CHECKPOINTS.items()}
 
 
-def load_schools() -> dict[str, LatentTransformerWorld | VMC | FilmJEPA]:
+def load_schools() -> dict[str, School]:
     """All of them, by name. Raises CheckpointError where one is missing or damaged."""
-    return {name: load_latent_transformer(size=size) if model == "latent_transformer" else
-            load_checkpoint(model, size=size).eval() for name, (model, size, _) in CHECKPOINTS.items()}  # fmt: skip
+    loaders = {"latent_transformer": load_latent_transformer, "dit_world": load_dit_world}
+    found = {}
+    for name, (model, size, _) in CHECKPOINTS.items():
+        found[name] = loaders[model](size=size) if model in loaders else load_checkpoint(model, size=size).eval()
+    return found
 
 
 def measured_schools() -> Expected:
