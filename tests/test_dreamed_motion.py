@@ -82,7 +82,8 @@ def test_wrong_dreams_have_wrong_numbers(reader: Reader, made: tuple) -> None:
     through = motion(reader, *made, backwards).momentum
     assert np.nanmedian(through) == pytest.approx(2.0, abs=0.1), "through the wall: the momentum is what it was"
     copied = motion(reader, *made, in_dreams(Extrapolation(rate=0.0)))
-    assert np.isnan(copied.gravity).all() and np.isnan(copied.momentum).all(), "who copies sees no ball again"
+    assert np.isnan(copied.momentum).all(), "who copies sees no ball again"
+    assert not (copied.gravity > 0.01).any(), "and nothing falls"
     blind = fresh(FilmJEPA, FilmJEPAConfig(channels=(4, 4, 4), hidden=16, latent=6, width=8, layers=1, heads=2), 1)
     with pytest.raises(NotCapable, match="no way back|no loss"):
         motion(reader, *made, in_dreams(blind))
