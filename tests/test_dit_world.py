@@ -277,8 +277,8 @@ def test_surprise_depends_on_the_key() -> None:
 
 
 @pytest.mark.parametrize(("changes", "words"), [
-    ({"data.films": {"screens": 5}, "model.window": 29}, "have 28 frames"), ({"model.causal": False}, "causal is false"),
-    ({"model.window": 33}, "model.window is 33"),
+    ({"model.causal": False}, "causal is false"), ({"model.window": 33}, "model.window is 33"),
+    ({"data.films": {"screens": 5}, "model.window": 29}, "have 28 frames"),
     ({"model.actions": 3}, "model.actions is 3; the Playground has 4"), ({"model.channels": 8}, "model.channels is 8"),
     ({"model.patch": 16}, "model.patch is 16"), ({"model.depthwise": False}, "set depthwise to true"),
     ({"model.conditioning": "cross-attention"}, "conditioning is cross-attention"),
