@@ -58,7 +58,7 @@ CHECKPOINTS = {  # of each: model, size, and the part that has learned
 }
 SCHOOLS = tuple(CHECKPOINTS)
 # quadruplets and untrained networks, where they are fewer. A fresh diffusion transformer guesses 0 whatever its seed.
-ASKED = {"latent_transformer-occluded": (50, 0), "vmc-occluded": (50, 0), "dit_world-family": (50, 1),
+ASKED = {"latent_transformer-occluded": (50, 0), "vmc-occluded": (25, 0), "dit_world-family": (25, 1),
          "film_jepa": (50, SEEDS)}  # fmt: skip
 AT_HAND = 3  # quadruplets of which it is remembered how they are seen
 
