@@ -15,10 +15,12 @@ from course_lib.exam.questions import playing
 from course_lib.exam.registry import get_entrant
 from course_lib.exam.run import examine
 from course_lib.exam.sitting import Sitting
-from course_lib.models.base import untrained_twin
+from course_lib.models.base import fresh, untrained_twin
 from course_lib.models.codec import CodecConfig, VideoCodec
 from course_lib.models.dit import DiT, DiTConfig, KnownGroups
 from course_lib.models.dit_world import DiTWorld, Window
+from course_lib.models.vae import VAE
+from course_lib.models.vae_codec import VAECodec
 from course_lib.nets.attention import Attention
 from course_lib.training import ConfigError, load_checkpoint, load_config, train
 from course_lib.training.recipe import Data
@@ -245,6 +247,24 @@ def test_films_with_the_same_end_are_asked_with_the_same_noise() -> None:
     assert ((here - there)[[0, 2], 5].abs() > 1e-6).all()
 
 
+def test_a_past_that_grows_is_the_past_that_is_looked_at_anew() -> None:
+    """A film no longer than the window is remembered frame by frame; a longer one, from which frames drop out, anew."""
+    frames, actions = films()
+    short = world(window=4).surprise(frames[:, :4], actions[:, :3])  # frame 3 sees frames 0 to 2, all that there are
+    torch.testing.assert_close(world(window=4).surprise(frames, actions)[:, 1:4], short[:, 1:4])
+
+
+def test_a_v_in_the_codecs_place_makes_one_token_of_a_frame() -> None:
+    v = fresh(VAE, load_config("vmc", "tiny").model.v, 1).eval()
+    codec, frames = VAECodec(v), torch.rand(2, 5, 3, 32, 32, generator=seeded())
+    z = codec.latents(frames)
+    assert z.shape == (2, 5, 16, 1, 1) and codec.config.side == 1
+    torch.testing.assert_close(z[1, 2].flatten(), v.encode(frames[1, 2:3])[0][0])
+    torch.testing.assert_close(codec.frames_of(z)[1, 2], v.decode(v.encode(frames[1, 2:3])[0])[0])
+    sizes = {"channels": 16, "patch": 1, "actions": 0, "window": 6}
+    check_world_model(DiTWorld(dit(**sizes), codec), frames, None)
+
+
 def test_surprise_depends_on_the_key() -> None:
     model, (frames, actions) = world(), films()
     other = actions.clone()
@@ -258,6 +278,7 @@ def test_surprise_depends_on_the_key() -> None:
 
 @pytest.mark.parametrize(("changes", "words"), [
     ({"model.causal": False}, "causal is false"), ({"model.window": 33}, "model.window is 33"),
+    ({"data.films": {"screens": 5}, "model.window": 29}, "have 28 frames"),
     ({"model.actions": 3}, "model.actions is 3; the Playground has 4"), ({"model.channels": 8}, "model.channels is 8"),
     ({"model.patch": 16}, "model.patch is 16"), ({"model.depthwise": False}, "set depthwise to true"),
     ({"model.conditioning": "cross-attention"}, "conditioning is cross-attention"),

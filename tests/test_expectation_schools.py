@@ -1,4 +1,4 @@
-"""The transformers at the question of expectation: what the study keeps, whose it is, and what must be so of it."""
+"""Other schools at the question of expectation: what the study keeps, whose it is, and what must be so of it."""
 
 from __future__ import annotations
 
@@ -17,8 +17,15 @@ from course_lib.exam.questions import expectation as question
 from course_lib.exam.registry import get_entrant
 from course_lib.exam.run import examine
 from course_lib.exam.sitting import Sitting
+from course_lib.models.base import fresh
+from course_lib.models.dit import DiT
+from course_lib.models.dit_world import DiTWorld, DiTWorldConfig
 from course_lib.models.extrapolate import Extrapolation
+from course_lib.models.film_jepa import FilmJEPA, FilmJEPAConfig
+from course_lib.models.vae_codec import VAECodec
+from course_lib.models.vmc import VMC
 from course_lib.studies import expectation_schools as study
+from course_lib.training import load_config
 from course_lib.training.latent_transformer import load_latent_transformer
 from course_lib.worlds.properties import PROPERTIES
 from course_lib.worlds.quadruplets import make_quadruplets
@@ -31,9 +38,9 @@ SOME = ("permanence", "energy")
 @pytest.fixture(scope="module")
 def facts() -> dict:
     """What the study finds of two of them."""
-    models = {name: load_latent_transformer(size=study.SIZES[name]) for name in ("latent_transformer", SHORT)}
+    models = {"latent_transformer": load_latent_transformer(), SHORT: load_latent_transformer(size="cpu-short")}
     found: dict = {}
-    eyes = study.SeenOnce(models["latent_transformer"].v)
+    eyes = study.eyes_of(models["latent_transformer"].v)
     for name, model in models.items():
         study.join(found, study.measure_school(name, model, eyes, names=SOME, count=6, few=5, seeds=2,
                                                report=lambda line: None))  # fmt: skip
@@ -47,7 +54,7 @@ def test_the_study_measures_what_the_exam_would(facts: dict) -> None:
             made = make_quadruplets(name, split="test", count=6, tier=tier)
             np.testing.assert_array_equal(by["latent_transformer"],
                                           scores(quadruplet_surprises(model, made.films()), made.cuts))  # fmt: skip
-            z = study.SeenOnce(model.v).judge(model)(made)
+            z = study.eyes_of(model.v).judge(model.surprise_at)(made)
             np.testing.assert_allclose(z[..., 1:], quadruplet_surprises(model, made.films())[..., 1:], rtol=1e-3,
                                        atol=1e-2)  # fmt: skip
             assert set(by["pixel_difference"]) == {0.5} and len(by[SHORT]) == 6
@@ -99,6 +106,33 @@ def test_a_memory_of_four_frames_has_one_half_wherever_more_are_hidden() -> None
         for name, by in by_property.items():
             if kept.hidden[tier][name][0] >= 4:
                 assert abs(by[SHORT].mean() - 0.5) <= 0.01, (tier, name)
+
+
+def small(kind: str) -> study.School:
+    """One of each kind of school, untrained and small; those with a V share it."""
+    config = load_config("vmc", "cpu-family").model
+    if kind == "vmc":
+        return fresh(VMC, config, 1).eval()
+    if kind == "dit_world":
+        net = load_config("dit_world", "cpu-family").model.model_dump() | {"width": 16, "depth": 1, "heads": 2}
+        return DiTWorld(fresh(DiT, DiTWorldConfig(**net), 1), VAECodec(fresh(VMC, config, 1).v))
+    sizes = FilmJEPAConfig(channels=(4, 4, 4), hidden=16, latent=6, width=8, layers=1, heads=2)
+    return fresh(FilmJEPA, sizes, 1).eval()
+
+
+@pytest.mark.parametrize("kind", ["vmc", "dit_world", "film_jepa"])
+def test_every_school_is_judged_as_the_exam_judges_a_model(kind: str) -> None:
+    """Looking at each frame once, and V in front of all who have one, changes no surprise."""
+    model, made = small(kind), make_quadruplets("permanence", split="validation", count=2)
+    eyes = study.eyes_of(fresh(VMC, load_config("vmc", "cpu-family").model, 1).v)
+    judge, twins = study.judge_and_twins(model, eyes, 2)
+    found = judge(made)
+    np.testing.assert_allclose(found[..., 1:], quadruplet_surprises(model, made.films())[..., 1:], rtol=1e-3, atol=1e-4)
+    first, second = (twin(made)[..., 1:] for twin in twins)
+    alike = kind == "dit_world"  # its last layer begins at 0, so it guesses nothing whatever its seed
+    assert np.allclose(first, second) == alike
+    if alike:
+        assert (scores(twins[0](made), made.cuts) == 0.5).all()
 
 
 @torch.no_grad()

@@ -54,3 +54,14 @@ def test_the_shipped_size_learns_from_the_family_alone() -> None:
     assert config.data.films == NAME and config.model.controllers == ()
     assert "cpu-family" in get_recipe("vmc").ship
     assert {("v", "cpu-family"), ("m", "cpu-family")} <= get_recipe("vmc").half
+
+
+def test_an_m_behind_a_v_that_is_there_changes_nothing_in_v() -> None:
+    recipe, config = get_recipe("vmc"), load_config("vmc", "cpu-occluded", {"train.steps": 2, "data.film_batch": 2})
+    recipe.check(config)
+    history = train("vmc", config, data=load_films("occluded", split="train", count=3), progress="none")
+    assert [row["phase"] for row in history.rows] == ["M", "M"]
+    eyes = load_checkpoint("vmc", size="cpu-family").v.state_dict()
+    assert all(torch.equal(value, eyes[name]) for name, value in history.model.v.state_dict().items())
+    with pytest.raises(ConfigError, match="V has other sizes"):
+        recipe.check(load_config("vmc", "tiny", {"data.eyes": "cpu-family", "data.films": "occluded"}))

@@ -101,6 +101,7 @@ STEMS = {
     ("entrants", "jepa"): "it takes no exam yet: notebook 17 trains it, and measures it with measures/collapse",
     ("entrants", "key_map"): "it takes no exam of its own: it translates keys for the entrant genie",
     ("views", "key_map"): "it draws nothing: notebook 15 prints the codes that it names",
+    ("views", "film_jepa"): "its pictures are of surprise: views/expectation.py",
     ("views", "latent_transformer"): "its pictures are of surprise: views/expectation.py",
     ("views", "reader"): "it is an instrument: what it reads is drawn on other models' frames",
 }

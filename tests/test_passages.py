@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from course_lib.contract import NotCapable
-from course_lib.exam.measures import passages as measure
+from course_lib.exam.measures import rollout
 from course_lib.exam.measures.passages import TURNING, Passages, body_seen, frames_away, passages, redrawn
 from course_lib.models.action_jepa import ActionJEPA, ActionJEPAConfig
 from course_lib.models.base import fresh
@@ -56,7 +56,7 @@ def test_a_dream_at_half_the_speed_has_a_ratio_of_a_half(made: Quadruplets, monk
             times = seen - 1 + (speed * torch.arange(1, steps + 1)).long()
             return right[rows][:, times.clamp_max(right.shape[1] - 1)]
 
-        monkeypatch.setattr(measure, "dream", dreamed)
+        monkeypatch.setattr(rollout, "dream", dreamed)
         return passages(copies, films, first)
 
     truth = at(1.0)

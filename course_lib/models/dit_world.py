@@ -34,6 +34,7 @@ from course_lib.contract import Actions, Capabilities, State
 from course_lib.models.base import fresh
 from course_lib.models.codec import VideoCodec
 from course_lib.models.dit import DiT, DiTConfig, Past
+from course_lib.models.vae_codec import VAECodec
 from course_lib.nets.chance import normal
 from course_lib.nets.samplers import sample
 
@@ -89,7 +90,7 @@ class DiTWorld:
     Without a generator a frame begins with the same noise in every row: the noise of its number in the film.
     """
 
-    def __init__(self, dit: DiT, codec: VideoCodec) -> None:
+    def __init__(self, dit: DiT, codec: VideoCodec | VAECodec) -> None:
         """Raises ValueError for a DiT that cannot be played, or that was made for another codec."""
         if not isinstance(dit.config, DiTWorldConfig):
             raise ValueError("this DiT makes whole films; one that is played has a DiTWorldConfig (recipe dit_world)")
@@ -158,26 +159,38 @@ class DiTWorld:
         film in two batches, are asked with the same noise. Nothing is drawn.
         """
         self.capabilities.check(observations, actions)
-        z, led, diffusion = self.codec.latents(observations), self._led(observations, actions), self.dit.diffusion
-        count, result = len(LEVELS), torch.full(observations.shape[:2], torch.nan, device=observations.device)
+        return self.surprise_at(self.codec.latents(observations), actions, first=first)
+
+    @torch.no_grad()
+    def surprise_at(self, z: Tensor, actions: Tensor | None = None, *, first: int = 1) -> Tensor:
+        """The same of films that the codec has seen already. z: (B, T, C, h, w); actions: (B, T - 1) -> (B, T)."""
+        led, diffusion, grows = self._led(z, actions), self.dit.diffusion, z.shape[1] <= self.config.window
+        count, result, past = len(LEVELS), torch.full(z.shape[:2], torch.nan, device=z.device), None
         t = torch.tensor(LEVELS, device=z.device).repeat(len(z))  # (B * K,), all levels of a film side by side
-        for now in range(first, z.shape[1]):
-            seen = self._last(Window(z[:, :now], led[:, :now], now))
-            past = self.remember(seen.latents, seen.actions).repeat(count)
+        for now in range(1 if grows else first, z.shape[1]):
+            if grows:  # nothing is forgotten: the past has one frame more
+                past = self.remember(z[:, now - 1 : now], led[:, now - 1 : now], past)
+            else:
+                seen = self._last(Window(z[:, :now], led[:, :now], now))
+                past = self.remember(seen.latents, seen.actions)
+            if now < first:
+                continue
             x = z[:, now].repeat_interleave(count, dim=0)  # (B * K, C, h, w)
             noise = noise_of(now, (count, *x.shape[1:])).to(x).repeat(len(z), 1, 1, 1)
             target = diffusion.target_of(x, noise, t)
-            guess = self.guess(diffusion.noised(x, noise, t), t, led[:, now].repeat_interleave(count), past)
+            keys = led[:, now].repeat_interleave(count)
+            guess = self.guess(diffusion.noised(x, noise, t), t, keys, past.repeat(count))
             result[:, now] = (guess - target).square().flatten(1).mean(dim=1).unflatten(0, (-1, count)).mean(dim=1)
         return result
 
     # ------------------------------------------------------------------------------------------------ one pass
 
-    def remember(self, latents: Tensor, actions: Tensor) -> Past:
-        """What the blocks keep of the past, at the level that it is said to have. (B, S, C, h, w), (B, S)."""
+    def remember(self, latents: Tensor, actions: Tensor, past: Past | None = None) -> Past:
+        """What the blocks keep of the past, at the level that it is said to have. (B, S, C, h, w), (B, S). past: of the
+        frames before these."""
         level = latents.new_full(latents.shape[:2], self.config.context_level)
         kept = self.dit.diffusion.schedule.alpha(level)[:, :, None, None, None]  # no noise is added
-        return self.dit.extend(kept * latents, level, actions=self._keys(actions), past=None)[1]
+        return self.dit.extend(kept * latents, level, actions=self._keys(actions), past=past)[1]
 
     def guess(self, x_t: Tensor, t: Tensor, action: Tensor, past: Past) -> Tensor:
         """What the network says of one noisy frame behind its past. (B, C, h, w), (B,), (B,) -> (B, C, h, w)."""

@@ -153,8 +153,11 @@ class VMC(nn.Module):
         It is the surprise of M, about what V saw: what V cannot see surprises nobody.
         """
         self.capabilities.check(observations, actions)
-        z = self._see(observations, generator)
-        result = torch.full(observations.shape[:2], torch.nan, device=observations.device)
+        return self.surprise_at(self._see(observations, generator), actions)
+
+    def surprise_at(self, z: Tensor, actions: Tensor | None = None) -> Tensor:
+        """The same of films that V has seen already. z: (B, T, Z); actions: (B, T - 1) -> (B, T)."""
+        result = torch.full(z.shape[:2], torch.nan, device=z.device)
         if z.shape[1] > 1:
             predicted = self.m.film(z[:, :-1], self.as_vector(actions))
             result[:, 1:] = -log_likelihood(predicted.mixture, z[:, 1:]).sum(dim=-1)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from course_lib.models.dit_world import DiTWorld
 from course_lib.training.checkpoints import load_checkpoint, provenance
+from course_lib.training.latents import find_codec
 
 
 def load_dit_world(*, size: str = "cpu", folder: Path | None = None) -> DiTWorld:
@@ -15,4 +16,4 @@ def load_dit_world(*, size: str = "cpu", folder: Path | None = None) -> DiTWorld
     """
     codec = provenance("dit_world", size=size, folder=folder)["configuration"]["data"]["codec"]
     dit = load_checkpoint("dit_world", size=size, folder=folder).average
-    return DiTWorld(dit, load_checkpoint("codec", size=codec))
+    return DiTWorld(dit, find_codec(codec))

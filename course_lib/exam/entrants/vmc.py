@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from course_lib.exam.entrant import Entrant, learned
+from course_lib.exam.entrant import Entrant, learned, learned_together
 
 FRESH = "M with fresh weights; V is kept"
 
@@ -60,4 +60,21 @@ def _vmc_family() -> Entrant:
     )  # fmt: skip
 
 
-ENTRANTS = {"vmc": _vmc, "vmc-carracing": _vmc_carracing, "vmc-family": _vmc_family}
+def _vmc_occluded() -> Entrant:
+    from course_lib.training.checkpoints import load_checkpoint, provenance
+
+    model, m = load_checkpoint("vmc", size="cpu-occluded"), provenance("vmc", size="cpu-occluded", part="m")
+    known = {"m": learned(m),
+             "v": learned(provenance("vmc", size=m["configuration"]["data"]["eyes"], part="v"))}  # fmt: skip
+    return Entrant(
+        name="vmc-occluded",
+        parts={"model": model},
+        **learned_together(known),
+        checkpoint=known["m"]["checkpoint"],
+        untrained={"model": model.untrained()},
+        fresh=FRESH,
+        questions=["expectation"],
+    )
+
+
+ENTRANTS = {"vmc": _vmc, "vmc-carracing": _vmc_carracing, "vmc-family": _vmc_family, "vmc-occluded": _vmc_occluded}

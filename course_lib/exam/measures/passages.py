@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from course_lib.contract import WorldModel
-from course_lib.exam.measures.rollout import CHUNK, decodes, draw, dream
+from course_lib.exam.measures.rollout import CHUNK, decodes, draw, dream_on
 from course_lib.worlds.frames import to_model
 
 SHARE = 0.3  # of a body's largest trace in full view: with so much of it, it is back
@@ -85,12 +85,7 @@ def passages(model: WorldModel, films: np.ndarray, first: np.ndarray) -> Passage
     """
     frames, empty = to_model(films[:, 0]), to_model(films[:, 1])  # (N, T, 3, H, W)
     drawn, bare = redrawn(model, frames), redrawn(model, empty)
-    dreamed = drawn.clone()
-    keys = torch.zeros(frames.shape[:2], dtype=torch.long)[:, 1:]
-    for begin in np.unique(first):
-        rows = torch.from_numpy(np.flatnonzero(first == begin))
-        dreamed[rows, begin:] = dream(model, frames[rows], keys[rows], seen=int(begin),
-                                      steps=frames.shape[1] - int(begin))  # fmt: skip
+    dreamed = dream_on(model, frames, first)
     true = body_seen(frames, empty)
     before = np.arange(true.shape[1]) < first[:, None]
     least = SHARE * np.where(before, true, 0.0).max(axis=1)  # (N,)

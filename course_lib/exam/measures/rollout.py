@@ -5,6 +5,7 @@ Nothing here looks inside a model; all that it needs stands in ``course_lib/cont
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -110,3 +111,17 @@ def dream(
         drawn = [draw(model, s, count=len(state), size=frames.shape[-1], generator=generator) for s in states]
         dreamed.append(torch.stack(drawn, dim=1))
     return torch.cat(dreamed)
+
+
+def dream_on(model: WorldModel, frames: Tensor, first: np.ndarray) -> Tensor:
+    """Films of which the frames from ``first`` on are dreamed by a model that saw those before, no key being pressed.
+
+    frames: (N, T, 3, H, W); first: of each film, at least 1, (N,) -> (N, T, 3, H, W). Raises as ``dream``.
+    """
+    found = frames.clone()
+    keys = torch.zeros(frames.shape[:2], dtype=torch.long)[:, 1:]
+    for begin in np.unique(first):
+        rows = torch.from_numpy(np.flatnonzero(first == begin))
+        found[rows, begin:] = dream(model, frames[rows], keys[rows], seen=int(begin),
+                                    steps=frames.shape[1] - int(begin))  # fmt: skip
+    return found

@@ -107,6 +107,8 @@ def _twins(kept: Expected, name: str, tier: str) -> dict[str, Mapping[str, np.nd
         return dict(kept.untrained)
     if name not in SCHOOLS:
         return {}
+    if name == "vmc-occluded":  # its M, V and sizes are those of vmc-family
+        return {"untrained": measured_expectation().untrained["fresh_m"]}
     return {"untrained": kept.untrained.get(name, kept.untrained[SCHOOLS[0]])}  # of the same sizes, with the same V
 
 

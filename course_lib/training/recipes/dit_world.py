@@ -8,24 +8,35 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
-from pydantic import Field
+from pydantic import Field, field_validator
 from torch import Tensor
 
 from course_lib.models.dit import AveragedDiT
 from course_lib.models.dit_world import DiTWorldConfig
 from course_lib.training.config import ConfigError
-from course_lib.training.data import FilmSets, check_films
+from course_lib.training.data import FilmSets, check_films, check_learnable, training_films
 from course_lib.training.latents import check_latents, code_films, codec_of, phases
 from course_lib.training.recipe import Data, Recipe, RunConfig, TrainConfig
 from course_lib.worlds import spec
-from course_lib.worlds.films import Films, load_films
+from course_lib.worlds.family import NAME as SCREENS
+from course_lib.worlds.films import Films
+from course_lib.worlds.screens import FRAMES as SCREENS_FRAMES
 
 
 class PlayedLatents(FilmSets):
     """Films with the keys that were pressed in them, as latents of a codec that takes each frame by itself."""
 
-    codec: Annotated[Literal["cpu-frames"], Field(description="the size of the codec")] = "cpu-frames"
+    codec: Annotated[
+        Literal["cpu-frames", "v-family"], Field(description="the size of the codec, or V of the family in its place")
+    ] = "cpu-frames"
     batch: Annotated[int, Field(ge=1, le=65_536, description="pieces in each step")] = 16
+
+    @field_validator("films")
+    @classmethod
+    def _may_be_learned_from(cls, films: dict[str, int]) -> dict[str, int]:
+        for name in films:
+            check_learnable(name)
+        return films
 
 
 def check(config: RunConfig) -> None:
@@ -36,8 +47,9 @@ def check(config: RunConfig) -> None:
     if model.actions not in (0, len(spec.ACTIONS)):
         raise ConfigError(f"model.actions is {model.actions}; the Playground has {len(spec.ACTIONS)} keys, and 0 is a "
                           "world without any")  # fmt: skip
-    if model.window > spec.FILM_FRAMES:
-        raise ConfigError(f"model.window is {model.window}, and films have {spec.FILM_FRAMES} frames")
+    shortest = SCREENS_FRAMES if SCREENS in config.data.films else spec.FILM_FRAMES
+    if model.window > shortest:
+        raise ConfigError(f"model.window is {model.window}, and films have {shortest} frames")
     check_latents(config, codec_of(config))
 
 
@@ -52,7 +64,7 @@ def load(config: RunConfig, given: Any) -> Data:
     if given is not None and not isinstance(given, Films):
         raise TypeError(f"the keys are needed, so films are given as Films, not as {type(given).__name__}")
     if given is None:
-        sets = [load_films(name, split="train", count=count, size=size) for name, count in config.data.films.items()]
+        sets = [training_films(name, count=count, size=size) for name, count in config.data.films.items()]
     else:
         sets = [given.for_training()]
     for films in sets:
@@ -97,6 +109,7 @@ recipe = Recipe(
     batches=batches,
     phases=phases,
     parts={"dit_world": lambda model: model.average},
-    half=frozenset({("dit_world", "cpu")}),
+    ship=("cpu", "cpu-family"),
+    half=frozenset({("dit_world", "cpu"), ("dit_world", "cpu-family")}),
     paper=False,
 )

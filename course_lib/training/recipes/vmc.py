@@ -1,6 +1,7 @@
 """How the V-M-C agent is trained: V on single frames, then M on films as V sees them. C evolves afterwards.
 
-The order is the paper's (Ha & Schmidhuber 2018, section 3.2): nothing that M learns changes V.
+The order is the paper's (Ha & Schmidhuber 2018, section 3.2): nothing that M learns changes V. So another M may be
+taught to look through a V that is there already.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ from course_lib.models.vmc import VMC, Dream, VMCConfig
 from course_lib.planning.controller import ControllerTraining, as_weights, directions_of, train_controller
 from course_lib.planning.lives import EPISODE, DreamWorld, RealWorld, World, beginnings
 from course_lib.planning.racing import FIRST_TRACK, RaceWorld
+from course_lib.training.checkpoints import load_checkpoint
 from course_lib.training.config import ConfigError
 from course_lib.training.data import CARRACING, FilmData, check_recorded, latents, training_films
 from course_lib.training.recipe import Data, Phase, Recipe, RunConfig, TrainConfig
@@ -37,6 +39,10 @@ class VMCData(FilmData):
     """Films with their actions and rewards. batch: frames in each step of V."""
 
     film_batch: Annotated[int, Field(ge=1, le=4096, description="films in each step of M")] = 64
+    eyes: Annotated[
+        Literal["cpu-family"] | None,
+        Field(description="size of the checkpoint whose V is taken as it is; none: V learns"),
+    ] = None
 
 
 class VMCTrain(TrainConfig):
@@ -73,6 +79,8 @@ def check(config: RunConfig) -> None:
             f"model.control is {model.control} and data.films is {config.data.films}: a car learns from {CARRACING}, "
             "and every other set of films has discrete actions"
         )
+    if config.data.eyes is not None and load_checkpoint("vmc", size=config.data.eyes).config.v != model.v:
+        raise ConfigError(f"data.eyes is {config.data.eyes}, whose V has other sizes than model.v: set the same")
     actions = 3 if car else len(spec.ACTIONS)
     if model.m.actions != actions:
         raise ConfigError(f"model.m.actions is {model.m.actions}; with control {model.control} it is {actions}")
@@ -145,14 +153,16 @@ def films_as_v_sees_them(
 
 
 def phases(model: VMC, config: RunConfig) -> list[Phase]:
-    """V, then M."""
+    """V, then M; M alone where V is that of another checkpoint (``data.eyes``), which is put into the model."""
     train = config.train
-    return [
-        Phase("V", train.steps_v, list(model.v.parameters()), "loss_v", learning_rate=train.learning_rate_v,
-              clip=train.clip_v),
-        Phase("M", train.steps, list(model.m.parameters()), "loss_m", batches=films_as_v_sees_them,
-              batch="data.film_batch"),
-    ]  # fmt: skip
+    see = Phase("V", train.steps_v, list(model.v.parameters()), "loss_v", learning_rate=train.learning_rate_v,
+                clip=train.clip_v)  # fmt: skip
+    remember = Phase("M", train.steps, list(model.m.parameters()), "loss_m", batches=films_as_v_sees_them,
+                     batch="data.film_batch")  # fmt: skip
+    if config.data.eyes is None:
+        return [see, remember]
+    model.v.load_state_dict(load_checkpoint("vmc", size=config.data.eyes).v.state_dict())
+    return [remember]
 
 
 def finish(
@@ -249,7 +259,8 @@ recipe = Recipe(
     phases=phases,
     finish=finish,
     parts={"v": lambda model: model.v, "m": lambda model: model.m, "c": lambda model: model.c},
-    ship=("cpu", "cpu-carracing", "cpu-family"),
-    half=frozenset({("v", "cpu-carracing"), ("v", "cpu-family"), ("m", "cpu-family")}),
+    ship=("cpu", "cpu-carracing", "cpu-family", "cpu-occluded"),
+    half=frozenset({("v", "cpu-carracing"), ("v", "cpu-family"), ("m", "cpu-family"), ("v", "cpu-occluded"),
+                    ("m", "cpu-occluded")}),
     published=4_348_547 + 422_368 + 867,  # Ha & Schmidhuber 2018, appendices A.1 to A.3
 )
