@@ -176,7 +176,7 @@ def my_future_cost(distances: torch.Tensor) -> torch.Tensor:
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Search: the cross-entropy method
 #
-# A plan is seven keys, each held for two frames: 14 steps ahead. There are $4^7 = 16{,}384$ of them. The **cross-entropy method** (交叉熵方法, CEM; de Boer et al. 2005) keeps *beliefs*: for each place of the plan a probability of each key. It draws 64 plans, lets the model imagine them, and moves the beliefs towards the keys of the cheapest eight.
+# A plan is seven keys, each held for two frames (a *chunk*): 14 steps ahead. There are $4^7 = 16{,}384$ of them. The **cross-entropy method** (交叉熵方法, CEM; de Boer et al. 2005) keeps *beliefs*: for each place of the plan a probability of each key. It draws 64 plans, lets the model imagine them, and moves the beliefs towards the keys of the cheapest eight. Two such rounds are the usual budget; tables write it as *7 chunks, 64 x 2*.
 
 # %% [markdown]
 # **Exercise 2. One round.** (Difficulty 3, 12 minutes.)
@@ -472,7 +472,7 @@ moments = watch(one, room, {0: "platform, right", 24: "floor, left"}, reader, st
 plan_figure([moments[i] for i in (0, 2, 4, 6, 12, 13, 15, 18)], room)
 
 # %% [markdown] tags=["lecture"]
-# The thick line is the plan: where the agent expects to be in the next 14 frames. The thin ones are random plans. The ring is what is wanted. At frame 0 the robot stands below the right end of the platform; the plan runs out to the right, jumps, and comes back over the edge. At frame 24 **you switched the goal**, and the very next plan leads down to the left. No weight changed: the configurator replaced the goal's 64 numbers and emptied the memory. And note that the robot does not stand still at its goal: the cost asks for passing it, not for staying.
+# The thick line is the plan: where the agent expects to be in the next 14 frames. The thin ones are random plans. The ring is what is wanted. At frame 0 the agent stands below the right end of the platform; the plan runs out to the right, jumps, and comes back over the edge. At frame 24 **you switched the goal**, and the very next plan leads down to the left. No weight changed: the configurator replaced the goal's 64 numbers and emptied the memory. And note that the agent does not stand still at its goal: the cost asks for passing it, not for staying.
 
 # %% tags=["lecture"]
 show.gif(plan_film(moments, room), fps=4, scale=1)

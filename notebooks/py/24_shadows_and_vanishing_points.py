@@ -248,7 +248,7 @@ print("chosen patches", shadow_lines(bodies).patches.tolist(), "residuals", shad
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Train live
 #
-# Sarkar and others let a network learn what gives a picture away, from geometry alone. Ours is small: it sees two numbers of each picture, how badly its lines fit one room (the mean angle over its lines, by length, each at most 10 degrees) and how badly its shadows fit one lamp (the mean over its balls, in pixels). Real rooms are 0, rooms with a wrong lamp or two cameras are 1. The numbers were measured once, as *Measure* says. Every second picture is kept for the test. The curve is the cross-entropy.
+# Sarkar and others let a network learn what gives a picture away, from geometry alone. Ours is small: it sees two numbers of each picture, how badly its lines fit one room (the mean angle over its lines, by length, each at most 10 degrees) and how badly its shadows fit one lamp (the mean over its balls, in pixels). Real rooms are 0, rooms with a wrong lamp or two cameras are 1. The numbers were measured once, as *Measure* says. Every second picture is kept for the test. The curve is the cross-entropy. The table after it gives the AUC of each set: how often one of its pictures looks more suspicious to the network than a real one does. One half is guessing.
 
 # %% tags=["lecture"]
 from course_lib.nets.fit import fit

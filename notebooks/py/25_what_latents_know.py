@@ -196,7 +196,7 @@ def my_followed(mixed: torch.Tensor, own: torch.Tensor, other: torch.Tensor) -> 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### A cause is taken away
 #
-# And one test looks into no state at all. The agent stands on a platform, nobody presses a key. In a second room everything is the same, but the platform is missing, from the first frame on. As a control the agent stands on the floor, clear of the platform: there, taking it away changes the picture and nothing that happens.
+# The third test does not look into the state at all. The agent stands on a platform, nobody presses a key. In a second room everything is the same, but the platform is missing, from the first frame on. As a control the agent stands on the floor, clear of the platform: there, taking it away changes the picture and nothing that happens.
 
 # %% tags=["lecture"]
 from course_lib.worlds.taken_away import make_pairs
@@ -329,12 +329,12 @@ for name in ("frame of the other", "memory of the other"):
     print(f"{name:20} followed {share.median():.2f} of the way (median of {int(clear.sum())} films)")
 
 # %% [markdown] tags=["lecture"]
-# So the place *is* in the state, and it is used. With another film's memory the future goes over by 0.89 of the way (the median), with another film's newest frame by 0.55, and single films mostly go nearly all the way or stay. What failed was the straight line. A likely reason, not tested here: M holds thirty places as thirty different patterns of its 512 numbers. A plane can tell such patterns apart, so a linear probe reads them; but a short step from one towards another is no place at all.
+# So the place *is* in the state, and it is used. With another film's memory the future goes over by 0.89 of the way (the median), with another film's newest frame by 0.55, and single films mostly go nearly all the way or stay. What failed was the straight line. A likely reason, not tested here: M holds each place as a pattern of its own among its 512 numbers. A plane can tell such patterns apart, so a linear probe reads them; but a point between two patterns is no place at all.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Measure
 #
-# More films, three models, intervals and controls, asked once and kept (`python -m course_lib study latents`). First what can be **decoded**: $R^2$ of a linear probe on held-out films, part by part, and layer by layer in the film model.
+# More films, three models, intervals and controls, asked once and kept (`python -m course_lib study latents`). Tables and figures use the names of the command line: `vmc` is V-M-C, `dit_world` the film model, `action_jepa` the JEPA. First what can be **decoded**: $R^2$ of a linear probe on held-out films, part by part, and layer by layer in the film model.
 
 # %% tags=["lecture"]
 from course_lib.studies.latents import measured_latents

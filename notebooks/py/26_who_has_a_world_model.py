@@ -344,7 +344,7 @@ print(subprocess.run([sys.executable, *command.split()], cwd=folder, capture_out
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Look
 #
-# The whole table. White is the floor and the full blue is the best answer that there is; orange is below the floor. Grey with n/a does not apply, grey with a dash was not asked. The sign is the mark of the interval: + above, = not told apart, − below.
+# The whole table. White is the floor and the full blue is the best answer that there is; orange is below the floor. Grey with n/a does not apply, grey with a dash was not asked. The sign is the mark of the interval: + above, = not told apart, − below. The rows have the names of the command line: `vmc` is V-M-C, `dit_world` the film model, `action_jepa` the JEPA with keys, `film-memory` the library's twin of the model that you built.
 
 # %% tags=["lecture"]
 from course_lib.views.verdict import heat_map
