@@ -33,7 +33,7 @@
 # %% [markdown] tags=["lecture"]
 # The lecture says of JEPA, among other things:
 #
-# > **The slides.** *JEPA 训练方式: 有监督学习* (JEPA is trained with supervision). *采用 MAE 更新目标编码器参数方式* (the target encoder is updated as in MAE). *利用 class Token 输出进行 avg pooling 得到分类概率; 使用 Predictor* (a class token's average pooling and the predictor give class probabilities). *非直接生成像素而是生成语义表征* (it predicts meaning instead of pixels). *相比于 VAE、掩码自编码器、VQ-VAE, 更能产生优秀的视觉输入表达* (better representations than VAE, masked autoencoder and VQ-VAE).
+# > **The slides.** *JEPA 训练方式: 有监督学习* (JEPA is trained with supervision). *采用 MAE 更新目标编码器参数方式* (the target encoder is updated as in MAE). *利用 class Token 输出进行 avg pooling 得到分类概率; 使用 Predictor* (a class token's average pooling and the predictor give class probabilities). *非直接生成像素而是生成语义表征* (it predicts meaning instead of pixels). *相比于重建像素的变分自编码器 VAE、掩码自编码器 MASK-VAE、去噪自编码器 VQ-VAE, 更能产生优秀的视觉输入表达* (better representations than VAE, masked autoencoder and VQ-VAE, which the slide calls a denoising autoencoder).
 
 # %% tags=["lecture"]
 import numpy as np

@@ -33,7 +33,7 @@
 # %% [markdown] tags=["lecture"]
 # The lecture says of IWM, of March 2024:
 #
-# > **The slides.** *IWM: 世界模型的更大容量可以直接影响表征的抽象程度* (a larger world model changes how abstract the representation becomes).
+# > **The slides.** *发布 IWM 图像世界模型, 揭示利用世界模型进行表征学习, 赋予世界模型的更大容量可以直接影响所学表征的抽象程度* (the image world model uses a world model to learn representations; a larger world model changes how abstract the learned representation becomes).
 
 # %% tags=["lecture"]
 import numpy as np

@@ -33,7 +33,7 @@
 # %% [markdown] tags=["lecture"]
 # The lecture ends its part on JEPA with the agent that JEPA was invented for:
 #
-# > **The slides.** *configurator, Perception, World Model, Cost, STM, Actor; Critic: 预测未来动作的成本* (six modules; the critic predicts the cost of future actions). *Mode-1: s[0] = Enc(x), a[0] = A(s[0]); 可以使用世界模型预测下一状态* (the policy acts; the world model may run along). *Mode-2: 感知-动作 (同 Mode-1)* (Mode-2: perception, action, as in Mode-1). *基于强化学习 RL 思路创建世界模型* (the world model is built on the ideas of reinforcement learning).
+# > **The slides.** *configurator, Perception, World Model, Cost, STM, Actor; Critic Cost: 预测未来动作的成本代价; STM: 短期记忆对世界模型进行记录* (six modules; the critic predicts the cost of future actions; the short-term memory keeps a record of the world model). *Mode-1: s[0] = Enc(x), a[0] = A(s[0]); 可以使用世界模型预测下一状态* (the policy acts; the world model may run along). *Mode-2: 感知-动作* (Mode-2: perception, action; the slide repeats the three points of Mode-1). *基于强化学习 RL 思路创建世界模型* (the world model is built on the ideas of reinforcement learning).
 
 # %% [markdown] tags=["lecture"]
 # The source is LeCun, *A Path Towards Autonomous Machine Intelligence* (2022), a position paper without an experiment. We build its section 3 in the smallest world in which it can fail, and measure.
@@ -636,7 +636,7 @@ progress()
 # **"Mode-1: s[0] = Enc(x), a[0] = A(s[0])"**. Stands, and it is as quick and as narrow as the paper says. (The slide's next line repeats f[0] where the cost of the next state, f[1] = C(s[1]), is meant.)
 
 # %% [markdown] tags=["lecture"]
-# **"Mode-2: perception, action, as Mode-1"** (同 Mode-1). Corrected. Mode-2 proposes, imagines, sums up the cost, carries out the beginning and plans again; it is model-predictive control. The two modes differ in the one thing that lets the agent follow a wish that it never practised.
+# **"Mode-2: perception, action, as Mode-1"** (同 Mode-1). Corrected. Mode-2 proposes, imagines, sums up the cost, carries out the beginning and plans again; it is model-predictive control. (The last line of the slide stretches the one step into a sequence and searches it; notebook 22 examines that line.) The two modes differ in the one thing that lets the agent follow a wish that it never practised.
 
 # %% [markdown] tags=["lecture"]
 # **"The world model is built on the ideas of reinforcement learning"** (基于强化学习 RL 思路). Corrected. No reward stands in any loss of this model, and none in the plan's cost. It learned from films of somebody who wanders. What it shares with reinforcement learning are actions, a critic and a policy, and the policy was taught by plans, not by returns.

@@ -33,10 +33,10 @@
 # %% [markdown] tags=["lecture"]
 # The lecture says how an agent's step becomes a plan, and names what JEPA adds:
 #
-# > **The slides.** *将 Model I 中单一个环节拓展成序列 → 马尔科夫链，使用贝尔曼方程求解马尔可夫决策过程 → 使用基于梯度方法搜索最优动作序列 → 使用深度学习求解* (stretch one step into a sequence: a Markov chain; solve the Markov decision process by Bellman's equation; then search the best actions by gradient; then solve it by deep learning). *JEPA 主要贡献正是分层架构…* (JEPA's main contribution is the hierarchical architecture).
+# > **The slides.** *将 Model I 中单一个环节拓展成序列 → 马尔科夫链，使用贝尔曼方程求解马尔可夫决策过程 → 使用基于梯度方法搜索最优动作序列 → 使用深度学习求解* (stretch one step into a sequence: a Markov chain; solve the Markov decision process by Bellman's equation; then search the best actions by gradient; then solve it by deep learning). *JEPA 主要贡献正是分层架构和世界模型的训练流程* (JEPA's main contributions are the hierarchical architecture and the way in which a world model is trained).
 
 # %% [markdown] tags=["lecture"]
-# The first sentence lists three ways to solve one task. We take them at their word, with the task of notebook 21. The second one means section 4.6 of LeCun, *A Path Towards Autonomous Machine Intelligence* (2022): the H-JEPA, a proposal without an experiment. We build the smallest one that can fail, and measure.
+# The first sentence lists three ways to solve one task. We take them at their word, with the task of notebook 21. The second one names two contributions. Training was the subject of notebooks 17 and 18; the hierarchy is section 4.6 of LeCun, *A Path Towards Autonomous Machine Intelligence* (2022): the H-JEPA, a proposal without an experiment. We build the smallest one that can fail, and measure.
 
 # %% tags=["lecture"]
 from functools import lru_cache

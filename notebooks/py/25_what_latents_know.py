@@ -31,9 +31,9 @@
 # **To discuss.** 1. A probe finds a property in a network that learned nothing. What has it found? 2. A model draws the right future when the cause is taken away. What would it take to say that it *understands* the cause?
 
 # %% [markdown] tags=["lecture"]
-# The lecture asks it of Sora, and names the trap itself:
+# The lecture asks it of Sora and its kind, and names the trap itself:
 #
-# > **The slides.** *编码了哪些信息? 仅编码图像表面启发式信息, 还是视觉场景潜在变量, 比如 3D 几何结构? 编码了真实世界中的因果推理关系?* (What does it encode: surface cues, or hidden variables of the scene, such as 3-D structure? Causes?) *可从模型隐藏信息中通过激活值解码出来 → 不意味模型具有因果效力* (that something can be decoded from activations does not mean that it has causal effect in the model). *潜在空间编码了结构保持、因果有效信息* (the latent space encodes information that preserves structure and has causal effect).
+# > **The slides.** *基于潜在扩散的图像生成模型实际上编码了哪些信息? 仅编码图像表面启发式信息, 还是视觉场景潜在变量, 比如 3D 几何结构? 编码了真实世界中的因果推理关系?* (What does an image generator with latent diffusion really encode: surface cues, or hidden variables of the scene, such as 3-D structure? Causes?) *可从模型隐藏信息中通过激活值解码出来 → 不意味模型具有因果效力或者物理效应* (that something can be decoded from activations does not mean that it has causal or physical effect in the model). *潜在空间编码了结构保持、因果有效信息, 此信息超越像素空间表面统计数据* (the latent space encodes information that preserves structure and has causal effect, beyond surface statistics of pixels).
 
 # %% [markdown] tags=["lecture"]
 # The last two sentences are two different tests. **Decoding** (解码): can somebody outside read the property off the numbers? **Causal effect** (因果效力): when these numbers are changed, does what the model does change with them? Three models of the course stand both tests here: V-M-C (notebooks 02 to 04), the film model that is played (11) and a JEPA that is told the keys. For Sora nobody outside can do either; its weights are not published.

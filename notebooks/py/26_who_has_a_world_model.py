@@ -34,7 +34,7 @@
 # %% [markdown] tags=["lecture"]
 # The lecture ends with two demands and two judgements:
 #
-# > **The slides.** *世界模型应满足: 1) 可对未来环境进行模拟; 2) 可学习结构信息、因果效应表征* (a world model must simulate the future of its environment, and it must hold its structure and the effects of causes). *Sora 不是世界模型: 不是通过对场景进行模拟来预测视频帧* (Sora is not a world model: it does not predict frames by simulating the scene). *I-JEPA / V-JEPA 才是世界模型的未来* (I-JEPA and V-JEPA are the future of world models).
+# > **The slides.** *世界模型应满足: 1) 可对未来时间环境因素进行模拟. 2) 可学习输入 (包括三维环境、物理属性等) 结构信息、因果效应表征* (a world model must simulate the future of its environment, and it must learn to represent the structure of its input, such as space and physical properties, and the effects of causes). *Sora 不是世界模型: 不是通过对场景进行模拟来预测视频帧* (Sora is not a world model: it does not predict frames by simulating the scene). *I-JEPA / V-JEPA 才是世界模型的未来* (I-JEPA and V-JEPA are the future of world models).
 
 # %% [markdown] tags=["lecture"]
 # Demands can be measured. Since notebook 05 the exam (考试) has put the same questions to every model that came along. Here the answers of all stand in one table, with their intervals, their controls and their cost; where somebody was not asked or cannot answer, the table says so. The models are those of this course, which are small; what they allow one to say of the large ones is a question of its own, and it comes at the end.
