@@ -48,7 +48,7 @@ if hosted and importlib.util.find_spec("course_lib") is None:
 # %% [markdown] tags=["lecture"]
 # The lecture says of JEPA, among other things:
 #
-# > **The slides.** *JEPA 训练方式: 有监督学习* (JEPA is trained with supervision). *采用 MAE 更新目标编码器参数方式* (the target encoder is updated as in MAE). *利用 class Token 输出进行 avg pooling 得到分类概率; 使用 Predictor* (a class token's average pooling and the predictor give class probabilities). *非直接生成像素而是生成语义表征* (it predicts meaning instead of pixels). *相比于 VAE、掩码自编码器、VQ-VAE, 更能产生优秀的视觉输入表达* (better representations than VAE, masked autoencoder and VQ-VAE).
+# > **The slides.** *JEPA 训练方式: 有监督学习* (JEPA is trained with supervision). *采用 MAE 更新目标编码器参数方式* (the target encoder is updated as in MAE). *利用 class Token 输出进行 avg pooling 得到分类概率; 使用 Predictor* (a class token's average pooling and the predictor give class probabilities). *非直接生成像素而是生成语义表征* (it predicts meaning instead of pixels). *相比于重建像素的变分自编码器 VAE、掩码自编码器 MASK-VAE、去噪自编码器 VQ-VAE, 更能产生优秀的视觉输入表达* (better representations than VAE, masked autoencoder and VQ-VAE, which the slide calls a denoising autoencoder).
 
 # %% tags=["lecture"]
 import numpy as np
@@ -128,7 +128,7 @@ for name, masking in kinds.items():
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Why not predict the pixels?
 #
-# The second idea is where the error is measured. What is behind the hidden block, in every pixel, nobody can know: the second question of notebook 17. I-JEPA measures the error between *representations*, so an encoder may drop what cannot be guessed. On ImageNet, with 1 % of the labels, the paper finds 66.9 % right with predicted representations and 40.7 % with predicted pixels (Table 7, ViT-L/16). The price we know from notebook 17: a constant representation is easy to predict. Two things stand against it here: the target comes from a slow copy of the encoder, and it carries no gradient.
+# The second idea is where the error is measured. Nobody can know every pixel behind the hidden block: many pictures fit the same context, as many futures fit one present in notebook 17. I-JEPA measures the error between *representations*, so an encoder may drop what cannot be guessed. On ImageNet, with 1 % of the labels, the paper finds 66.9 % right with predicted representations and 40.7 % with predicted pixels (Table 7, ViT-L/16). Notebook 17 showed the price: a constant representation is easy to predict. Two things work against that here: the target comes from a slow copy of the encoder, and it carries no gradient.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Build
@@ -179,7 +179,7 @@ show.table(rows)
 statistics_figure(drawn)
 
 # %% [markdown] tags=["lecture"]
-# On the paper's grid ten sizes occur, and 10 % of the targets cover a share outside the range, 6 % have another aspect. On ours only four sizes are left: 12 patches in three draws of four, 9 in most of the others. 27 % fall below 0.15, since 9 of 64 is 0.14, and the context block is smaller than 0.85 in 19 %. So our masks are coarser than the paper's, and on average still like them: targets cover 0.48 of the large grid and 0.50 of the small one, the context keeps 0.46 and 0.47. (The paper states 0.25 for the context. Ours shrinks too when a batch is cut to its smallest context; that comes next.)
+# On the paper's grid ten sizes occur, and 10 % of the targets cover a share outside the range, 6 % have another aspect. On ours only four sizes are left: 12 patches in three draws of four, 9 in most of the others. 27 % fall below 0.15, since 9 of 64 is 0.14, and the context block is smaller than 0.85 in 19 %. So our masks are coarser than the paper's, but close to them on average: targets cover 0.48 of the large grid and 0.50 of the small one, the context keeps 0.46 and 0.47. (The paper states 0.25 for the context. Ours shrinks too when a batch is cut to its smallest context; that comes next.)
 
 # %% [markdown] tags=["lecture"]
 # Targets may overlap each other. The **context** (上下文) is its block without every patch that stands in a target. All pictures of a batch have blocks of one size, at places of their own; so their contexts have different lengths, and a batch has to be one tensor.
@@ -216,6 +216,8 @@ sizes = [kinds["multi-block"].draw(32, torch.Generator().manual_seed(n)).context
 print(f"contexts of 200 batches of 32: {min(sizes)} to {max(sizes)} of 64 patches, on average {np.mean(sizes) / 64:.2f}")
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
+# In batches of 32 the context keeps 0.34 of the picture on average, and between 10 and 32 of its 64 patches.
+#
 # ### Targets
 #
 # The **target encoder** (目标编码器) sees the *whole* picture. Only its output is cut: of its tokens those are kept that stand in a target, each normalised over its channels. So a target token says what its place means in this picture, not what a cut-out piece would mean by itself.
@@ -385,7 +387,7 @@ drawn_pictures = {name.replace(", ", ",\n"): with_patches(pictures[rows], part.t
 drawings_figure(pictures[rows], part, drawn_pictures, 4)
 
 # %% [markdown] tags=["lecture"]
-# Look at the third column. The prediction continues the ground's colour, the screen of the first row, the ramps and the floor. Bodies that stand behind the mask are mostly *not* drawn: the purple triangle of the third row, the red ball of the fourth. Nobody could know of them from the context. Where a body is cut by the mask, as the box of the second row, a smear of colours stands in its place: the guess lies between several tokens, and belongs to no patch that exists. The true tokens (fourth column) are drawn almost as the picture is, so the smear is the prediction's and not the decoder's. With the context of another picture the ground has another picture's colour.
+# Look at the third column. The prediction continues the colour of the background, the screen of the first row, the grey shadows and the floor. Bodies that stand behind the mask are mostly *not* drawn: the purple triangle of the third row, the red ball of the fourth. Nobody could know of them from the context. Where a body is cut by the mask, as the box of the second row, a smear of colours stands in its place: the guess lies between several tokens, and belongs to no patch that exists. The true tokens (fourth column) are drawn almost as the picture is, so the smear is the prediction's and not the decoder's. With the context of another picture the background has that picture's colour.
 
 # %% tags=["lecture"]
 from course_lib.exam.measures.intervals import mean_and_interval
@@ -438,7 +440,7 @@ ends = {name: run.rows[-1] for name, run in {"momentum 0.996": live, "momentum 0
 print({name: f"loss {row['loss']:.4f}, deviation {row['deviation']:.3f}" for name, row in ends.items()})
 
 # %% [markdown] tags=["lecture"]
-# The loss is now five times *lower*, 0.0034 against 0.018, and the deviation is 0.017 against 0.075: within sixty steps the features of all pictures have moved to nearly one point. That answers the second question of *Predict first*. A target that follows at once can be pulled to where it is easy to guess; a slow one has to be caught where it is.
+# The loss is now five times *lower*, 0.0034 against 0.018, and the deviation is 0.017 against 0.075: within sixty steps the features of all pictures have moved to nearly one point. That answers the second question of *Predict first*. A target that follows at once can be pulled to a point that is easy to guess. A slow one hardly moves, so the predictor has to find it where it is.
 
 # %% [markdown]
 # ### A planted bug
@@ -506,7 +508,7 @@ probes_figure({name: each["attentive"] for name, each in shown.items()}, VARIABL
 # By the attentive probe I-JEPA is clearly above the untrained network on seven variables: the number of bodies (0.78 against 0.62), the screen (1.00, 0.88), the place of the body nearest the centre (x 0.48, 0.35; y 0.75, 0.65), its colour (0.79, 0.73), the agent's x (0.90, 0.85) and the lamp (0.99, 0.94). On none it is clearly below.
 
 # %% [markdown] tags=["lecture"]
-# And where it does not win, the table says so. The agent's facing is read from its pixels in 0.91 of the pictures, and from I-JEPA's tokens in 0.66, which is not clearly different from the untrained 0.71. Our guess at the reason: it is a matter of a few pixels inside the agent, which no context can tell, and an encoder that keeps what can be predicted has no reason to keep it. Shapes stay near 0.48, boxes near 0.35, triangles near 0 for everybody.
+# And where it does not win, the table says so. The agent's facing is read from its pixels in 0.91 of the pictures, and from I-JEPA's tokens in 0.66, which is not clearly different from the untrained 0.71. Our guess at the reason: it is a matter of a few pixels inside the agent, which no context can tell, and an encoder that keeps what can be predicted has no reason to keep it. Shapes, boxes and triangles are hard for everybody: 0.46 to 0.51, 0.35 to 0.41, and at most 0.21.
 
 # %% tags=["lecture"]
 from course_lib.exam.measures.attentive import above
@@ -526,10 +528,10 @@ print(f"your guess was {my_guess_better}")
 probes_figure({name: each["linear"] for name, each in shown.items()}, VARIABLES)
 
 # %% [markdown] tags=["lecture"]
-# By the linear probe three variables are clearly better (the body's y 0.61 against 0.51, the number of bodies 0.68 against 0.54, the screen 0.95 against 0.83), and six are clearly **worse**: the agent's x and y, its facing, the colour, the platforms, the lamp. The agent's x is gone altogether: 0.00 against 0.31 untrained and 0.47 by pixels. The attentive probe finds it at 0.90 in the same tokens. So it is there, and the mean of all tokens does not show it. The paper evaluates by that mean, on photographs with one large object; our questions are about one small thing among many.
+# By the linear probe three variables are clearly better (the body's y 0.61 against 0.51, the number of bodies 0.68 against 0.54, the screen 0.95 against 0.83), and six are clearly **worse**: the agent's x and y, its facing, the colour, the platforms, the lamp. The agent's x is gone altogether: 0.00 against 0.31 untrained and 0.47 by pixels. The attentive probe finds it at 0.90 in the same tokens. So the place is in the tokens, and their mean does not show it. The paper evaluates by that mean, on photographs with one large object; our questions are about one small thing among many.
 
 # %% [markdown] tags=["lecture"]
-# Who had looked at one probe alone could have reported either "better on seven, worse on none" or "worse on six".
+# Somebody who had looked at one probe alone could have reported either "better on seven, worse on none" or "worse on six".
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Against training steps
@@ -552,7 +554,7 @@ show.table([{"steps": int(step), "deviation": each["deviation"]["value"], "rank 
              "linear": len(above(each["linear"], untrained["linear"]))} for step, each in kept["steps"].items()])  # fmt: skip
 
 # %% [markdown] tags=["lecture"]
-# In counts: after 1,200 steps above the untrained network on none of the fourteen variables (and below it on nine), after 3,000 on one, after 6,000 on three, after 12,000 on seven. Who had stopped after three minutes would have reported that I-JEPA destroys a representation. The curves have not flattened either, so this is not the end of the story. The deviation says nothing about all this: it is 0.82 to 0.86 all the way (here of single tokens; the curve above takes the mean of a picture's tokens first). The rank rises from 14 to 32; the untrained network has 21.
+# In counts: after 1,200 steps it is above the untrained network on none of the fourteen variables (and below it on nine), after 3,000 on one, after 6,000 on three, after 12,000 on seven. Somebody who had stopped after three minutes would have reported that I-JEPA destroys a representation. The curves have not flattened either, so this is not the end of the story. The deviation says nothing about all this: it is 0.82 to 0.86 all the way (here of single tokens; the curve above takes the mean of a picture's tokens first). The rank rises from 14 to 32; the untrained network has 21.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Who knows more?
@@ -647,15 +649,15 @@ progress()
 # **"The representation serves many tasks"** (各种下游任务). In part. One encoder served fourteen questions without being trained on any of them, and was clearly better than untrained on seven. On the other seven it was not. By the linear probe it was worse on six.
 
 # %% [markdown] tags=["lecture"]
-# **"A diffusion model turns the representation back into the picture"** (逆高斯过程恢复原图). Partly. The authors train such a model apart (RCDM) and read from what is common to its samples what the prediction holds; it does not restore the original. We drew with real patches instead of a diffusion model; what the pictures show is the same in kind: the ground, the screen and the ramps are in the prediction, hidden bodies and exact colours are not.
+# **"A diffusion model turns the representation back into the picture"** (逆高斯过程恢复原图). Partly. The authors train such a model apart (RCDM) and read from what is common to its samples what the prediction holds; it does not restore the original. We drew with real patches instead of a diffusion model; what the pictures show is the same in kind: the background, the screen and the shadows are in the prediction, hidden bodies and exact colours are not.
 
 # %% [markdown] tags=["lecture"]
 # **"Better than VAE, masked autoencoder and VQ-VAE"** (相比于 VAE、掩码自编码器、VQ-VAE). Not here. By the attentive probe the masked autoencoder is clearly better on seven of fourteen variables and worse on one. Against the VAE it is better on five and worse on none (by the linear probe better on one, worse on four); the VQ-VAE was not asked. The paper's comparison is on photographs with class labels; there I-JEPA wins (77.5 against 76.0 for ViT-L/16 by linear probe, Table 1, with 600 against 1,600 epochs). Our questions are about single things in a picture.
 
 # %% [markdown] tags=["lecture"]
-# **What this toy cannot show.** One seed, one size, 12,000 steps; the intervals are over films, not over seeds. The Playground has simple shapes on plain ground, where pixels already say a great deal: "semantic" has little to mean here, and an untrained network with an attentive probe is a strong opponent. The VQ-VAE and a denoising autoencoder of the same encoder, which the slide names as well, are not in the table; MAE and VAE had other schedules and other amounts of computing than ours (4,000 steps of 64 pictures for MAE). No masks were compared by training. Real photographs are not in it either.
+# **What this toy cannot show.** One seed, one size, 12,000 steps; the intervals are over films, not over seeds. The Playground has simple shapes on a plain background, where pixels already say a great deal: "semantic" has little to mean here, and an untrained network with an attentive probe is a strong opponent. The VQ-VAE and a denoising autoencoder of the same encoder, which the slide names as well, are not in the table; MAE and VAE had other schedules and other amounts of computing than ours (4,000 steps of 64 pictures for MAE). The four kinds of masks were compared at size tiny alone, with 2,000 steps and one seed. Real photographs are not in it either.
 #
-# The second question *to discuss*: a probe that finds a variable in an untrained encoder shows that random features let it through. So of a trained encoder only what lies above that was learned.
+# The second question *to discuss*: a probe that finds a variable in an untrained encoder shows that random features let it through. So only what a trained encoder shows beyond that has been learned.
 
 # %% [markdown]
 # **Larger.** `python -m course_lib train i_jepa --size gpu` trains the encoder of ViT-S at 64 pixels, with $16 \times 16$ patches. `python -m course_lib exam i_jepa --json` prints the rows of this notebook.

@@ -48,7 +48,7 @@ if hosted and importlib.util.find_spec("course_lib") is None:
 # %% [markdown] tags=["lecture"]
 # The lecture says of IWM, of March 2024:
 #
-# > **The slides.** *IWM: 世界模型的更大容量可以直接影响表征的抽象程度* (a larger world model changes how abstract the representation becomes).
+# > **The slides.** *发布 IWM 图像世界模型, 揭示利用世界模型进行表征学习, 赋予世界模型的更大容量可以直接影响所学表征的抽象程度* (the image world model uses a world model to learn representations; a larger world model changes how abstract the learned representation becomes).
 
 # %% tags=["lecture"]
 import numpy as np
@@ -67,7 +67,7 @@ show.use_style()
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Predict first
 #
-# A trained predictor is given a picture and one change of it: four numbers for the colours, two for a shift of up to 8 pixels. Its answer is held against 256 changed versions of the same picture. The score is the mean of 1 / rank of the right one: 1 where it always comes first, 0.024 by lots. Write down:
+# A trained predictor is given a picture and one change of it: four numbers for the colours, two for a shift of up to 8 pixels. Its answer is held against 256 changed versions of the same picture. The score is the mean of 1 / rank of the right one: 1 where it always comes first, 0.024 where lots are drawn. Write down:
 #
 # 1. The score of a predictor that knows the shift exactly and nothing about the colours.
 # 2. The score of our trained predictor where all 256 versions differ in their colours alone.
@@ -285,7 +285,7 @@ darkness = my_lots(((bank[:, 0] + 1) * 4).long().clamp(max=7))
 print(f"the shift alone: {shift_known:.2f} (you said {my_shift_only}); the brightness in eight steps alone: {darkness:.2f}")
 
 # %% [markdown] tags=["lecture"]
-# In this bank the shift alone brings 0.81: with 289 possible shifts and 256 entries, most entries have a shift of their own. So **0.81 is what a predictor can reach that is blind to colour**, and that answers the first question of *Predict first*. It is also more than the bar that was set for this notebook, 0.8, and about what the paper reports. A score in such a bank says that the action is used. It does not say how much of it. Whoever wants to know about colour has to ask in a bank in which nothing but colour differs, and so we shall.
+# In this bank the shift alone brings 0.81: with 289 possible shifts and 256 entries, most entries have a shift of their own. So **a predictor that is blind to colour can reach 0.81**, and that answers the first question of *Predict first*. It is also more than the bar that was set for this notebook, 0.8, and about what the paper reports. A score in such a bank says that the action is used. It does not say how much of it. To learn about colour one has to ask in a bank in which only the colour differs. We do that below.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Train live
@@ -373,7 +373,7 @@ show.explore(ask_for, picture=(0, 79), kind=list(KINDS), brightness=ends, contra
              right=(-8, 8), down=(-8, 8))  # fmt: skip
 
 # %% [markdown] tags=["lecture"]
-# Three things to try. Ask for a shift alone in the bank of all: the first entries have that shift, and their colours are those that are nearest to none at all. Ask in the bank `shift` for a change of colour: nothing in the bank has it, and the distances grow. And ask for two changes that undo each other, more brightness and less contrast: which of them wins?
+# Three things to try. Ask for a shift alone in the bank of all: the first entries have that shift, and colours that are nearly unchanged. Ask in the bank `shift` for a change of colour: nothing in the bank has it, and the distances grow. And ask for two changes at once, more brightness and less contrast: see whether the first entries follow both.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Break it
@@ -396,7 +396,7 @@ for name, each in everybody.items():
 show.table(rows)
 
 # %% [markdown] tags=["lecture"]
-# We expected the predictor *without* the action to do well in the bank of other pictures: it sees which picture it is, and that might be enough. It was not so. It has 0.064 there and 0.063 in the bank of the same picture, and lots bring 0.062 among 80. A likely reason stands in *Measure* below: a change moves the tokens about as far as pictures lie apart, so an answer that averages over all changes is near to no picture in particular. Had the changes been small, the bank would have given the answer away. So the check was worth its minute, and the danger did not come true here.
+# We expected the predictor *without* the action to do well in the bank of other pictures: it sees which picture it is, and that might be enough. It was not so. It has 0.064 there and 0.063 in the bank of the same picture, and lots bring 0.062 among 80. A likely reason stands in *Measure* below: a change moves the tokens about as far as pictures lie apart, so an answer that averages over all changes is near to no picture in particular. Had the changes been small, the bank might have given the answer away. So the check was worth its minute, and the danger did not come true here.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Measure
@@ -418,13 +418,13 @@ show.table([{"who": who, **{f"{kind}{part}": found[kind][key] for kind in KINDS
 ranks_figure(kept["ranks"], kept["chance"], {"all": 0.8, "colour": 0.5})
 
 # %% [markdown] tags=["lecture"]
-# The checkpoint has 0.995 in the bank of all changes (95 % interval 0.990 to 0.998; the bar was 0.8). That is far above the 0.81 of who knows the shift alone, so it must know about colour. The banks apart say how much: 0.931 where only the shift differs (0.908 to 0.950), and **0.864 where only the colours differ** (0.836 to 0.888; the goal was 0.5).
+# The checkpoint has 0.995 in the bank of all changes (95 % interval 0.990 to 0.998; the bar was 0.8). That is far above the 0.81 of a predictor that knows the shift alone, so it must know about colour. The banks apart say how much: 0.931 where only the shift differs (0.908 to 0.950), and **0.864 where only the colours differ** (0.836 to 0.888; the goal was 0.5).
 
 # %% [markdown] tags=["lecture"]
-# All controls stand at what lots would bring, 0.024: the untrained network has 0.026, and so has the picture as it was, taken for the prediction. The checkpoint that is given the action of another question has 0.019. That is a little *less* than lots, because it now points at a wrong entry with confidence. The answer to the second question of *Predict first* is 0.86.
+# In the bank of all changes the controls stand at what lots would bring, 0.024: the untrained network has 0.026, and so has the picture as it was, taken for the prediction. The checkpoint that is given the action of another question has 0.019. That is a little *less* than lots, because it now points at a wrong entry with confidence. The answer to the second question of *Predict first* is 0.86.
 
 # %% [markdown] tags=["lecture"]
-# Why is the shift alone harder than both together? In its bank the nearest wrong entry is one pixel away and has the same colours. In the bank of all, whoever is one pixel away mostly has other colours as well. A bank is as hard as its closest neighbours.
+# Why is the shift alone harder than both together? In its bank the nearest wrong entry is one pixel away and has the same colours. In the bank of all, an entry that is one pixel away mostly has other colours as well. A bank is as hard as its closest neighbours.
 
 # %% tags=["lecture"]
 trained = kept["ranks"]["trained"]
@@ -448,7 +448,7 @@ show.table([{"what changes": kind, **{f"{part}{label}": kept["moved"][kind][part
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### What the encoder holds
 #
-# And what can be read off it? Its tokens are probed for the fourteen variables of notebook 18, on the same films, by lines: one on the mean of the 16 tokens (*linear*), one on all of them side by side (*flat*), which knows where each token stands. The controls are the network with fresh weights, and the pixels themselves.
+# And what can be read off it? Its tokens are probed for the fourteen variables of notebook 18, on the same films, by two linear probes: one reads the mean of the 16 tokens (*linear*), one reads all of them side by side (*flat*), so it knows where each token stands. The controls are the network with fresh weights, and the pixels themselves.
 
 # %% tags=["lecture"]
 from course_lib.exam.measures.attentive import above
@@ -471,12 +471,12 @@ for name, each in probed.items():
 show.table(rows)
 
 # %% [markdown] tags=["lecture"]
-# The two counts say on how many of the fourteen variables an encoder is clearly above the untrained one, and on how many clearly below it. By a line on the mean of the tokens the checkpoint is above it on four (the place and the colour of the body nearest the centre, and the screen) and below on none; by a line on all tokens on none and on none. Prediction of changes was what this encoder was trained for, and nothing else: what a change leaves as it is had no reason to get clearer.
+# The two counts say on how many of the fourteen variables an encoder is clearly above the untrained one, and on how many clearly below it. By the probe of the mean the checkpoint is above it on four (x, y and colour of the body nearest the centre, and the screen) and below it on none. By the probe of all tokens it is above on none and below on none. This encoder was trained to predict changes and nothing else. What a change leaves as it is had no reason to become clearer.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### The predictor's depth
 #
-# IWM's claim is about capacity: a deeper predictor makes another representation. Four small models with equal steps (300), three depths and one without the action, asked the same by the study `iwm_depth`; one seed each. *Moves* is how far the tokens move under a change of colour, and *above* counts the variables that a line reads off better than from the untrained network.
+# IWM's claim is about capacity: a deeper predictor makes another representation. Four small models with equal steps (300), three depths and one without the action, asked the same by the study `iwm_depth`; one seed each. *Moves* is how far the tokens move under a change of colour, and *above* counts the variables that a linear probe reads better than from the untrained network.
 
 # %% tags=["lecture"]
 from course_lib.studies.iwm_depth import measured_depths
@@ -488,7 +488,7 @@ show.table([{"predictor": name, **{kind: each["ranks"][kind]["value"] for kind i
              "below": len(above(base["linear"], each["probes"]["linear"]))} for name, each in sorted(depths.items())])
 
 # %% [markdown] tags=["lecture"]
-# Depth helps the *predictor*: 0.47 with one block, 0.52 with two, 0.59 with four in the bank of all changes, and the intervals of one and four lie far apart (0.44 to 0.50, 0.56 to 0.61). Colours gain least (0.19, 0.21, 0.23). Without the action the model stands at 0.024, which is chance; the bar was at most 0.1. The *representation* hardly follows: under a change of colour the tokens move by 0.92, 0.87 and 0.88, and a line reads none, two and none of fourteen variables better than from untrained tokens. At this length of training depth changes what the predictor knows, and not yet what the encoder holds.
+# Depth helps the *predictor*: 0.47 with one block, 0.52 with two, 0.59 with four in the bank of all changes, and the intervals of one and four lie far apart (0.44 to 0.50, 0.56 to 0.61). Colours gain least (0.19, 0.21, 0.23). Without the action the model stands at 0.024, which is chance; the bar was at most 0.1. The *representation* hardly follows: under a change of colour the tokens move by 0.92, 0.87 and 0.88, and a linear probe reads none, two and none of fourteen variables better than from untrained tokens. At this length of training depth changes what the predictor knows, and not yet what the encoder holds.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercises
@@ -501,16 +501,16 @@ progress()
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Which claim survives?
 #
-# **"A larger world model changes how abstract the representation becomes"** (IWM: 世界模型的更大容量可以直接影响表征的抽象程度). Partly. At 300 steps a deeper predictor knows the transformation better (0.47, 0.52 and 0.59 with one, two and four blocks), which is the half of the claim about the world model. The half about the representation does not show: it is equivariant with every depth, and what lines read off it is the same within the counts. The paper's abstract speaks of both, with far larger networks and trainings.
+# **"A larger world model changes how abstract the representation becomes"** (IWM: 世界模型的更大容量可以直接影响表征的抽象程度). Partly. At 300 steps a deeper predictor knows the transformation better (0.47, 0.52 and 0.59 with one, two and four blocks), which is the half of the claim about the world model. The half about the representation does not show: it is equivariant with every depth, and the counts of variables that a linear probe reads better (none, two, none) have no order. The paper's abstract speaks of both, with far larger networks and trainings.
 
 # %% [markdown] tags=["lecture"]
-# **What this toy cannot show.** One seed and one size; the intervals are over 24 pictures, not over seeds. The model without the action is the small one that was trained live. The changes are formulas of six numbers on pictures of simple shapes; a photograph that gets darker is another matter. The paper's main use of the predictor, fine-tuning it for other tasks, was not tried.
+# **What this toy cannot show.** One seed and one size; the intervals are over 24 pictures, not over seeds. The models without the action are small: 200 steps live, 300 in the study. The changes are formulas of six numbers on pictures of simple shapes; a photograph that gets darker is another matter. The paper's main use of the predictor, fine-tuning it for other tasks, was not tried.
 
 # %% [markdown] tags=["lecture"]
-# **Where we depart from the paper.** The source is the clean picture in training too; in the paper the source is changed *further* than the target (blur, grey and solarisation among the changes), so that the predictor has to repair, and the clean picture is given only when it is asked. The shift is ours; the paper's changes are photometric. Its predictor answers at masked places, ours everywhere. Its encoder is a ViT-B/16 on photographs, ours has two blocks and 16 tokens.
+# **Where we depart from the paper.** The source is the clean picture in training too; in the paper the source is changed *further* than the target (blur, grey and solarisation among the changes), so that the predictor has to repair it; only the measurement begins with the clean picture. The shift is ours; the paper's changes are photometric. Its predictor answers at masked places, ours everywhere. Its encoder is a ViT-B/16 on photographs, ours has two blocks and 16 tokens.
 
 # %% [markdown] tags=["lecture"]
-# To the questions *to discuss*: whoever sorts photographs wants an encoder that ignores the light; whoever has to reach into the picture, or to repair its colours, wants one that keeps it. And what a predictor could know at the least is the shift: that alone is worth 0.81 in the bank of all changes.
+# The two questions *to discuss*. 1. To sort photographs one wants an encoder that ignores the light. To act on what a picture shows, or to repair its colours, one wants an encoder that keeps it. 2. At the least it could know the shift: that alone is worth 0.81 in the bank of all changes.
 
 # %% [markdown]
 # **Larger.** `python -m course_lib train iwm --size gpu` trains the encoder of ViT-S at 64 pixels with a predictor of twelve blocks. `python -m course_lib exam iwm --json` prints the rows of this notebook.

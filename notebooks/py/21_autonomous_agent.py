@@ -48,7 +48,7 @@ if hosted and importlib.util.find_spec("course_lib") is None:
 # %% [markdown] tags=["lecture"]
 # The lecture ends its part on JEPA with the agent that JEPA was invented for:
 #
-# > **The slides.** *configurator, Perception, World Model, Cost, STM, Actor; Critic: 预测未来动作的成本* (six modules; the critic predicts the cost of future actions). *Mode-1: s[0] = Enc(x), a[0] = A(s[0]); 可以使用世界模型预测下一状态* (the policy acts; the world model may run along). *Mode-2: 感知-动作 (同 Mode-1)* (Mode-2: perception, action, as in Mode-1). *基于强化学习 RL 思路创建世界模型* (the world model is built on the ideas of reinforcement learning).
+# > **The slides.** *configurator, Perception, World Model, Cost, STM, Actor; Critic Cost: 预测未来动作的成本代价; STM: 短期记忆对世界模型进行记录* (six modules; the critic predicts the cost of future actions; the short-term memory keeps a record of the world model). *Mode-1: s[0] = Enc(x), a[0] = A(s[0]); 可以使用世界模型预测下一状态* (the policy acts; the world model may run along). *Mode-2: 感知-动作* (Mode-2: perception, action; the slide repeats the three points of Mode-1). *基于强化学习 RL 思路创建世界模型* (the world model is built on the ideas of reinforcement learning).
 
 # %% [markdown] tags=["lecture"]
 # The source is LeCun, *A Path Towards Autonomous Machine Intelligence* (2022), a position paper without an experiment. We build its section 3 in the smallest world in which it can fail, and measure.
@@ -69,9 +69,9 @@ show.use_style()
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Predict first
 #
-# A robot stands on the floor of a room; a picture shows it on the platform. It has 40 frames. Keys pressed at random get there in one room of five. Write down:
+# An agent stands on the floor of a room; a picture shows it on the platform. It has 40 frames. Keys pressed at random get there in one room of five. Write down:
 #
-# 1. An agent knows, for every key, how near to the goal picture that key would bring it. It always presses the best one. In what share of the rooms does it get there?
+# 1. One agent knows, for every key, how near to the goal picture that key would bring it. It always presses the best one. In what share of the rooms does it get there?
 # 2. Another agent copies the keys of a good planner, without a world model of its own. In what share?
 
 # %% tags=["lecture"]
@@ -82,7 +82,7 @@ my_greedy, my_copy = 0.8, 0.5  # your two answers, from 0 to 1
 #
 # ### Six numbers
 #
-# A corridor has six places. At each place the agent can say how far it *seems* to be from its goal, place 5. From place 1 it seems near, but the way leads over places that seem farther. In each turn it may go left, stay, or go right. It imagines all plans of some length, takes the one whose nearest place is nearest (with a small share of the mean), carries out **the first step only**, and plans again.
+# A corridor has six places. At each place the agent can say how far it *seems* to be from its goal, place 5. From place 1 it seems near, but the way leads over places that seem farther. In each turn it may go left, stay, or go right. It imagines all plans of some length, takes the plan that comes nearest to the goal at one of its places (the mean over its places counts a little), carries out **the first step only**, and plans again.
 
 # %% tags=["lecture", "nbval-check-output"]
 seems = np.array([2.0, 1.0, 2.0, 3.0, 1.5, 0.0])
@@ -121,7 +121,7 @@ print("the planner's first steps, learned by heart:", policy)
 #
 # ### The task, and a model to plan in
 #
-# The Playground without its star. The goal is a picture of the same room with the robot on the platform. It is reached when the robot's centre is within the star's reach of where the picture has it.
+# The Playground without its star. The goal is a picture of the same room with the agent on the platform. It is reached when the agent's centre is within the star's reach of where the picture has it.
 
 # %% tags=["lecture"]
 from course_lib.worlds.goal_pictures import draw_goal_tasks, goal_pictures
@@ -132,7 +132,7 @@ begins = goal_pictures([type(task)(task.goal, task.room) for task in tasks])  # 
 show.grid(np.concatenate([begins, goals]), columns=4, titles=["begin"] * 4 + ["goal"] * 4)
 
 # %% [markdown] tags=["lecture"]
-# The world model is the JEPA of notebook 17, with three additions: its predictor goes on from its own guesses for eight steps, under the keys that were pressed, and every step counts; an *inverse dynamics model* (逆动力学模型) guesses the key from two neighbouring embeddings, so that an embedding has to hold what keys change; VICReg keeps the embeddings apart. It learned from 3,000 films of a robot that wanders about. No film has a goal or a reward.
+# The world model is the JEPA of notebook 17, with three additions: its predictor goes on from its own guesses for eight steps, under the keys that were pressed, and every step counts; an *inverse dynamics model* (逆动力学模型) guesses the key from two neighbouring embeddings, so that an embedding has to hold what keys change; VICReg keeps the embeddings apart. It learned from 3,000 films of an agent that wanders about. No film has a goal or a reward.
 
 # %% tags=["lecture", "nbval-check-output"]
 from course_lib.contract import NotCapable, imagine
@@ -164,7 +164,7 @@ print("distance at every second frame:", [round(float(d), 1) for d in distances_
 way_figure(films[0], goals[0], every=3, columns=6)
 
 # %% [markdown] tags=["lecture"]
-# The distance of every second frame stands above the pictures: it *rises* from 8.2 to 9.0 before it falls. To get onto the platform the robot first has to run away from under it, and in embeddings that looks like losing ground. Whoever takes the nearest next step stays below. It is place 1 of the corridor.
+# The distance of every second frame stands above the pictures: it *rises* from 8.2 to 9.0 before it falls. To get onto the platform the agent first has to run away from under it, and in embeddings that looks like moving away from the goal. An agent that always takes the step that seems nearest stays below. This is place 1 of the corridor.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Cost
@@ -191,7 +191,7 @@ def my_future_cost(distances: torch.Tensor) -> torch.Tensor:
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Search: the cross-entropy method
 #
-# A plan is seven keys, each held for two frames: 14 steps ahead. There are $4^7 = 16{,}384$ of them. The **cross-entropy method** (交叉熵方法, CEM; de Boer et al. 2005) keeps *beliefs*: for each place of the plan a probability of each key. It draws 64 plans, lets the model imagine them, and moves the beliefs towards the keys of the cheapest eight.
+# A plan is seven keys, each held for two frames (a *chunk*): 14 steps ahead. There are $4^7 = 16{,}384$ of them. The **cross-entropy method** (交叉熵方法, CEM; de Boer et al. 2005) keeps *beliefs*: for each place of the plan a probability of each key. It draws 64 plans, lets the model imagine them, and moves the beliefs towards the keys of the cheapest eight. Two such rounds are the usual budget; tables write it as *7 chunks, 64 x 2*.
 
 # %% [markdown]
 # **Exercise 2. One round.** (Difficulty 3, 12 minutes.)
@@ -344,7 +344,7 @@ for name, relax in (("softmax", lambda logits: logits.softmax(dim=1)), ("straigh
 show.table(rows)
 
 # %% [markdown] tags=["lecture"]
-# From one random beginning the softmax walks from 7.4 down to 4.7, *in imagination*; rounded to keys that can be pressed, 5.2 are left of it. Straight-through hardly moves: without noise it sees one plan at a time. The cross-entropy method had found 2.1. The best of six beginnings is 2.6 with softmax. So a gradient does find plans here, but it needs several beginnings, and that is what the library's `gradient_search` does: eight beginnings, sixteen steps, Gumbel noise for straight-through. How many goals it reaches that way stands in *Measure*.
+# From one random beginning the softmax walks from 7.4 down to 4.7, *in imagination*; rounded to keys that can be pressed, the plan costs 5.2. Straight-through hardly moves: without noise it sees one plan at a time. The cross-entropy method had found 2.1. The best of six beginnings is 2.6 with softmax. So a gradient does find plans here, but it needs several beginnings, and that is what the library's `gradient_search` does: eight beginnings, sixteen steps, Gumbel noise for straight-through. How many goals it reaches that way stands in *Measure*.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### A critic, from short-term memory
@@ -364,7 +364,7 @@ print(f"looking 6 frames ahead, it reaches {there.mean():.2f}; it remembers {len
 show.table([{"module": name, "object": type(each).__name__} for name, each in modules.items()])
 
 # %% [markdown] tags=["lecture"]
-# The **short-term memory** (短期记忆) holds what was met and what it cost. When an episode is over, it can be read backwards: how near did the agent still come, from each moment on? That is what the **critic** is to foresee, and it is more than the slide says: not the cost of actions, but the intrinsic cost that is to come.
+# The **short-term memory** (短期记忆) holds what was met and what it cost. When an episode is over, it can be read backwards: how near did the agent still come, from each moment on? The **critic** learns to predict this. That is more than the slide says: it does not predict the cost of actions, but the intrinsic cost that is still to come.
 
 # %% [markdown]
 # **Exercise 5. What the critic learns.** (Difficulty 3, 12 minutes.)
@@ -396,7 +396,7 @@ now = float(((s - wanted).norm(dim=1) - to_come).square().mean())
 print(f"{len(to_come)} lessons; squared error of the distance now {now:.1f}, of the critic {numbers[-1]['loss']:.1f}")
 
 # %% [markdown] tags=["lecture"]
-# The distance *now* is a poor guess at how near the agent will still come: squared error 9.1, because most of these agents do arrive. The critic's error is about a quarter on its own lessons (the tests ask it in rooms that it has not seen). Whether a better guess makes a better agent is another question; *Measure* answers it.
+# The distance *now* is a poor guess at how near the agent will still come: squared error 9.1, because most of these agents do arrive. The critic's error is 0.3 on its own lessons (the tests ask it in rooms that it has not seen). Whether a better guess makes a better agent is another question; *Measure* answers it.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Mode-1, and what it can gain
@@ -466,7 +466,7 @@ show.table([{"round": ("Mode-2 plays", "the pupil plays")[i], **row} for i, row 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Look
 #
-# What does the agent have in mind while it acts? The model draws nothing, so a small network is taught to read the robot's place from embeddings of real frames. It serves for these pictures alone; no planner sees it.
+# What does the agent imagine while it acts? The model draws nothing, so a small network is taught to read the agent's place from embeddings of real frames. It serves for these pictures alone; no planner sees it.
 
 # %% tags=["lecture"]
 from course_lib.views.agent import WHERE, fit_place_reader, imagined_places, plan_figure, plan_film, watch
@@ -487,7 +487,7 @@ moments = watch(one, room, {0: "platform, right", 24: "floor, left"}, reader, st
 plan_figure([moments[i] for i in (0, 2, 4, 6, 12, 13, 15, 18)], room)
 
 # %% [markdown] tags=["lecture"]
-# The thick line is the plan: where the robot expects to be in the next 14 frames. The thin ones are random plans. The ring is what is wanted. At frame 0 the robot stands below the right end of the platform; the plan runs out to the right, jumps, and comes back over the edge. At frame 24 **you switched the goal**, and the very next plan leads down to the left. No weight changed: the configurator replaced the goal's 64 numbers and emptied the memory. And note that the robot does not stand still at its goal: the cost asks for passing it, not for staying.
+# The thick line is the plan: where the agent expects to be in the next 14 frames. The thin ones are random plans. The ring is what is wanted. At frame 0 the agent stands below the right end of the platform; the plan runs out to the right, jumps, and comes back over the edge. At frame 24 **you switched the goal**, and the very next plan leads down to the left. No weight changed: the configurator replaced the goal's 64 numbers and emptied the memory. And note that the agent does not stand still at its goal: the cost asks for passing it, not for staying.
 
 # %% tags=["lecture"]
 show.gif(plan_film(moments, room), fps=4, scale=1)
@@ -512,7 +512,7 @@ def switched(room: int = 0, first: str = "platform, left", then: str = "floor, r
 show.explore(switched, room=(0, 3, 1), first=list(WHERE), then=list(WHERE), mode=[2, 1], moment=(0, 23, 1))
 
 # %% [markdown] tags=["lecture"]
-# In Mode-2 any of the four wishes works, in any order, though no film had a wish in it. Mode-1 is quick and stubborn: taught on tasks "up" alone, it was never asked for a place on the floor. *Measure* has the numbers.
+# Mode-2 takes any of the four wishes, in any order, though no film had a wish in it. Mode-1 is quick and stubborn: taught on tasks "up" alone, it was never asked for a place on the floor. *Measure* has the numbers.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Break it
@@ -593,7 +593,7 @@ assert measured["latent greedy"]["to"] < 0.5 < 0.85 < measured["Mode-1, distille
 show.table(rows)
 
 # %% [markdown] tags=["lecture"]
-# And the round of its own mistakes? The study taught two pupils on 200 rooms and then on 150 more, in which Mode-2 played on, or the pupil. Of 300 validation rooms the first reached 286 and then 287, the second 286 and then **267**. So at this size DAgger did harm. A likely reason, not tested: where a pupil has got stuck, many plans are about equally good, and the keys that Mode-2 draws there teach nothing. The policy in the table is the one that only watched.
+# And the round of its own mistakes? The study taught two pupils on 200 rooms and then on 150 more, in which Mode-2 played on, or the pupil. Of 300 validation rooms the first reached 286 and then 287, the second 286 and then **267**. So at this size DAgger did harm, in one run of each. A likely reason, not tested: where a pupil has got stuck, many plans are about equally good, and the keys that Mode-2 draws there teach nothing. The policy in the table is the one that only watched.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### How fast?
@@ -613,12 +613,12 @@ print(f"foretold {foretold:.0f} times, measured here {here['value']:.0f}; kept {
 print(f"gradient against cross-entropy, kept: {slower['value']:.1f} times as long")
 
 # %% [markdown] tags=["lecture"]
-# The kept measurement, on an otherwise idle core, has Mode-2 at 9.3 times Mode-1's time (9.2 to 9.4). Ten was to be reached, and is not. A search by gradient takes 8.9 times as long as one by cross-entropy. What is printed for here and now may differ: beside other programs the same measurement gave 17.7, because small operations suffer in other ways than large ones, and a ratio of two such times is not a constant of nature. But look at what bounds the ratio: most of Mode-1's time is *seeing*. Without the encoder in both, *Build* foretold several times as much, which is true and means nothing.
+# The kept measurement, on an otherwise idle core, has Mode-2 at 9.3 times Mode-1's time (9.2 to 9.4). Ten was to be reached, and is not. A search by gradient takes 8.9 times as long as one by cross-entropy. What is printed for here and now may differ: beside other programs the same measurement gave nearly twice as much, because small operations are slowed down differently from large ones. A ratio of two such times is not a constant of nature. But look at what bounds the ratio: most of Mode-1's time is *seeing*. If seeing cost nothing, *Build* foretold 57 times instead of 12. That number is true, and no agent that has to see can have it.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Critic, switch, curiosity
 #
-# Three more plays. A planner that sees six frames ahead, without and with a critic from memory. The way *back*: from the platform to where the agent began, after a word of the configurator and without it. And an agent to whom no goal is given at all: its intrinsic cost is *curiosity* (好奇心), it wants embeddings that are far from all that it remembers.
+# Three more plays. A planner that sees six frames ahead, without and with a critic from memory. The way *back*: from the platform to where the agent began, once after the configurator has switched the goal and once without. And an agent to whom no goal is given at all: its intrinsic cost is *curiosity* (好奇心), it wants embeddings that are far from all that it remembers.
 
 # %% tags=["lecture"]
 steps = kept.steps
@@ -631,7 +631,7 @@ show.table([share_row("6 frames ahead", steps["critic"]["without"]), share_row("
 
 # %% [markdown] tags=["lecture"]
 # - **The critic**: .853 without, .887 with it. It won 23 goals and lost 13, and the intervals overlap: a gain that may be chance. In the corridor it replaced the long look; here it does not.
-# - **The switch**: after the configurator's word 100 of 100 go back, without it none. Mode-1, which practised the way up alone, gets back in 34, and keys pressed *at random* do in 65: it runs up again. It would have to be taught anew; Mode-2 needed 64 new numbers.
+# - **The switch**: after the configurator's switch 100 of 100 go back, without it none. Mode-1, which practised the way up alone, gets back in 34, and keys pressed *at random* do in 65: it runs up again. It would have to be taught anew; Mode-2 needed 64 new numbers.
 # - **Curiosity**: told nothing at all, the curious agent passes the goal in 95 of 100 rooms; with any plan instead of the most novel one it is 32, with random keys 17. What is new in this room is mostly the platform. That is a fine thing in a room with one platform, and it is no proof of a general curiosity.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -645,21 +645,21 @@ progress()
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Which claim survives?
 #
-# **"Six modules; the critic predicts the cost of future actions; the memory keeps a record of the world model"** (预测未来动作的成本). Partly. The six stand, and in code each is an object of a few lines. The critic foresees the *intrinsic cost that is still to come* from a state; the memory holds *states and what they cost*, and that is where the critic learns. (AMI, sections 3.2 and 3.3.)
+# **"Six modules; the critic predicts the cost of future actions; the memory keeps a record of the world model"** (预测未来动作的成本). Partly. The six stand, and in code each is an object of a few lines. The critic foresees the *intrinsic cost that is still to come* from a state; the memory holds *states and what they cost*, and that is where the critic learns. (LeCun's paper, sections 3.2 and 3.3.)
 
 # %% [markdown] tags=["lecture"]
 # **"Mode-1: s[0] = Enc(x), a[0] = A(s[0])"**. Stands, and it is as quick and as narrow as the paper says. (The slide's next line repeats f[0] where the cost of the next state, f[1] = C(s[1]), is meant.)
 
 # %% [markdown] tags=["lecture"]
-# **"Mode-2: perception, action, as Mode-1"** (同 Mode-1). Corrected. Mode-2 proposes, imagines, sums up the cost, carries out the beginning and plans again; it is model-predictive control. The two modes differ in the one thing that lets the agent follow a wish that it never practised.
+# **"Mode-2: perception, action, as Mode-1"** (同 Mode-1). Corrected. Mode-2 proposes, imagines, sums up the cost, carries out the beginning and plans again; it is model-predictive control. (The last line of the slide stretches the one step into a sequence and searches it; notebook 22 examines that line.) The two modes differ in the one thing that lets the agent follow a wish that it never practised.
 
 # %% [markdown] tags=["lecture"]
 # **"The world model is built on the ideas of reinforcement learning"** (基于强化学习 RL 思路). Corrected. No reward stands in any loss of this model, and none in the plan's cost. It learned from films of somebody who wanders. What it shares with reinforcement learning are actions, a critic and a policy, and the policy was taught by plans, not by returns.
 
 # %% [markdown] tags=["lecture"]
-# **What this toy cannot show.** One robot, one platform, a room in which nothing else moves; a goal that is a picture of this very room. The configurator does not learn, the intrinsic cost is one distance that we chose, and the world model is not trained while it is used: three of the paper's hopes are not touched. EB-JEPA (two rooms with a door) reaches 96 ± 2 % by the same search; there, without the inverse dynamics model 1 % are left. Planning in *other* models of this course by the same code, and at two levels, is the next notebook.
+# **What this toy cannot show.** One agent, one platform, a room in which nothing else moves; a goal that is a picture of this very room. The configurator does not learn, the intrinsic cost is one distance that we chose, and the world model is not trained while it is used: three of the paper's hopes are not touched. EB-JEPA (two rooms with a door) reaches 96 ± 2 % by the same search; there, without the inverse dynamics model 1 % are left. Planning in *other* models of this course by the same code, and at two levels, is the next notebook.
 #
-# The two questions *to discuss* have no number. 1. Of an animal, its body and its ancestors; here we did, and with another distance the same agent would want something else. 2. Mode-1 on the way that you drive every day, and Mode-2 where it is closed: of a wish that it never practised Mode-1 fulfils 34 of 100.
+# The two questions *to discuss* have no number. 1. An animal has its intrinsic cost from its body and its ancestors. Here we chose it, and with another distance the same agent would want something else. 2. Mode-1 on the way that you drive every day, and Mode-2 when that road is closed: the way back, which it never practised, Mode-1 finds in 34 of 100 rooms.
 
 # %% [markdown]
 # **Larger.** `python -m course_lib exam action_jepa` prints all rows with their controls; `python -m course_lib train action_jepa --size gpu` trains the larger model.

@@ -48,10 +48,10 @@ if hosted and importlib.util.find_spec("course_lib") is None:
 # %% [markdown] tags=["lecture"]
 # The lecture says how an agent's step becomes a plan, and names what JEPA adds:
 #
-# > **The slides.** *将 Model I 中单一个环节拓展成序列 → 马尔科夫链，使用贝尔曼方程求解马尔可夫决策过程 → 使用基于梯度方法搜索最优动作序列 → 使用深度学习求解* (stretch one step into a sequence: a Markov chain; solve the Markov decision process by Bellman's equation; then search the best actions by gradient; then solve it by deep learning). *JEPA 主要贡献正是分层架构…* (JEPA's main contribution is the hierarchical architecture).
+# > **The slides.** *将 Model I 中单一个环节拓展成序列 → 马尔科夫链，使用贝尔曼方程求解马尔可夫决策过程 → 使用基于梯度方法搜索最优动作序列 → 使用深度学习求解* (stretch one step into a sequence: a Markov chain; solve the Markov decision process by Bellman's equation; then search the best actions by gradient; then solve it by deep learning). *JEPA 主要贡献正是分层架构和世界模型的训练流程* (JEPA's main contributions are the hierarchical architecture and the way in which a world model is trained).
 
 # %% [markdown] tags=["lecture"]
-# The first sentence lists three ways to solve one task. We take them at their word, with the task of notebook 21. The second one means section 4.6 of LeCun, *A Path Towards Autonomous Machine Intelligence* (2022): the H-JEPA, a proposal without an experiment. We build the smallest one that can fail, and measure.
+# The first sentence lists three ways to solve one task. We take them at their word, with the task of notebook 21. The second one names two contributions. Training was the subject of notebooks 17 and 18; the hierarchy is section 4.6 of LeCun, *A Path Towards Autonomous Machine Intelligence* (2022): the H-JEPA, a proposal without an experiment. We build the smallest one that can fail, and measure.
 
 # %% tags=["lecture"]
 from functools import lru_cache
@@ -67,7 +67,7 @@ show.use_style()
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Predict first
 #
-# The robot has to reach four goal pictures in one room, one after the other: up to the platform, down to the floor, up, down. It has 40 frames for each. Everybody may imagine the same number of steps before each decision. Write down the share of rooms in which all four are reached,
+# The agent has to reach four goal pictures in one room, one after the other: up to the platform, down to the floor, up, down. It has 40 frames for each. Everybody may imagine the same number of steps before each decision. Write down the share of rooms in which all four are reached,
 #
 # 1. by a planner at **one level**, which looks 14 frames ahead,
 # 2. by a planner at **two levels**, which looks 32 frames ahead above and 8 below.
@@ -128,7 +128,7 @@ show.grid(np.concatenate([begins[:4], goals[:4]]), columns=4, titles=["begin"] *
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### A room as a table
 #
-# Bellman's equation wants states that can be listed, and two rows of 64 numbers cannot. So we make a list. The model imagines 160 futures of random keys from the first frame, then from states that it came to, three times in all. The 4,320 imagined states are put into 200 **cells** (单元) by k-means. Then we count, as in notebook 01: how often did each key, held for two frames, lead from each cell to each other one?
+# Bellman's equation wants states that can be listed. Ours are two rows of 64 numbers, the embeddings of the last two frames (two, so that a state has a speed), and such states cannot be listed. So we make a list. The model imagines 160 futures of random keys from the first frame, then from states that it came to, three times in all. The 4,320 imagined states are put into 200 **cells** (单元) by k-means. Then we count, as in notebook 01: how often did each key, held for two frames, lead from each cell to each other one?
 
 # %% [markdown]
 # **Exercise 1. A table from counts.** (Difficulty 2, 8 minutes.) A blank left as `...` never stops the notebook: the library's answer is used. `hint("levels.table")` helps in two steps; `answer("levels.table")` shows a solution.
@@ -159,7 +159,7 @@ tried = float((cells.counts.sum(dim=2) > 0).float().mean())
 print(f"{len(table)} cells, {tried:.2f} of the keys were tried; solved in {solved.sweeps} sweeps")
 
 # %% [markdown] tags=["lecture"]
-# Where are these cells? As in notebook 21 a small network reads the robot's place from an embedding, for drawing alone. On the left, what each cell is worth. On the right, the key that Bellman's equation says is the best there.
+# Where are these cells? As in notebook 21 a small network reads the agent's place from an embedding, for drawing alone. On the left, what each cell is worth. Here every moment in the goal's cell is worth 1, not only the arrival, so with the discount of 0.9 a value can be as high as 10. On the right, the key that Bellman's equation says is the best there.
 
 # %% tags=["lecture"]
 from course_lib.views.levels import cells_figure
@@ -172,7 +172,7 @@ cells_figure(begins[0], cells, solved.policy, solved.values, tasks[0].place, rea
 # The goal's surroundings are worth most, and look under the platform: cells there are worth less than cells far out on the left, though they are nearer to the ring. The table has found out what the distance to the goal picture hides, that the way up leads *around* the platform's edge. On the right the keys say the same: *right* on the far left, *jump* along the floor. But they are noisy. Of 800 pairs of a cell and a key each was tried about five times on average, and .07 never, and neighbouring cells at one place differ only in their speed.
 
 # %% [markdown] tags=["lecture"]
-# One table answers for every cell of the room, also for those the robot will never be in. That is Bellman's way: solve all states at once, then look up. Twenty rooms, each with a table of its own:
+# One table answers for every cell of the room, also for those that the agent will never be in. That is Bellman's way: solve all states at once, then look up. Now twenty rooms, each with a table of its own:
 
 # %% tags=["lecture"]
 from course_lib.planning.rooms import play_rooms
@@ -192,7 +192,7 @@ print(f"{played.reached.sum()} of {len(tasks)} goals, {player.sampling.evaluatio
 #
 # $$E(s_t, s_{t+8}, z) = \tfrac1{64} \lVert s_{t+8} - \mathrm{Pred}_2(s_t, z) \rVert^2, \qquad F = \min_z E .$$
 #
-# $s_t$ is the frozen encoder's embedding of frame $t$, $\mathrm{Pred}_2$ a small network, the new level. It is the energy of notebook 17 with its minimum over $z$: nobody says which code belongs to which pair, the best one is it.
+# $s_t$ is the frozen encoder's embedding of frame $t$, $\mathrm{Pred}_2$ a small network, the new level. It is the energy of notebook 17 with its minimum over $z$: nobody says which code belongs to which pair; for each pair the code with the least energy counts.
 
 # %% [markdown] tags=["lecture"]
 # With the minimum alone a code that never wins never learns. So the loss of a pair is *relaxed* (Rupprecht et al. 2017): a small share goes to the mean over all codes.
@@ -240,7 +240,7 @@ show.table([{"eight frames later": name, "squared error": seen[key]} for name, k
             (("copy the present", "copy"), ("always the same code", "one code"), ("the best of 16 codes", "energy"))])  # fmt: skip
 
 # %% [markdown] tags=["lecture"]
-# Eight frames later an embedding is 1.05 away from itself, squared and per number. The best single code for all pairs still misses by .559. The best of 16 misses by .108: nine tenths are explained. All 16 codes are in use. But the *best* code is known only afterwards. What a planner can do with these codes is another matter.
+# In eight frames an embedding moves by 1.05 (squared distance, per number). The best single code for all pairs still misses by .559. The best of 16 misses by .108: nine tenths are explained. All 16 codes are in use. But the *best* code is known only afterwards. Whether a planner can use these codes is another question; *Measure* answers it.
 
 # %% [markdown] tags=["lecture"]
 # What do the codes mean? From four frames, where does each code leap to? The size of a dot is its prior.
@@ -253,7 +253,7 @@ moment = torch.stack([held_out[i, 10] for i in range(4)])  # the embeddings of f
 codes_figure(fresh_films.frames[:, 10], upper, moment, reader)
 
 # %% [markdown] tags=["lecture"]
-# The codes are places to be, eight frames from now: along the floor to either side, up beside the platform, down from it. They follow the robot without having been told that there is a left and a right. And the prior is modest: the likeliest code has a share of .16 to .28. In the fourth picture several codes go from the floor high up beside the platform, with others along the floor. Which of them is possible depends on how fast the robot moves, and a single frame has no speed. Remember that.
+# The codes are places to be, eight frames from now: along the floor to either side, up beside the platform, down from it. They follow the agent, and nobody told the model that there is a left and a right. And the prior is modest: the likeliest code has a share of .16 to .28. In the fourth picture several codes go from the floor high up beside the platform, with others along the floor. Which of them is possible depends on how fast the agent moves, and a single frame has no speed. Remember that.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ### Planning at two levels
@@ -334,12 +334,12 @@ rows.append({"two levels": "(one level)"} | play(OneLevel(model, **made, budget=
 show.table(rows)
 
 # %% [markdown] tags=["lecture"]
-# An index that is one too small, and not one goal of 16 is reached: the robot is told to be where it is. Mended, 12 first goals are reached and 5 whole rows. One level, with the same 224 imagined steps, finishes all 16.
+# An index that is one too small, and not one first goal of 16 is reached: the agent is told to be where it is. Mended, 12 first goals are reached and 5 whole rows. One level, with the same 224 imagined steps, finishes all 16.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Look
 #
-# Both plans, drawn over what the robot sees. Squares joined in blue: the upper plan, four leaps. The black cross: the sub-goal. Small red dots: the lower plan, eight frames. The yellow ring: the goal picture's place.
+# Both plans, drawn over what the agent sees. Squares joined in blue: the upper plan, four leaps. The black cross: the sub-goal. Small orange dots: the lower plan, eight frames. The yellow ring: the goal picture's place.
 
 # %% tags=["lecture"]
 from course_lib.views.levels import levels_figure, watch_row
@@ -355,7 +355,7 @@ moments = watch_row(planner_for(0), rooms[0], reader)
 levels_figure(moments[:8])
 
 # %% [markdown] tags=["lecture"]
-# Frames 0 to 4 are what one had hoped for: the robot stands below the platform, the upper plan goes *out* to the left first and only then up to the ring, and the lower one obeys. At frame 11 the first goal is passed and the second, on the floor, is wanted. But look at frame 8. The robot is in the air, the upper plan leaps level onto the platform, and the lower plan, which knows how fast it falls, touches the platform's edge and ends on the floor. The upper level sees one embedding, without a speed. It believes in leaps that may not be possible from here.
+# Frames 0 to 4 are what one had hoped for: the agent stands below the platform, the upper plan goes *out* to the left first and only then up to the ring, and the lower one obeys. At frame 11 the first goal is passed and the second, on the floor, is wanted. But look at frame 8. The agent is in the air, the upper plan leaps level onto the platform, and the lower plan, which knows how fast it falls, touches the platform's edge and ends on the floor. The upper level sees one embedding, without a speed. It believes in leaps that may not be possible from here.
 
 # %% tags=["lecture"]
 from course_lib.views.levels import levels_film
@@ -405,7 +405,7 @@ show.table([{"upper level": name} | play(player) for name, player in
 #
 # ### One task, three ways
 #
-# The test tasks of notebook 21. Tables were played in the first 100 of them for this notebook (`python -m course_lib study three_ways`), the others are kept from there. First, how long does each take for a key, from frames to keys, here and now and in turns? An untrained policy stands for Mode-1: what it has learned changes nothing in its time.
+# The test tasks of notebook 21. The table of 200 cells was played in the first 100 of them for this notebook, the two other tables in the first 50 (`python -m course_lib study three_ways`), the others are kept from there. First, how long does each take for a key, from frames to keys, here and now and in turns? An untrained policy stands for Mode-1: what it has learned changes nothing in its time.
 
 # %% tags=["lecture", "nbval-ignore-output"]
 from course_lib.planning.cem import cross_entropy
@@ -446,7 +446,7 @@ print(f"a room's table and all its look-ups take {tables.seconds['table']:.2f} s
 show.table(rows)
 
 # %% [markdown] tags=["lecture"]
-# All three ways work in one and the same world model. **Search** by the cross-entropy method reaches .993, by gradient .987. The **policy** reaches .957 9.3 times as fast as the search (kept in notebook 21), for the one kind of wish that it practised. **Bellman's** table reaches .82 (.733 to .883), below both intervals. A quarter of the cells and futures leaves .58, an untrained model 0 of 50. So the table is made of what the model knows, and what limits it is how finely it cuts.
+# All three ways work in one and the same world model. **Search** by the cross-entropy method reaches .993, by gradient .987. The **policy** reaches .957, for the one kind of wish that it practised, and is 9.3 times as fast as the search (kept in notebook 21). **Bellman's** table reaches .82 (.733 to .883), below the intervals of all three. A quarter of the cells and futures leaves .58, an untrained model 0 of 50. So a table is as good as its model and as the number of its cells.
 #
 # What each is good for differs more than the scores. A table holds for *every* state of the room and needs another one for each room: 7,680 imagined steps, as many as four or five decisions of the search. A gradient takes 8.9 times as long as the cross-entropy method (kept in 21). A policy needs a teacher.
 
@@ -504,7 +504,7 @@ show.table(rows)
 #
 # And the control is worse news. An upper level that has *learned nothing* finishes 54 of 100 with 224 steps, as many as the trained one, and 40 with 112, more than its 29. What carries both is the lower level. Left alone, looking eight frames ahead straight to the goal, that finishes 84 and 78. Here the sub-goals do harm, whoever makes them. A likely reason, not tested, is the one in *Look*: the upper level knows no speed.
 #
-# Was a longer look needed at all? **Far** looks as far ahead as two levels do, without any: 87 and 61. With few plans it is better to look 14 frames ahead than 28. In a room where a goal is 10 to 20 frames away, and replanning comes every second frame, there was nothing for a hierarchy to gain.
+# Was a longer look needed at all? **Far** looks nearly as far ahead as two levels do, 28 frames against 32, and has no sub-goals: 87 and 61. With few plans it is better to look 14 frames ahead than 28. In a room where a goal is 10 to 20 frames away, and replanning comes every second frame, there was nothing for a hierarchy to gain.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### The same planner in other schools' models
@@ -543,7 +543,7 @@ progress()
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Which claim survives?
 #
-# **"Bellman's equation, then gradient search, then deep learning"** (使用贝尔曼方程 → 使用基于梯度方法搜索最优动作序列 → 使用深度学习求解). Partly. The three exist, and all three solve the same task here. But the arrows suggest that each replaces the one before. Bellman's equation is exact where states can be listed, and what fails is the list: 82 of 100. The position paper proposes gradient search in Mode-2; here another search is as good and nine times as fast. And the policy does not replace the search: it was taught by it. "Deep learning" stands behind all three, since every one of them acts in a learned model.
+# **"Bellman's equation, then gradient search, then deep learning"** (使用贝尔曼方程 → 使用基于梯度方法搜索最优动作序列 → 使用深度学习求解). Partly. The three exist, and all three solve the same task here. But the arrows suggest that each replaces the one before. Bellman's equation is exact where states can be listed. What fails here is the list: 82 of 100. The position paper proposes gradient search in Mode-2; here another search is as good and nine times as fast. And the policy does not replace the search: it was taught by it. "Deep learning" stands behind all three, since every one of them acts in a learned model.
 
 # %% [markdown] tags=["lecture"]
 # **"JEPA's main contribution is the hierarchy"** (JEPA 主要贡献正是分层架构). Partly. The hierarchy is the last third of the position paper's section 4, and a proposal: I-JEPA and V-JEPA, the models that carry the name, have one level. Built here in its smallest form, with a latent variable above and sub-goals below, it finishes 56 of 100 rows of four goals where one level with the same number of imagined steps finishes 97. That does not refute the idea; it says that leaps have to be *possible from here* before planning with them pays.
@@ -552,7 +552,7 @@ progress()
 # **What this toy cannot show.** One room with one platform, in which a goal is seldom farther than 20 frames: the very place where one level should be enough. A hierarchy is meant for tasks in which it is not. And our upper level is small, sees one frame, and was trained for minutes; a negative result with it says that two levels are not better *by themselves*. It does not say that no hierarchy can be. The sub-goals were chosen by one simple rule, and nothing was tuned but the price of an unlikely leap.
 
 # %% [markdown] tags=["lecture"]
-# The two questions *to discuss* have no number. 1. Catching a ball, or steering round a puddle: whatever is over within what one can foresee. Cooking a meal is not. 2. Here neither does. The lower level knows after one search that it cannot come near the cross, since its own cost says so; a message upwards ("not from here") would be the first thing to build next.
+# The two questions *to discuss* have no number. 1. Catching a ball, or stepping round a puddle: whatever is over within a second. Cooking a meal is not. 2. Here neither does. The lower level knows after one search that it cannot come near the cross, since its own cost says so; a message upwards ("not from here") would be the first thing to build next.
 
 # %% [markdown]
 # **Larger.** `python -m course_lib study levels` plays all rows again and keeps them; `python -m course_lib study planners` does the same for the other schools' models.

@@ -68,7 +68,7 @@ show.use_style()
 #
 # ### Which room cannot be?
 #
-# Six rooms of our own making, 64 pixels wide, drawn by following light rays. The bright spot is the lamp. In two of them the shadows are thrown by another lamp than the one you see. Two are glued together from two cameras that look in different directions, as a careless panorama is. Two are as they should be. Which are which?
+# Six rooms of our own making, 64 pixels wide, drawn by following light rays. The bright spot is the lamp. In two of them the shadows are thrown by another lamp than the one you see. Two are glued together from two cameras that look in different directions, as a careless panorama is. Two are as they should be. Which are which? (The code of the next cell gives the answer away, so look at its picture alone. *Measure* comes back to it.)
 
 # %% tags=["lecture"]
 from course_lib.worlds.perspective import with_bent_view, with_wrong_lamp
@@ -95,7 +95,7 @@ my_kinds, my_degrees = [None] * 6, 3.0  # "real", "wrong lamp" or "two cameras" 
 #
 # ### Two rails
 #
-# Put a camera at the origin, let it look along $z$, and let a point of the room at $(x, y, z)$ appear at $(x/z, y/z)$. Two rails run along $z$ on the floor, one metre below, at $x = -1$ and $x = 2$. Here are three points of each.
+# Put a camera at the origin, let it look along $z$, and let a point of the room at $(x, y, z)$ appear at $(x/z, y/z)$. Two rails run along $z$ on the floor, one metre below, at $x = -1$ and $x = 2$. Here are four points of each.
 
 # %% tags=["lecture", "nbval-check-output"]
 for z in (1.0, 2.0, 4.0, 100.0):
@@ -196,7 +196,7 @@ print(f"{len(segments)} segments; points miss the longest by {spread[0]:.2f} pix
 # A segment and the middle of the camera span a plane. The line in the room that is seen as this segment lies somewhere in that plane, so its direction $d$ is at right angles to the plane's normal $n$: $n \cdot d = 0$. With the camera's matrix $K$ (its focal length and middle, in pixels; the only thing that the ruler is given) the rays through the ends are $K^{-1}(x, y, 1)^T$, and $n$ is their cross product. The angle between $d$ and the plane is $\arcsin |n \cdot d|$. It is the residual (残差) of the segment.
 
 # %% [markdown] tags=["lecture"]
-# Which segments belong together? Nobody says. **RANSAC** (Fischler & Bolles 1981) guesses: take two segments at random; if they run along the same direction, it is $n_1 \times n_2$. A third one gives a second direction at right angles to the first, and the third direction follows. Then ask all segments for their votes. Most guesses are nonsense and get few votes. One of 600 is enough.
+# Which segments belong together? Nobody says. **RANSAC** (Fischler & Bolles 1981) guesses: take two segments at random; if they run along the same direction, it is $n_1 \times n_2$. A third one gives a second direction at right angles to the first, and the third direction follows. Then ask all segments for their votes. Most guesses are nonsense and get few votes. We make 600 guesses and need one good one.
 
 # %% [markdown]
 # **Exercise 3. The vote.** How many pixels of segments run along each direction? (Difficulty 3, 12 minutes.)
@@ -227,7 +227,7 @@ off = np.rad2deg(np.arccos(np.abs((frame.directions * truth.directions).sum(axis
 print("off the truth by", off.round(2).tolist(), "degrees")
 
 # %% [markdown] tags=["lecture"]
-# Of 369 pixels of segments 320 run along three directions at right angles, found without any truth: 177 *across*, 66 *up*, 77 *away*. Three directions drawn blindly get 36 on average, and the best of 600 has 238. So guessing well matters: RANSAC does not draw directions, it takes them from segments. The directions are off by 0.01, 0.27 and 0.27 degrees. (The library turns the best guess a little at the end, until its segments fit best.) The remaining 49 pixels belong to no direction: edges of shadows, and pieces that were fitted badly. In a mean they would have pulled; here they only did not vote.
+# Of 369 pixels of segments 320 run along three directions at right angles, found without any truth: 177 *across*, 66 *up*, 77 *away*. Three directions drawn blindly get 36 on average, and the best of 600 has 238. So guessing well matters: RANSAC does not draw directions, it takes them from segments. The directions are off by 0.01, 0.27 and 0.27 degrees. (The library turns the best guess a little at the end, until its segments fit best.) The remaining 49 pixels belong to no direction: edges of shadows, and pieces that were fitted badly. In a mean they would have pulled the result away; here they simply do not vote.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### 4. Shadows, without the truth
@@ -258,12 +258,12 @@ print("distances, a row for each ball:", mine.round(2).tolist())
 print("chosen patches", shadow_lines(bodies).patches.tolist(), "residuals", shadow_lines(bodies).residuals.round(2).tolist())
 
 # %% [markdown] tags=["lecture"]
-# A row for each ball; `inf` is a patch on the wrong side of it. There are four dark patches: two shadows, the dark side of a box, and a stripe of the ceiling. The ruler took the right two, and they are 0.30 and 0.01 pixels off their lines. The choice by least distance makes residuals a little too small, and as much so in every picture that is judged. What is not found is counted, and no residual is made up for it.
+# A row for each ball; `inf` is a patch on the wrong side of it. There are four dark patches: two shadows, the dark side of a box, and a stripe of the ceiling. The ruler took the right two, and they are 0.30 and 0.01 pixels off their lines. The choice by least distance makes residuals a little too small, but equally so in every picture that is judged. What is not found is counted, and no residual is made up for it.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Train live
 #
-# Sarkar and others let a network learn what gives a picture away, from geometry alone. Ours is small: it sees two numbers of each picture, how badly its lines fit one room (the mean angle over its lines, by length, each at most 10 degrees) and how badly its shadows fit one lamp (the mean over its balls, in pixels). Real rooms are 0, rooms with a wrong lamp or two cameras are 1. The numbers were measured once, as *Measure* says. Every second picture is kept for the test. The curve is the cross-entropy.
+# Sarkar and others let a network learn what gives a picture away, from geometry alone. Ours is small: it sees two numbers of each picture, how badly its lines fit one room (the mean angle over its lines, by length, each at most 10 degrees) and how badly its shadows fit one lamp (the mean over its balls, in pixels). Real rooms are 0, rooms with a wrong lamp or two cameras are 1. The numbers were measured once, as *Measure* says. Every second picture is kept for the test. The curve is the cross-entropy. The table after it gives the AUC of each set: how often one of its pictures looks more suspicious to the network than a real one does. One half is guessing.
 
 # %% tags=["lecture"]
 from course_lib.nets.fit import fit
@@ -319,7 +319,7 @@ rooms_figure({"real": picture, "A: " + kinds[0]: asked[0], "C: " + kinds[2]: ask
 #
 # ### Drag a vanishing point
 #
-# Move the cross. Lines that lead to it within two degrees turn red, and the title counts their pixels. Find the point with the most; then look for a second one. Where is it, and to which direction of the room does it belong?
+# Move the cross. Lines that lead to it within two degrees turn red, and the title counts their pixels. Find the point with the most; then look for a second one, which may lie outside the picture. To which direction of the room does it belong?
 
 # %% tags=["lecture", "nbval-ignore-output"]
 from course_lib.views.perspective import point_figure
@@ -338,7 +338,7 @@ show.explore(pointed, x=(-60.0, 124.0, 0.5), y=(-60.0, 124.0, 0.5))
 # %% [markdown] tags=["lecture"]
 # ### Drag a lamp
 #
-# The lamp that you see stays. The one that throws the shadows is moved: to the right, and away from you. Which way can it be moved without being found out?
+# The lamp that you see stays. The one that throws the shadows is moved: to the right, and away from you. In which direction can it be moved without being found out?
 
 # %% tags=["lecture", "nbval-ignore-output"]
 from course_lib.views.perspective import lamp_figure
@@ -388,9 +388,9 @@ for moved in (-0.4, -0.2, 0.0, 0.2, 0.4):
 show.table(table)
 
 # %% [markdown] tags=["lecture"]
-# The shadows are where the formula puts them, to 0.3 to 0.9 of a pixel. (The middle of a shadow's patch is not quite the point that the ray through the ball's middle hits, so even an unmoved lamp is 0.7 pixels off at the nearer, larger shadow.) The ruler knows nothing of this and says 0.15 pixels for the true lamp, 1.4 to 1.6 for one moved by 20 cm, 2.9 to 3.0 for 40 cm. The high ball moves its shadow by 23 cm, the lower one by 16.
+# The shadows are where the formula puts them, to 0.5 to 0.9 of a pixel for the worse of the two. (The middle of a shadow's patch is not quite the point that the ray through the ball's middle hits, so even an unmoved lamp is 0.7 pixels off at the nearer, larger shadow.) The ruler knows nothing of this and says 0.15 pixels for the true lamp, 1.4 to 1.6 for one moved by 20 cm, 2.9 to 3.05 for 40 cm. At 40 cm the shadow of the higher ball moves by 23 cm, that of the lower one by 16.
 #
-# Now drag the lamp of *Play* towards you and away (`deep`). The residual stays between 0.15 and 0.75 pixels, even at 60 cm. Such a lamp moves the shadow *along* its line: the camera, the lamp and the ball span a plane, and a lamp that stays in it stays hidden. A rule about lines on the picture cannot see it. No program can be better than its rule.
+# Now drag the lamp of *Play* towards you and away (`deep`). The residual stays between 0.15 and 0.75 pixels, even at 60 cm. Such a lamp moves the shadow *along* its line: the camera, the lamp and the ball span a plane, and a lamp that stays near this plane is not found out. A rule about lines of the picture cannot see it, and no program is better than its rule.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Measure
@@ -422,7 +422,7 @@ print(f"{int(real.matched.sum())} of {int(real.balls.sum())} balls have a shadow
 assert np.median(kept.errors[np.isfinite(kept.errors[:, 2]), 2]) < 1.0 and high < 1.0, "the bars: a degree, a pixel"
 
 # %% [markdown] tags=["lecture"]
-# At 64 pixels a direction is known to 0.39 degrees at the median for *away* (0.36 to 0.46), 0.43 for *across* and 0.44 for *up*; 84 to 88 % are within one degree. Whoever takes the camera to look straight ahead is off by 12.2, 8.1 and 6.5. In 330 and 307 of the 500 rooms *across* and *up* could be said; in the others fewer than two lines run along them, and no number is made up. Shadows miss their lines by 0.24 pixels (0.22 to 0.25), in rooms with a wrong lamp by 4.6. Of 1,001 balls 986 were given a shadow. Both bars, one degree and one pixel, are met with room. So question 1 of *Predict first* has its answer: less than half a degree.
+# At 64 pixels a direction is known to 0.39 degrees at the median for *away* (0.36 to 0.46), 0.43 for *across* and 0.44 for *up*; 84 to 88 % are within one degree. The control, which takes every camera to look straight ahead, is off by 12.2, 8.1 and 6.5. *Away* could be measured in 477 of the 500 rooms, *across* in 330 and *up* in 307; in the others fewer than two lines run along it, and no number is made up. Shadows miss their lines by 0.24 pixels (0.22 to 0.25), in rooms with a wrong lamp by 4.6. Of 1,001 balls 986 were given a shadow. Both bars, one degree and one pixel, are met with room. So question 1 of *Predict first* has its answer: less than half a degree.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Then the pictures
@@ -498,7 +498,7 @@ progress()
 # %% [markdown] tags=["lecture"]
 # **What this toy cannot show.** Our rooms are boxes at right angles, the camera is known and never tilted sideways, lamp and balls are easy to find. In a photograph each of these is a problem of its own. No generated picture was judged by anything but the eye here, and nothing in this notebook is a figure about Sora. And our ruler looks at two rules only: a ball may have no shadow at all, or two, or the wrong size, and it will not mind; it only counts what it did not find.
 #
-# The two questions *to discuss*. 1. No: two rules hold, and whoever draws by them need not know more. 2. A shadow of the wrong size, a ball of two colours, a box inside a wall: the ruler looks at none of these.
+# The two questions *to discuss*. 1. No: two rules hold, and a program that draws by these two need not know more. 2. A shadow of the wrong size, a ball of two colours, a box inside a wall: the ruler looks at none of these.
 
 # %% [markdown]
 # **Larger.** `python -m course_lib exam rooms --ask geometry` prints the ruler's rows; `python -m course_lib study room_pictures` trains a small diffusion model on rooms, for about twenty minutes of one core (its pictures do not come with the course), and `python -m course_lib study perspective` then judges its pictures as well. To judge pictures of your own: `judge(pictures, intrinsics(64))` in `course_lib.exam.measures.geometry`.

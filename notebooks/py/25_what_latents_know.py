@@ -46,9 +46,9 @@ if hosted and importlib.util.find_spec("course_lib") is None:
 # **To discuss.** 1. A probe finds a property in a network that learned nothing. What has it found? 2. A model draws the right future when the cause is taken away. What would it take to say that it *understands* the cause?
 
 # %% [markdown] tags=["lecture"]
-# The lecture asks it of Sora, and names the trap itself:
+# The lecture asks it of Sora and its kind, and names the trap itself:
 #
-# > **The slides.** *编码了哪些信息? 仅编码图像表面启发式信息, 还是视觉场景潜在变量, 比如 3D 几何结构? 编码了真实世界中的因果推理关系?* (What does it encode: surface cues, or hidden variables of the scene, such as 3-D structure? Causes?) *可从模型隐藏信息中通过激活值解码出来 → 不意味模型具有因果效力* (that something can be decoded from activations does not mean that it has causal effect in the model). *潜在空间编码了结构保持、因果有效信息* (the latent space encodes information that preserves structure and has causal effect).
+# > **The slides.** *基于潜在扩散的图像生成模型实际上编码了哪些信息? 仅编码图像表面启发式信息, 还是视觉场景潜在变量, 比如 3D 几何结构? 编码了真实世界中的因果推理关系?* (What does an image generator with latent diffusion really encode: surface cues, or hidden variables of the scene, such as 3-D structure? Causes?) *可从模型隐藏信息中通过激活值解码出来 → 不意味模型具有因果效力或者物理效应* (that something can be decoded from activations does not mean that it has causal or physical effect in the model). *潜在空间编码了结构保持、因果有效信息, 此信息超越像素空间表面统计数据* (the latent space encodes information that preserves structure and has causal effect, beyond surface statistics of pixels).
 
 # %% [markdown] tags=["lecture"]
 # The last two sentences are two different tests. **Decoding** (解码): can somebody outside read the property off the numbers? **Causal effect** (因果效力): when these numbers are changed, does what the model does change with them? Three models of the course stand both tests here: V-M-C (notebooks 02 to 04), the film model that is played (11) and a JEPA that is told the keys. For Sora nobody outside can do either; its weights are not published.
@@ -162,7 +162,7 @@ for name, model in (("V-M-C", vmc), ("JEPA", jepa)):
     print(f"{name:6}", {part: tuple(tensor.shape[1:]) for part, tensor in state.tensors().items()})
 
 # %% [markdown] tags=["lecture"]
-# V-M-C carries V's 32 numbers $z$ of the newest frame, M's memory $h$ (256) and $c$ (256), and two numbers of the reward. The JEPA carries two embeddings of 64 numbers and the key between them. Now a probe, and both directions, for the agent's x. Lengths are measured with every number in units of its standard deviation over films.
+# V-M-C carries V's 32 numbers $z$ of the newest frame, M's memory $h$ (256) and $c$ (256), and two numbers beside them, the reward and whether the episode is over. The JEPA carries two embeddings of 64 numbers and the key between them. Now a probe, and both directions, for the agent's x. Lengths are measured with every number in units of its standard deviation over films.
 
 # %% tags=["lecture"]
 from course_lib.exam.measures.probes import fit_probe, r2
@@ -211,7 +211,7 @@ def my_followed(mixed: torch.Tensor, own: torch.Tensor, other: torch.Tensor) -> 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### A cause is taken away
 #
-# And one test looks into no state at all. The agent stands on a platform, nobody presses a key. In a second room everything is the same, but the platform is missing, from the first frame on. As a control the agent stands on the floor, clear of the platform: there, taking it away changes the picture and nothing that happens.
+# The third test does not look into the state at all. The agent stands on a platform, nobody presses a key. In a second room everything is the same, but the platform is missing, from the first frame on. As a control the agent stands on the floor, clear of the platform: there, taking it away changes the picture and nothing that happens.
 
 # %% tags=["lecture"]
 from course_lib.worlds.taken_away import make_pairs
@@ -289,7 +289,7 @@ for name, model in (("before", untrained_twin(jepa)), ("100 steps", live), ("the
 show.table(rows)
 
 # %% [markdown] tags=["lecture"]
-# Before training nothing of the push is left after four frames (-0.00). After 100 steps the future moves by 0.68 of it, but a random push moves it by 0.56 as well. The checkpoint has 0.81, and a random push 0.18. So training made a state in which a straight line means a place, and it took more than a hundred steps.
+# Before training nothing of the move is left after four frames (-0.00). After 100 steps the future moves by 0.68 of it, but a random move of the same length moves it by 0.56 as well. The checkpoint has 0.81, and a random move 0.18. So training made a state in which a straight line means a place, and it took more than a hundred steps.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Look
@@ -344,12 +344,12 @@ for name in ("frame of the other", "memory of the other"):
     print(f"{name:20} followed {share.median():.2f} of the way (median of {int(clear.sum())} films)")
 
 # %% [markdown] tags=["lecture"]
-# So the place *is* in the state, and it is used. With another film's memory the future goes over by 0.89 of the way (the median), with another film's newest frame by 0.55, and in single films nearly all or nothing. What failed was the straight line. A likely reason, not tested here: M holds thirty places as thirty different patterns of its 512 numbers. A plane can tell such patterns apart, so a linear probe reads them; but a short step from one towards another is no place at all.
+# So the place *is* in the state, and it is used. With another film's memory the future goes over by 0.89 of the way (the median), with another film's newest frame by 0.55, and single films mostly go nearly all the way or stay. What failed was the straight line. A likely reason, not tested here: M holds each place as a pattern of its own among its 512 numbers. A plane can tell such patterns apart, so a linear probe reads them; but a point between two patterns is no place at all.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Measure
 #
-# More films, three models, intervals and controls, asked once and kept (`python -m course_lib study latents`). First what can be **decoded**: $R^2$ of a linear probe on held-out films, part by part, and layer by layer in the film model.
+# More films, three models, intervals and controls, asked once and kept (`python -m course_lib study latents`). Tables and figures use the names of the command line: `vmc` is V-M-C, `dit_world` the film model, `action_jepa` the JEPA. First what can be **decoded**: $R^2$ of a linear probe on held-out films, part by part, and layer by layer in the film model.
 
 # %% tags=["lecture"]
 from course_lib.studies.latents import measured_latents
@@ -364,7 +364,7 @@ for name, by in kept.probes.items():
 show.table(rows)
 
 # %% [markdown] tags=["lecture"]
-# Read it with the controls. **Pixels** have .98 for x: a place in a single frame needs no model at all. Speeds are what two pixels cannot give to a linear probe (-.72), and what a trained memory has: .93 in V-M-C's $h$, .82 in the film model's last block, .81 in the JEPA's two frames. And the control that matters most: M with random weights has .91 for x and .69 for the speed. A recurrent network keeps a trace of what it saw, trained or not. What training adds is the rest, .91 to .99 and .69 to .93. In the film model it adds more: in every block of the untrained network x has .82 and the speed .01. From the first block on the trained one has .98 and .76. The vertical speed is read off well by nobody but M (.74), and a task without meaning on the same ranges is learned nearly as well there (.76): no selectivity, so that number says nothing.
+# Read it with the controls. **Pixels** have .98 for x: a place in a single frame needs no model at all. Speeds are what the pixels of two frames cannot give to a linear probe (-.72), and what a trained memory has: .93 in V-M-C's $h$, .82 in the film model's last block, .81 in the JEPA's two frames. And the control that matters most: M with random weights has .91 for x and .69 for the speed. A recurrent network keeps a trace of what it saw, trained or not. What training adds is the rest, .91 to .99 and .69 to .93. In the film model it adds more: in every block of the untrained network x has .82 and the speed .01. From the first block on the trained one has .98 and .76. The vertical speed is read off well by nobody but M (.74), but a task without meaning on the same ranges (notebook 05) is learned from $h$ just as well (.76). So the probe has no selectivity there, and .74 says nothing.
 
 # %% tags=["lecture"]
 show.table([{"noise in the frame": level, "network": who,
@@ -387,7 +387,7 @@ for name in ("vmc", "dit_world", "action_jepa"):
 show.table([row | dict(zip(("correlation", "from", "to"), row["correlation"], strict=True)) for row in rows])
 
 # %% [markdown] tags=["lecture"]
-# Here the order is another one. The JEPA's space is the only one whose distances follow the agent's by more than pixels do: .43 (.35 to .51) against .22 (.14 to .31), and .07 before training. V-M-C and the film model lie at .22 to .25, like pixels: their states also hold platform, star and everything else that has to be drawn. Structure is kept most where nothing has to be drawn.
+# Here the order is another one. The JEPA's space is the only one whose distances clearly follow the agent's more closely than pixels do: .43 (.35 to .51) against .22 (.14 to .31), and .07 before training. V-M-C's memory and the film model's blocks lie at .22 to .25, like pixels; their codes of single frames lie lower (.12 and .18). Their states also hold platform, star and everything else that has to be drawn. Structure is kept most where nothing has to be drawn.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Use
@@ -418,14 +418,14 @@ for name, by in kept.moved.items():
 show.table(rows)
 
 # %% [markdown] tags=["lecture"]
-# V-M-C's probe reads x to .99, the film model's first block has .98, and neither moves: 0.02 and 0.00 of the way, like a random direction. (The film model is moved in the latents of its frames; its probe there has .80.) The JEPA's prediction follows: 0.80 (0.77 to 0.83) of the three units, four frames later, where a random direction of equal length has 0.15 and the untrained network -0.01. Its loss asked for neither a line nor a place. But for y the control spoils the result: a *random* direction moves the reading by 0.87, more than the direction for y does (0.52). Any disturbance lifts the reading of an agent that nearly always stands on the floor. So for y nothing has been shown, although the probe's direction alone would have looked like a success, 1.06.
+# V-M-C's probe reads x to .99, the film model's first block has .98, and neither moves: 0.02 and 0.00 of the way. (V-M-C's 0.02 has an interval of 0.02 to 0.03, so it is more than the 0.00 of a random direction, and next to nothing all the same. The film model is moved in the latents of its frames; its probe there has .80.) The JEPA's prediction follows: 0.80 (0.77 to 0.83) of the three units, four frames later, where a random direction of equal length has 0.15 and the untrained network -0.01. In units, which is what the first two questions of *Predict first* asked for: of three, the agent of V-M-C moves 0.07 and that of the JEPA 2.4. The JEPA's loss asked for neither a line nor a place. But for y the control spoils the result: a *random* direction moves the reading by 0.87, more than the direction for y does (0.52). Any disturbance lifts the reading of an agent that nearly always stands on the floor. So for y nothing has been shown, although the probe's direction alone would have looked like a success, 1.06.
 
 # %% tags=["lecture"]
 show.table([{"model": name, "followed after 1 frame": np.nanmedian(found[0]), "after 4": np.nanmedian(found[1]),
              "undecided or lost": np.isnan(found[1]).mean()} for name, found in kept.exchanged.items()])
 
 # %% [markdown] tags=["lecture"]
-# And the exchange, on a hundred films: the film model and the JEPA follow the newest frame, to 0.99 and 0.98 of the way. V-M-C follows its memory; another film's newest frame moves the dream by 0.11 (half of its films are undecided, because the agent is lost or both futures lie together). So all three hold the place where it counts. Only in the JEPA is it a straight line.
+# And the exchange, on a hundred films: the film model and the JEPA follow the newest frame, to 0.99 and 0.98 of the way. V-M-C follows its memory: another film's newest frame moves the dream by 0.11, the median of the 53 % of films that can be decided (in the others the agent is lost or both futures lie together). With the 18 films of *Break it* this median was 0.55: single films mostly go over or stay, so the median of a few films jumps. So all three hold the place where it counts. Only in the JEPA is it a straight line.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Causes
@@ -448,7 +448,7 @@ for name, by in kept.causes.items():
 show.table(rows)
 
 # %% [markdown] tags=["lecture"]
-# The film model lets the agent fall: 0.58 of the simulator's fall over all rooms, with the rooms in which it loses the agent (36 %) counted as none. Taking the platform away where it holds nobody changes nothing (0.00), and neither does an untrained network. Nobody told it what a platform is for. Genie's agent goes on standing in the air (-0.01). V-M-C loses the agent in every single room: a likely reason is that no film showed V a room without a platform. The JEPA has 0.27 of the fall, -0.04 beside the platform; its reading sinks by one unit in the very first frame and slowly from there on, while the simulator's agent falls ever faster and lies on the floor after five frames. That is no fall; it is a guess between two pictures.
+# The film model lets the agent fall, which answers the third question of *Predict first*: 0.58 of the simulator's fall over all rooms, with the rooms in which it loses the agent (36 %) counted as none. Taking the platform away where it holds nobody changes nothing (0.00), and neither does an untrained network. Nobody told it what a platform is for. Genie's agent goes on standing in the air (-0.01; `genie-table` is Genie with each key sent to one code, wherever it is pressed). V-M-C loses the agent in every single room: a likely reason is that no film showed V a room without a platform. The JEPA has 0.27 of the fall, -0.04 beside the platform; its reading sinks by one unit in the very first frame and slowly from there on, while the simulator's agent falls ever faster and lies on the floor after five frames. That is not a fall. It looks like a compromise between the two places, and was not tested further.
 
 # %% tags=["lecture"]
 from course_lib.training.dit_world import load_dit_world
@@ -464,7 +464,7 @@ show.strips({f"{name} the platform, dreamed": film for name, film in dreams.item
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercises
 #
-# Four stood above, all before their answer. An experiment for the end: erase the *star* in place of the platform (`replace(room, star=False)` in a room of the set `goal`), and predict first what must not change. What you have solved so far:
+# Four stood above, all before their answer. An experiment for the end: erase the *star* in place of the platform (`replace(room, star=False)` in a room of the set `goal`), and predict first what must not change. (A star holds nobody, so in the simulator the agent must do exactly the same with and without it. Whether a model's dream changes all the same is yours to measure.) What you have solved so far:
 
 # %% tags=["nbval-ignore-output"]
 progress()
@@ -478,10 +478,10 @@ progress()
 # **"People build their representations from mass, friction and elasticity"** (根据质量、摩擦、弹性等). Cannot be tested here: all models of this notebook learned from rooms with one agent, whose mass never changes. The question needs films in which bodies meet.
 
 # %% [markdown] tags=["lecture"]
-# **"No modules of perception, prediction and decision, only one high-dimensional space"** (没有专门的感知、预测和决策模块). Partly. Our film model has no module either, and no place where "the speed" is kept: every block has it. But the space is not one soup. What the newest frame says and what the memory says can be exchanged, and the dream follows one of them (0.99 the frame, in V-M-C the memory). For Sora nobody outside can look.
+# **"No modules of perception, prediction and decision, only one high-dimensional space"** (没有专门的感知、预测和决策模块). Partly. Our film model has no module either, and no place where "the speed" is kept: every block has it. But the space is not without parts. What the newest frame says and what the memory says can be exchanged, and the dream follows one of them (0.99 the frame, in V-M-C the memory). For Sora nobody outside can look.
 
 # %% [markdown] tags=["lecture"]
-# **"The latent space preserves structure and holds what has causal effect, beyond pixel statistics"** (结构保持、因果有效信息). Partly, and the two halves come apart. Structure: the JEPA's distances follow the world's (.43 against .22 of the pixels), and a straight push moves its future by 0.80; the others keep no more structure than pixels. Cause: the film model, whose latent space resists every push, knows what a platform is for, and the JEPA does not. A probe alone would have called all three equal (.99, .99, .95).
+# **"The latent space preserves structure and holds what has causal effect, beyond pixel statistics"** (结构保持、因果有效信息). Partly, and the two halves come apart. Structure: the JEPA's distances follow the world's (.43 against .22 of the pixels), and a straight push moves its future by 0.80; the others keep no more structure than pixels. Cause: the film model, whose latent space no straight push moves, dreams more than half of the fall, and the JEPA a quarter of it. A probe alone would have called all three equal (.99, .99, .95).
 
 # %% [markdown] tags=["lecture"]
 # **What this toy cannot show.** One seed of each model, one coordinate, one cause. Moving by three units along a straight line is one intervention of many; a curved path through states that occur may well move V-M-C, and was not tried. The JEPA's future is read by a probe, where the others are seen by the reader. Rooms without a star, as in the pairs, are known to the JEPA alone; for V-M-C, Genie and the film model they are new.

@@ -43,15 +43,15 @@ if hosted and importlib.util.find_spec("course_lib") is None:
 #
 # **Lecture plan (45 minutes).** 4 the question and the predictions; 8 marks, luck, silence; 7 a model that has learned nothing; 10 the table; 8 the debate; 6 the scorecard; 2 the discussion.
 #
-# **To discuss.** 1. Which of the eight columns would you give up last, and why? 2. What would a model have to do, in which room, for you to say "it knows what would happen"?
+# **To discuss.** 1. The models will be compared in eight columns (prediction, control, planning, probing, geometry, intervention, causes, surprise). Which would you give up last, and why? 2. What would a model have to do, in which room, for you to say "it knows what would happen"?
 
 # %% [markdown] tags=["lecture"]
 # The lecture ends with two demands and two judgements:
 #
-# > **The slides.** *世界模型应满足: 1) 可对未来环境进行模拟; 2) 可学习结构信息、因果效应表征* (a world model must simulate the future of its environment, and it must hold its structure and the effects of causes). *Sora 不是世界模型: 不是通过对场景进行模拟来预测视频帧* (Sora is not a world model: it does not predict frames by simulating the scene). *I-JEPA / V-JEPA 才是世界模型的未来* (I-JEPA and V-JEPA are the future of world models).
+# > **The slides.** *世界模型应满足: 1) 可对未来时间环境因素进行模拟. 2) 可学习输入 (包括三维环境、物理属性等) 结构信息、因果效应表征* (a world model must simulate the future of its environment, and it must learn to represent the structure of its input, such as space and physical properties, and the effects of causes). *Sora 不是世界模型: 不是通过对场景进行模拟来预测视频帧* (Sora is not a world model: it does not predict frames by simulating the scene). *I-JEPA / V-JEPA 才是世界模型的未来* (I-JEPA and V-JEPA are the future of world models).
 
 # %% [markdown] tags=["lecture"]
-# Demands can be measured. Since notebook 05 the exam (考试) has put the same questions to every model that came along. Here everybody answers everything, and the answers stand in one table with their intervals, their controls and their cost. The models are those of this course, which are small; what they allow one to say of the large ones is a question of its own, and it comes at the end.
+# Demands can be measured. Since notebook 05 the exam (考试) has put the same questions to every model that came along. Here the answers of all stand in one table, with their intervals, their controls and their cost; where somebody was not asked or cannot answer, the table says so. The models are those of this course, which are small; what they allow one to say of the large ones is a question of its own, and it comes at the end.
 
 # %% tags=["lecture"]
 import math
@@ -168,7 +168,7 @@ print(f"own means: {a.nanmean() - b.nanmean():+.2f}, common questions: {my_fair_
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Who is beaten by nobody
 #
-# Can one compare without weights at all? A model **dominates** (支配) another when it is at least as good everywhere and better somewhere. Whoever is dominated by nobody belongs to the **Pareto front** (帕累托前沿).
+# Can one compare without weights at all? A model **dominates** (支配) another when it is at least as good everywhere and better somewhere. A model that nobody dominates belongs to the **Pareto front** (帕累托前沿).
 
 # %% [markdown]
 # **Exercise 4. The front.** Silence is worse than any answer here. (Difficulty 3, 12 minutes.)
@@ -310,7 +310,7 @@ for t in range(3, 15):
 show.strips({"real": test.frames[0, 4:16], "remembered": np.stack(dreamed)}, every=2, title="twelve frames from four, under the film's own keys")
 
 # %% [markdown] tags=["lecture"]
-# Look closely at the lower row. The room and the star stay perfect, because nothing changed there. The agent does not: it leaves a foot behind, and half a ghost. A change that was right in another room is pasted a little beside its place, and nobody cleans up. Whoever looks at it sees at once that this is no simulation.
+# Look closely at the lower row. The room and the star stay perfect, because nothing changed there. The agent does not: it leaves a foot behind, and half a ghost. A change that was right in another room is pasted a little beside its place, and nobody cleans up. One look shows that this is no simulation.
 
 # %% [markdown] tags=["lecture"]
 # ### Into the exam
@@ -353,12 +353,12 @@ command = "-m course_lib exam --model my_model:MyModel --ask surprise --on goal 
 print(subprocess.run([sys.executable, *command.split()], cwd=folder, capture_output=True, text=True).stdout)
 
 # %% [markdown]
-# **An experiment.** Change `count=100` above to 25, and to 400. Predict first which of the three columns gains. On twenty test films, 25 films of memory have 0.49 in prediction (0.21 to 0.85), 0.77 in control and 0.90 in surprise; 100 films have 0.22 (0.12 to 0.34), 0.81 and 0.93. Prediction gains most: over ten steps, a moment that is a little nearer counts ten times.
+# **An experiment.** Change `count=100` above to 25. Predict first which of the three columns gains. On twenty test films, 25 films of memory have 0.49 in prediction (0.21 to 0.85), 0.77 in control and 0.90 in surprise; 100 films have 0.22 (0.12 to 0.34), 0.81 and 0.93. Prediction gains most: over ten steps the error of a moment that fits badly is added ten times.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Look
 #
-# The whole table. White is the floor and the full blue is the best answer that there is; orange is below the floor. Grey with n/a does not apply, grey with a dash was not asked. The sign is the mark of the interval: + above, = not told apart, − below.
+# The whole table. White is the floor and the full blue is the best answer that there is; orange is below the floor. Grey with n/a does not apply, grey with a dash was not asked. The sign is the mark of the interval: + above, = not told apart, − below. The rows have the names of the command line: `vmc` is V-M-C, `dit_world` the film model, `action_jepa` the JEPA with keys, `film-memory` the library's twin of the model that you built.
 
 # %% tags=["lecture"]
 from course_lib.views.verdict import heat_map
@@ -368,12 +368,12 @@ YARDSTICKS = ["perfect", "film-memory", "copy-last", "untrained", "random"]
 heat_map(table, [*SCHOOLS, *YARDSTICKS])
 
 # %% [markdown] tags=["lecture"]
-# First the yardsticks. Who owns the simulator is at the top everywhere; who copies, who draws at random and who is untrained are nowhere above. One thing is worth a second look: the *linear* extrapolation, which lets every pixel change on, is not drawn here and has 0.94 in surprise. That column asks little.
+# First the yardsticks. `perfect`, which owns the simulator, is at the top in every column that it was asked; a copy, random frames and an untrained network are nowhere above. One thing is worth a second look: the *linear* extrapolation, which lets every pixel change on, is not drawn here and has 0.94 in surprise. That column asks little.
 #
 # Then the schools. **V-M-C** has the best dreams (0.35 of the copy's error), obeys its key in 0.96 of the cases, and a goal is reached by planning in it in 17 of 20 rooms. Its state cannot be pushed (0.02), and it dreams no fall: without the platform it loses the agent. The **film model** is nearly as good in prediction and control (0.41, 0.93), is hard to plan in (9 of 20), and is the one that dreams the fall (0.58). **Genie** has 0.47 and 0.85, and 12 of 20. The **JEPA** draws nothing, so two columns do not apply. It is planned in best (19 of 20), its state moves when it is pushed (0.80), its distances follow the world's (0.43), and it has a quarter of the fall.
 
 # %% [markdown] tags=["lecture"]
-# Grey is not an accusation. Where a question does not apply, the reason stands in the row:
+# Grey is not a bad mark. Two rows are Genie's: for `genie` a key map looks at the frame to say which code a key is there; for `genie-table` each key is one code wherever it is pressed. Where a question does not apply, the reason stands in the row:
 
 # %% tags=["lecture"]
 silent = [cell for name in SCHOOLS for cell in table[name].values() if cell.row is not None and cell.row.value is None]
@@ -398,7 +398,7 @@ def ranking(prediction=1, control=1, planning=1, probing=1, geometry=1, interven
 show.explore(ranking, **{one.name: (0, 3, 1) for one in HEADLINES}, silence=[True, False])
 
 # %% [markdown] tags=["lecture"]
-# With all weights at 1 and silence as 0 V-M-C is first (0.46), the film model (0.41) and the JEPA (0.40) follow, Genie has 0.29 and the memory 0.16. Without counting silence the JEPA leads (0.53), because it is good at what it answers, and Genie passes V-M-C. With prediction and control alone V-M-C has 0.79 and the JEPA 0.00. With causes alone the film model is first (0.58). The same numbers make three winners, so whoever shows you a single ranking has chosen the weights for you.
+# With all weights at 1 and silence as 0 V-M-C is first (0.46), the film model (0.41) and the JEPA (0.40) follow, Genie has 0.29 and the memory 0.16. Without counting silence the JEPA leads (0.53), because it is good at what it answers, and Genie passes V-M-C. With prediction and control alone V-M-C has 0.79 and the JEPA 0.00. With causes alone the film model is first (0.58). The same numbers make three winners. A single ranking means that somebody has chosen the weights for you.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Break it
@@ -423,7 +423,7 @@ show.table([{"model": row.model, "reads the place": row.value, "best floor": bes
 #
 # ### How many marks, and how many by luck
 #
-# Eight columns are a choice. Over all rows of the five models:
+# How often is each model above its floor in the columns that it answered, and how likely is at least one mark by luck alone?
 
 # %% tags=["lecture"]
 counts = []
@@ -456,7 +456,7 @@ show.table([{"model": name, "minutes": kept.costs[name].minutes, "parameters": k
              "ms a step": kept.costs[name].milliseconds} for name in [*SCHOOLS, "film-memory"]])
 
 # %% [markdown] tags=["lecture"]
-# The JEPA is the cheapest in every way: 3.8 minutes of training, half a million parameters, no decoder, 0.2 milliseconds a step. V-M-C takes 0.6 milliseconds. The film model pays for each frame with four sampling steps and takes 48, Genie with its decoding steps 45. That is the practical half of LeCun's argument, and it stands: who plans needs hundreds of imagined steps for one key. (The milliseconds are those of the machine that made the rows.)
+# The JEPA is the cheapest in every way: 3.8 minutes of training, half a million parameters, no decoder, 0.2 milliseconds a step. V-M-C takes 0.6 milliseconds. The film model pays for each frame with four sampling steps and takes 48, Genie with its decoding steps 45. That is the practical half of LeCun's argument, and it stands: a planner needs hundreds of imagined steps for one key. (The milliseconds are those of the machine that made the rows.)
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### A page of your own
@@ -534,6 +534,8 @@ progress()
 
 # %% [markdown] tags=["lecture"]
 # **What this toy cannot show.** One small world with few causes, films of three seconds, one seed of each model, and models of at most a few million numbers. The columns are ours; others would have chosen others. A floor's own interval is left out of the marks. And a verdict on five small models is none on the large ones that bear the same names: what would change it is the same table for one of those, with the floors in it. Nobody outside can fill that in today for Sora.
+#
+# The three predictions. 1. None of them: nobody is above in all eight columns. 2. The memory beats its controls in three of the four. 3. The JEPA, 19 of 20.
 #
 # The two questions *to discuss*. 1. There is no right answer, and the sliders above show why: the order of the models changes with it. If the model is to be acted with, planning and control; if it is to be trusted where no film has been, causes. 2. Something that no film showed and that only the cause decides: a platform that is taken away, seen from rooms that look different each time, and then the same in one that nobody filmed.
 
