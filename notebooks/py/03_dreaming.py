@@ -45,6 +45,7 @@ import torch
 from torch import nn
 
 from course_lib import show
+from course_lib.exercises import exercise, progress
 from course_lib.training import load_checkpoint, load_config
 from course_lib.views.vae import reconstruct
 from course_lib.worlds.films import load_films
@@ -66,13 +67,11 @@ show.strips({"film": film, "V draws z": reconstruct(vmc.v, film)}, every=4)
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Predict first
 #
-# Before you run anything, write down three answers.
-#
 # 1. A ball rolls to a fork and goes left or right, equally often, and nothing shows which. A network is trained to predict its place with the squared error. What will it predict?
 # 2. M sees four frames of a film and then dreams under the keys of that film, never looking again. After how many steps is the agent's place in the dream no better than "it stays where it was"?
 # 3. And the star's place?
 #
-# Put your second answer into the next cell. It comes back near the end.
+# Put your second answer into the next cell.
 
 # %% tags=["lecture"]
 my_guess_in_steps = 0
@@ -136,10 +135,7 @@ print("probability:", float(fork(torch.tensor(5.0))), " its logarithm:", float(f
 # Infinitely much. The true probability is about $10^{-347}$, no computer number of 32 bits is that small, so it became 0. An infinite loss has no useful gradient, and one surprising film would end the training.
 
 # %% [markdown] tags=["lecture"]
-# The way out: stay with logarithms.
-
-# %% [markdown] tags=["lecture"]
-# Let $\ell_k$ be the logarithm of the $k$-th term of the sum,
+# The way out: stay with logarithms. Let $\ell_k$ be the logarithm of the $k$-th term of the sum,
 #
 # $$\ell_k = \log \pi_k - \frac{(x-\mu_k)^2}{2\sigma_k^2} - \log\sigma_k - \tfrac12\log 2\pi,$$
 #
@@ -205,7 +201,7 @@ for f in (0.5, 0.9, 0.99):
 # And because the gate depends on what is seen, the network can keep a velocity for as long as nothing happens and drop it at the moment of a collision.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
-# All of the cell. With $x_t$ what is read, $h_{t-1}$ the cell's last output, $W, U$ matrices and $b$ a row of numbers for each gate, $\mathrm{sig}$ the logistic function $1/(1+e^{-x})$:
+# With $x_t$ what is read, $h_{t-1}$ the cell's last output, $W, U$ matrices and $b$ a row of numbers for each gate, $\mathrm{sig}$ the logistic function $1/(1+e^{-x})$:
 #
 # $$i = \mathrm{sig}(W_i x_t + U_i h_{t-1} + b_i) \qquad f = \mathrm{sig}(W_f x_t + U_f h_{t-1} + b_f)$$
 # $$g = \tanh(W_g x_t + U_g h_{t-1} + b_g) \qquad o = \mathrm{sig}(W_o x_t + U_o h_{t-1} + b_o)$$
@@ -214,15 +210,18 @@ for f in (0.5, 0.9, 0.99):
 # %% [markdown] tags=["lecture"]
 # The *output gate* $o$ says how much of the cell is shown to the outside. The four $W$ stand on top of each other in one matrix, so one multiplication serves all gates.
 
+# %% [markdown] tags=["lecture"]
+# **Exercise 1. One moment of a memory.** Write the step. The four gates stand on top of each other in the order $i, f, g, o$. (Difficulty 2, 10 minutes. A blank left as `...` never stops the notebook: the library's answer is used. `hint("mdn.lstm_step")` helps in two steps; `answer("mdn.lstm_step")` shows a solution.)
+
 # %% tags=["lecture"]
-def lstm_step(x, h, c, W, U, b):
-    """One moment. x: (B, I); h, c: (B, H); W: (4 H, I); U: (4 H, H); b: (4 H,)."""
-    i, f, g, o = (x @ W.T + h @ U.T + b).chunk(4, dim=-1)  # (B, 4 H) -> four times (B, H)
-    c = f.sigmoid() * c + i.sigmoid() * g.tanh()  # forget, then write
-    return o.sigmoid() * c.tanh(), c  # h, c
+@exercise("mdn.lstm_step")
+def my_lstm_step(x, h, c, W, U, b):
+    """(B, I), (B, H), (B, H), (4 H, I), (4 H, H), (4 H,) -> the new h and c, (B, H) each."""
+    ...
+
 
 # %% [markdown] tags=["lecture"]
-# Six lines. Do they do what torch's own LSTM does? Three numbers in, four in memory, five moments, the same weights. (torch keeps two rows $b$, one for each matrix; added up they are ours.)
+# Does it do what torch's own LSTM does? Three numbers in, four in memory, five moments, the same weights. (torch keeps two rows $b$; added up they are ours.)
 
 # %% tags=["lecture", "nbval-check-output"]
 torch.manual_seed(0)
@@ -230,7 +229,7 @@ lstm, x = nn.LSTM(3, 4, batch_first=True), torch.randn(2, 5, 3)
 W, U, b = lstm.weight_ih_l0, lstm.weight_hh_l0, lstm.bias_ih_l0 + lstm.bias_hh_l0
 h = c = torch.zeros(2, 4)
 for t in range(5):
-    h, c = lstm_step(x[:, t], h, c, W, U, b)
+    h, c = my_lstm_step(x[:, t], h, c, W, U, b)
 outputs, _ = lstm(x)  # (2, 5, 3) -> (2, 5, 4), all moments at once
 assert torch.allclose(h, outputs[:, -1], atol=1e-5)
 print("after five moments the two cells agree to 1e-5")
@@ -249,12 +248,20 @@ print(tuple(numbers.shape), "-> three times", tuple(means.shape))
 # %% [markdown] tags=["lecture"]
 # The log-likelihood of each latent number is the formula from the fork. The loss of a step is minus their sum over the 32 numbers: they are treated as independent of each other, given the memory. Remember that; we shall see what it costs.
 
+# %% [markdown] tags=["lecture"]
+# **Exercise 2. How likely was it?** Write it for mixtures of any shape; it must survive a surprise of a thousand sigmas. (Difficulty 3, 15 minutes.)
+
 # %% tags=["lecture"]
-def log_likelihood(log_weights, means, log_sigmas, z):
-    """log p(z) of each number. (..., K) three times, z: (...) -> (...)."""
-    away = (z[..., None] - means) / log_sigmas.exp()  # (..., K)
-    terms = log_weights - 0.5 * away**2 - log_sigmas - 0.5 * math.log(2 * math.pi)
-    return logsumexp(terms)
+@exercise("mdn.log_likelihood")
+def my_log_likelihood(log_weights: torch.Tensor, means: torch.Tensor, log_sigmas: torch.Tensor, x: torch.Tensor):
+    """log p(x) of each number. (..., K) three times and x (...) -> (...)."""
+    ...
+
+
+# %% tags=["lecture", "nbval-check-output"]
+half = torch.tensor([0.5, 0.5]).log()
+surprise = float(my_log_likelihood(half, mu, torch.full((2,), 0.1).log(), torch.tensor(5.0)))
+print(f"the seventh ball again: {surprise:.1f}")
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### A draw at a temperature
@@ -268,12 +275,26 @@ def log_likelihood(log_weights, means, log_sigmas, z):
 # %% [markdown] tags=["lecture"]
 # At $\tau = 1$ this is the mixture itself. Near 0 the heaviest Gaussian always wins and its mean is all that is left; above 1 what was unlikely becomes likely.
 
+# %% [markdown] tags=["lecture"]
+# **Exercise 3. Warmer, colder.** The mixture at a temperature: its log weights (normalised again) and its log sigmas. (Difficulty 2, 10 minutes.)
+
+# %% tags=["lecture"]
+@exercise("mdn.at_temperature")
+def my_at_temperature(log_weights: torch.Tensor, log_sigmas: torch.Tensor, tau: float):
+    """(..., K), (..., K) -> log weights and log sigmas at this temperature, (..., K) each."""
+    ...
+
+
+# %% [markdown] tags=["lecture"]
+# With it, a draw is four lines:
+
 # %% tags=["lecture"]
 def draw(log_weights, means, log_sigmas, tau, generator):
     """A draw from each mixture. (N, K) three times -> (N,)."""
-    which = torch.multinomial((log_weights / tau).softmax(-1), 1, generator=generator)  # (N, 1)
+    log_weights, log_sigmas = my_at_temperature(log_weights, log_sigmas, tau)
+    which = torch.multinomial(log_weights.exp(), 1, generator=generator)  # (N, 1)
     mean, sigma = means.gather(-1, which)[:, 0], log_sigmas.gather(-1, which)[:, 0].exp()
-    return mean + sigma * math.sqrt(tau) * torch.randn(mean.shape, generator=generator)
+    return mean + sigma * torch.randn(mean.shape, generator=generator)
 
 # %% [markdown] tags=["lecture"]
 # At the fork, with the left side a little more likely, 0.6 against 0.4: a thousand draws at three temperatures. How many of them go right when it is cold?
@@ -288,7 +309,7 @@ for axis, tau in zip(axes, (0.1, 1.0, 3.0), strict=True):
 plt.show()
 
 # %% [markdown] tags=["lecture"]
-# A cold fork has hardly a right way left: a small preference has become a certainty. Keep this picture for notebook 04, where a controller grows up in such a world.
+# A cold fork has hardly a right way left (XX % go right): a small preference has become a certainty. Keep this picture for notebook 04, where a controller grows up in such a world.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### All of it as one class
@@ -320,13 +341,13 @@ with torch.no_grad():
     (mixture, reward, over), theirs = mine(read), vmc.m.film(z[None, :-1], pressed[None])
     for ours, library_value in zip((*mixture, reward, over), (*theirs.mixture, theirs.reward, theirs.over), strict=True):
         assert torch.allclose(ours, library_value, atol=1e-5)
-    nll = -log_likelihood(*mixture, z[None, 1:]).sum(dim=-1).mean()  # (1, 47, 32) -> scalar
+    nll = -my_log_likelihood(*mixture, z[None, 1:]).sum(dim=-1).mean()  # (1, 47, 32) -> scalar
     losses = vmc.m.losses(z[None], pressed[None], torch.zeros(1, 47), torch.zeros(1, 47))
 assert torch.allclose(nll, losses["nll"], atol=1e-4)
 print("agree to 1e-5;", sum(p.numel() for p in mine.parameters()), "parameters")
 
 # %% [markdown]
-# Where are they? 301,056 in the LSTM, 123,360 in the layer that makes mixtures, 514 in the two heads. V, which sees pixels, has twice as many.
+# 301,056 are in the LSTM, 123,360 in the layer that makes mixtures, 514 in the two heads.
 
 # %% [markdown]
 # ### The paper's own size
@@ -396,7 +417,7 @@ print(f"shipped: {settings['train']['steps']} steps of {settings['data']['film_b
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Look
 #
-# The film of the beginning, and two dreams of it. Each begins with the first frame alone and then gets nothing but the keys. The agent stands still in the first frame, so nothing is hidden from M there.
+# The film of the beginning, and two dreams of it. Each begins with the first frame alone and then gets nothing but the keys.
 
 # %% tags=["lecture"]
 dreams = {"the film": film, "dream, live": one_dream(live, film[:1], keys), "dream, shipped": one_dream(vmc, film[:1], keys)}
@@ -412,7 +433,7 @@ show.side_by_side(dreams, scale=5)
 # Nothing in its training names gravity, walls or platforms. M knows them as habits of 32 numbers.
 
 # %% [markdown] tags=["lecture"]
-# And here is one that goes wrong, so that nobody takes the first for the rule. The agent jumps, and in the film its head meets the edge of the platform.
+# And one that goes wrong. The agent jumps, and in the film its head meets the edge of the platform.
 
 # %% tags=["lecture"]
 missed, missed_keys = held_out.frames[0, :12], held_out.actions[0, :11]
@@ -462,12 +483,18 @@ for axis, t in zip(axes, (moment - 1, moment, moment + 1), strict=True):
     axis.set(title=("before", "the catch", "after")[t - moment + 1], yticks=[])
 plt.show()
 
+# %% [markdown] tags=["lecture"]
+# MIXTUREANSWER
+
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Play
 #
 # ### Warmer and colder
 #
-# The same first frame, the same keys, and three temperatures: one fixed at 0.1, one at 1, and the one on the slider. What does a very warm dream lose first, the agent, the star or the platform?
+# The same first frame, the same keys, and three temperatures: one fixed at 0.1, one at 1, and the one on the slider.
+
+# %% [markdown] tags=["lecture"]
+# **An experiment.** Does a warm dream lose the agent or the star first? And does a cold one keep both? Move the slider and write down a guess for 0.1 and 2.5: in how many of a hundred dreams is there still one agent, one star, after ten steps?
 
 # %% tags=["lecture", "nbval-ignore-output"]
 from course_lib.views.dreams import temperature_strips
@@ -481,13 +508,31 @@ def dream_at(temperature: float = 2.5, film: int = 94, seed: int = 0):
 
 show.explore(dream_at, temperature=(0.1, 3.0, 0.1), film=(0, 99), seed=(0, 9))
 
+# %% [markdown]
+# Now measure. The course's *reader*, a small network that finds things in frames, counts agents and stars.
+
+# %%
+from course_lib.exam.measures.intervals import mean_and_interval
+from course_lib.worlds import spec
+
+reader, star, rows = load_checkpoint("reader"), spec.KINDS.index("star"), []
+for tau in (0.1, 0.5, 1.0, 1.5, 2.5):
+    warm = dream_films(vmc, held_out.frames[:, :4], held_out.actions, at_temperature(tau), decode=[10])
+    kinds = reader.read(warm[:, 0])[..., 0]  # (100, 8)
+    for name, kind in (("one agent", 1), ("one star", star)):
+        rows.append({"temperature": tau, "there is": name} | mean_and_interval((kinds == kind).sum(-1) == 1, seed=0))
+show.table(rows, {"temperature": "temperature", "there is": "there is", "value": "share", "low": "from", "high": "to"})
+
+# %% [markdown]
+# EXPERIMENT
+
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Inside the dream
 #
 # Now you hold the keys. Left the dream, right the real Playground, both from the same first frame, both under your arrow keys. Click the picture and play. The dream's score is what M expects to have earned.
 
 # %% [markdown] tags=["lecture"]
-# Try this: run against a wall, jump onto the platform, run off its edge. Then take the star and look at both sides. Where do the two worlds part for the first time?
+# Try this: run against a wall, jump onto the platform, run off its edge. Then take the star and look at both sides.
 
 # %% tags=["lecture", "nbval-ignore-output"]
 from course_lib.models.dream_env import DreamEnv
@@ -499,14 +544,14 @@ dream_player = EnvPlayer(DreamEnv(vmc, first), seed=3)
 show.canvas({"dream": dream_player, "Playground": EnvPlayer(PlaygroundEnv(split="test"), seed=3)}, fps=10)
 
 # %% [markdown] tags=["lecture"]
-# The floor, the walls and the jump are the same to the eye. The star is not: each time it is taken, each world puts the next one where it likes. An episode lasts 13 seconds; then both begin the next one, again from one frame.
+# The floor, the walls and the jump are the same to the eye. The star is not: each time it is taken, each world puts the next one where it likes. An episode lasts 13 seconds.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Break it
 #
 # ### The mean in place of a draw
 #
-# A dream is full of random draws. Would it not be cleaner to take the mean of the mixture as the next $z$? It is the best guess in squared error, it needs no draw, and users of `ctallec/world-models`, a well-known program for this paper, report having used the mean instead of a sample. Think of the fork before you run the next cell.
+# Would it not be cleaner to take the mean of the mixture as the next $z$? It is the best guess in squared error, it needs no draw, and users of `ctallec/world-models`, a well-known program for this paper, report having used the mean instead of a sample. Think of the fork before you run the next cell.
 
 # %% tags=["lecture"]
 catches = [(n, t) for n, t in np.argwhere(held_out.rewards > 0).tolist() if t < 195]  # film, frame before the catch
@@ -515,6 +560,16 @@ print(len(catches), "catches")
 # %% [markdown] tags=["lecture"]
 # At every moment at which a star is about to be caught in our hundred films, M has followed the film so far and then dreams five steps, in which the new star must appear. We choose the next $z$ in four ways: a draw; a draw from the one Gaussian that has the mixture's mean and variance; the mean of the heaviest Gaussian; the mean of all.
 
+# %% [markdown] tags=["lecture"]
+# **Exercise 4. The Gaussian that a mixture is taken for.** Mean and variance of a mixture. For a fork with weights one half at $-1$ and $1$ and spreads 0.1 they are 0 and 1.01. (Difficulty 2, 10 minutes.)
+
+# %% tags=["lecture"]
+@exercise("mdn.moments")
+def my_moments(weights: torch.Tensor, means: torch.Tensor, sigmas: torch.Tensor):
+    """(..., K) three times -> mean and variance, (...) each."""
+    ...
+
+
 # %% tags=["lecture"]
 from course_lib.models.mdnrnn import likeliest
 from course_lib.views.dreams import dreams_from
@@ -522,15 +577,13 @@ from course_lib.views.dreams import dreams_from
 
 def one_gaussian(mixture):
     """The single Gaussian with the mixture's mean and variance."""
-    mean = mixture_mean(mixture)[..., None]  # (N, 32, 1)
-    weights = mixture.log_weights.exp()
-    variance = (weights * (mixture.log_sigmas.exp() ** 2 + (mixture.means - mean) ** 2)).sum(-1, keepdim=True)
+    moments = my_moments(mixture.log_weights.exp(), mixture.means, mixture.log_sigmas.exp())
+    mean, variance = (moment[..., None] for moment in moments)  # (N, 32, 1) each
     return Mixture(torch.zeros_like(mean), mean, 0.5 * variance.log())
 
 
-
 # %% [markdown] tags=["lecture"]
-# The four ways, and from every catch four dreams.
+# From every catch four dreams:
 
 # %% tags=["lecture"]
 actions, draw_one = held_out.actions, at_temperature(1.0)
@@ -539,7 +592,7 @@ ways = {"a draw": at_temperature(1.0), "a draw from one Gaussian": lambda mixtur
 after = {name: dreams_from(vmc, held_out.frames, actions, catches, 5, way) for name, way in ways.items()}
 
 # %% [markdown] tags=["lecture"]
-# Six of the catches, five steps later. From top to bottom: the film, a draw, a draw from one Gaussian, the heaviest mean, the mean.
+# Six of the catches, five steps later. Rows: the film, a draw, a draw from one Gaussian, the heaviest mean, the mean.
 
 # %% tags=["lecture"]
 pick = [3, 4, 12, 16, 20, 30]
@@ -550,13 +603,10 @@ show.grid(np.concatenate([real_after[pick, -1], *(dream[pick, -1] for dream in a
 # The mean of a hundred possible stars is a faint yellow haze, or nothing.
 
 # %% [markdown] tags=["lecture"]
-# The diagnostic: let the course's *reader*, a small network that finds things in frames, look for the star.
+# The diagnostic: let the reader look for the star.
 
 # %% tags=["lecture"]
-from course_lib.exam.measures.intervals import mean_and_interval
-from course_lib.worlds import spec
-
-reader, star, rows = load_checkpoint("reader"), spec.KINDS.index("star"), []
+rows = []
 for name, frames in {"the film": real_after, **after}.items():
     stars = (reader.read(frames[:, -1])[..., 0] == star).sum(axis=-1)  # (M, 8, fields) -> (M,)
     rows.append({"next z": name} | mean_and_interval(stars == 1, seed=0) | {"none": (stars == 0).mean()})
@@ -570,7 +620,7 @@ show.table(rows, {"next z": "next z", "value": "one star", "low": "from", "high"
 # Draws keep the star in about half of the dreams, means in few. One Gaussian does as well as the mixture here: what loses the star is not the shape of the distribution but the missing draw. (What the shape is worth, *Measure* will say.) And the half that even draws lose is the price of 32 independent draws for one decision.
 
 # %% [markdown] tags=["lecture"]
-# Notice what does *not* show the failure: an error in pixels or in latents. The mean is the very thing that makes a squared error small. A forecast can have the smallest error and be a picture of no possible world.
+# An error in pixels or in latents does *not* show this failure: the mean is the very thing that makes a squared error small. A forecast can have the smallest error and be a picture of no possible world.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Without the keys
@@ -726,7 +776,7 @@ assert has["one star"][:, -1].mean() < has["one star"][:, at_10].mean() - 0.1, "
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### In nats
 #
-# And without a reader, without pictures: how surprised is M by what V sees in held-out films, given the true past? Beside it an untrained M, and a Gaussian fitted to the changes of $z$ from frame to frame in the training films, with all covariances: the best forecast that knows how much things usually change and nothing else.
+# Without pictures: how surprised is M by what V sees in held-out films, given the true past? Beside it an untrained M, and a Gaussian fitted to the changes of $z$ from frame to frame in the training films, with all covariances: the best forecast that knows how much things usually change and nothing else.
 
 # %% tags=["lecture"]
 seen_by_v = latent_films(vmc, held_out.frames[:, :32], torch.Generator().manual_seed(0))  # (100, 32, 32)
@@ -765,7 +815,7 @@ assert rows[0]["low"] > max(rows[1]["high"], 0.5), "the mixture is worth most wh
 show.table(rows, ("five Gaussians against one", "value", "low", "high"))
 
 # %% [markdown] tags=["lecture"]
-# In nats for each step: 3.4 nats where the star jumps, almost nothing (0.03) in between. A mixture costs five times the outputs of one Gaussian and pays back at the forks of a world. This world has few of them.
+# In nats for each step: 3.4 nats where the star jumps, almost nothing (0.03) in between. A mixture pays back at the forks of a world. This world has few of them.
 
 # %% [markdown]
 # ### How fast
@@ -783,53 +833,10 @@ for name, which in (("numbers only", ()), ("with pictures", None)):
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercises
 #
-# Five, from ten to fifteen minutes each. A blank left as `...` never stops the notebook: the library's answer is used. Fill it in, run the cell, and it is checked at once on random inputs. `hint("mdn.log_likelihood")` helps in two steps; `answer("mdn.log_likelihood")` shows a solution.
-
-# %%
-from course_lib.exercises import exercise, progress
+# Four stood above, each before its answer. The fifth is a measure for dreams.
 
 # %% [markdown]
-# **1. One moment of a memory.** The LSTM's step from its formulas; the four gates stand on top of each other in the order $i, f, g, o$.
-
-# %%
-@exercise("mdn.lstm_step")
-def my_lstm_step(x, h, c, W, U, b):
-    """(B, I), (B, H), (B, H), (4 H, I), (4 H, H), (4 H,) -> the new h and c, (B, H) each."""
-    ...
-
-
-# %% [markdown]
-# **2. How likely was it?** The log-likelihood of a mixture, in log space. It must survive a surprise of a thousand sigmas.
-
-# %%
-@exercise("mdn.log_likelihood")
-def my_log_likelihood(log_weights: torch.Tensor, means: torch.Tensor, log_sigmas: torch.Tensor, x: torch.Tensor):
-    """(..., K) three times and x (...) -> log p(x), (...)."""
-    ...
-
-
-# %% [markdown]
-# **3. Warmer, colder.** The mixture at a temperature: its log weights (normalised again) and its log sigmas.
-
-# %%
-@exercise("mdn.at_temperature")
-def my_at_temperature(log_weights: torch.Tensor, log_sigmas: torch.Tensor, tau: float):
-    """(..., K), (..., K) -> log weights and log sigmas at this temperature, (..., K) each."""
-    ...
-
-
-# %% [markdown]
-# **4. The Gaussian that a mixture is taken for.** Mean and variance of a mixture. For the fork with weights one half at $-1$ and $1$ and spreads 0.1 they are 0 and 1.01.
-
-# %%
-@exercise("mdn.moments")
-def my_moments(weights: torch.Tensor, means: torch.Tensor, sigmas: torch.Tensor):
-    """(..., K) three times -> mean and variance, (...) each."""
-    ...
-
-
-# %% [markdown]
-# **5. How far can it be trusted?** Given the errors of a model and of a control for each film and step: the last step up to which the model's mean error has been below the control's at *every* step.
+# **Exercise 5. How far can it be trusted?** Given the errors of a model and of a control for each film and step: the last step up to which the model's mean error has been below the control's at *every* step. (Difficulty 2, 10 minutes.)
 
 # %%
 @exercise("mdn.horizon")
@@ -839,13 +846,16 @@ def my_horizon(model: np.ndarray, control: np.ndarray) -> int:
 
 
 # %% [markdown]
-# With your function, the answers to the second and the third question of the beginning. (We measured at twelve distances, so the answer is one of them. 0 means that copy-last was better from the first step on.)
+# With your function, the second and the third question of the beginning. (We measured at twelve distances, so the answer is one of them.)
 
 # %%
 for name, by_model in (("agent", agent), ("star", stars)):
     steps = my_horizon(by_model["M"], by_model["copy-last"])
     print(f"the {name}: better than copy-last up to step {ahead[steps - 1] if steps else 0}")
 print("your guess for the agent:", my_guess_in_steps)
+
+# %% [markdown]
+# The agent: AGENTSTEPS. The star: STARSTEPS.
 
 # %% [markdown]
 # What you have solved so far, here and in the other notebooks:
