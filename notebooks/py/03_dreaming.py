@@ -34,7 +34,7 @@
 # In notebook 02 we built **V**, the eyes: a frame becomes a list of 32 numbers called $z$. Now comes **M**, the memory. It never sees a pixel. It gets $z_t$ and the key $a_t$ that is pressed, remembers what came before, and says what $z_{t+1}$ will be. Feed it its own answer and it goes on alone. A film made like that is a **dream** (梦境).
 
 # %% [markdown] tags=["lecture"]
-# With V and M we have a world model (世界模型) as this course defines it: given the state and an action, it predicts the state that follows. First the tools, and the agent that comes with the course, from which we borrow the eyes.
+# With V and M we have a world model (世界模型) as this course defines it: given the state and an action, it predicts the state that follows. First the tools, and the course's trained agent.
 
 # %% tags=["lecture"]
 import math
@@ -62,7 +62,7 @@ film, keys = held_out.frames[94, :48], held_out.actions[94, :47]  # keys[t] lead
 show.strips({"film": film, "V draws z": reconstruct(vmc.v, film)}, every=4)
 
 # %% [markdown] tags=["lecture"]
-# V keeps what matters: where the agent is, where the star is, where the platform lies. What M has to learn is how these change under the keys: left, right, jump, or none.
+# V keeps agent, star and platform. What M has to learn is how they change under the keys: left, right, jump, or none.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Predict first
@@ -309,7 +309,7 @@ for axis, tau in zip(axes, (0.1, 1.0, 3.0), strict=True):
 plt.show()
 
 # %% [markdown] tags=["lecture"]
-# A cold fork has hardly a right way left (XX % go right): a small preference has become a certainty. Keep this picture for notebook 04, where a controller grows up in such a world.
+# A cold fork has hardly a right way left (2 % of the draws): a small preference has become a certainty. Keep this picture for notebook 04, where a controller grows up in such a world.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### All of it as one class
@@ -424,7 +424,7 @@ dreams = {"the film": film, "dream, live": one_dream(live, film[:1], keys), "dre
 show.strips(dreams, every=4)
 
 # %% [markdown] tags=["lecture"]
-# The same three in motion. This film was chosen because a lot happens in it: a jump onto the platform, three stars caught. Watch where the dreams follow, and what becomes of the stars.
+# The same three in motion. This film was chosen because a lot happens in it: a jump onto the platform, three stars caught.
 
 # %% tags=["lecture"]
 show.side_by_side(dreams, scale=5)
@@ -440,7 +440,7 @@ missed, missed_keys = held_out.frames[0, :12], held_out.actions[0, :11]
 show.strips({"the film": missed, "dream, shipped": one_dream(vmc, missed[:1], missed_keys)})
 
 # %% [markdown] tags=["lecture"]
-# In the film it bounces back to the floor. In the dream it slips past and rises. Whether a head meets an edge is decided by less than a pixel, and V's 32 numbers do not hold the platform's place that exactly. Such a moment is a fork too, of another kind: the world knows which way it goes, but M cannot see it.
+# In the film it bounces back to the floor. In the dream it slips past and rises. Less than a pixel decides whether a head meets an edge, and V's 32 numbers do not hold the platform's place that exactly. Such a moment is a fork too: the world knows which way it goes, but M cannot see it.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### One beginning, several futures
@@ -457,7 +457,7 @@ show.strips({"the film": caught[9:], **{name: dream[9:] for name, dream in futur
 # The agent goes the same way in all of them: the keys decide that. The star does not, and it should not. Look closely and you see a fault as well: pale stars, half a star in two places at once, or none; and in some dreams the agent itself fades for some frames. That is the price of treating the 32 numbers as independent: where the star goes is *one* decision, but M makes 32 draws that do not agree with each other. Sometimes the memory settles on one star a step or two later. Sometimes the star is gone for good.
 
 # %% [markdown] tags=["lecture"]
-# What does M predict at such a moment? Below is its mixture for one of the 32 numbers, the one whose spread is largest at the moment of the catch: just before, at that moment, and just after. The dotted line is what came.
+# What does M predict at such a moment? Below is its mixture for the latent number whose spread is largest at the catch: just before, then, and just after. The dotted line is what came.
 
 # %% tags=["lecture"]
 from course_lib.models.mdnrnn import Mixture, mixture_mean
@@ -484,7 +484,7 @@ for axis, t in zip(axes, (moment - 1, moment, moment + 1), strict=True):
 plt.show()
 
 # %% [markdown] tags=["lecture"]
-# MIXTUREANSWER
+# Before the catch M is nearly sure: one peak at 0.3. At the catch there are three futures between −1 and 1; what came, −0.8, lies under the broadest. One step later two narrow peaks are left, at −0.4 and 0.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Play
@@ -517,7 +517,7 @@ from course_lib.worlds import spec
 
 reader, star, rows = load_checkpoint("reader"), spec.KINDS.index("star"), []
 for tau in (0.1, 0.5, 1.0, 1.5, 2.5):
-    warm = dream_films(vmc, held_out.frames[:, :4], held_out.actions, at_temperature(tau), decode=[10])
+    warm = dream_films(vmc, held_out.frames[:, :4], held_out.actions[:, :13], at_temperature(tau), decode=[10])
     kinds = reader.read(warm[:, 0])[..., 0]  # (100, 8)
     for name, kind in (("one agent", 1), ("one star", star)):
         rows.append({"temperature": tau, "there is": name} | mean_and_interval((kinds == kind).sum(-1) == 1, seed=0))
@@ -558,7 +558,7 @@ catches = [(n, t) for n, t in np.argwhere(held_out.rewards > 0).tolist() if t < 
 print(len(catches), "catches")
 
 # %% [markdown] tags=["lecture"]
-# At every moment at which a star is about to be caught in our hundred films, M has followed the film so far and then dreams five steps, in which the new star must appear. We choose the next $z$ in four ways: a draw; a draw from the one Gaussian that has the mixture's mean and variance; the mean of the heaviest Gaussian; the mean of all.
+# Just before each of these catches M, which has followed the film so far, dreams five steps, in which the new star must appear. We choose the next $z$ in four ways: a draw; a draw from the one Gaussian that has the mixture's mean and variance; the mean of the heaviest Gaussian; the mean of all.
 
 # %% [markdown] tags=["lecture"]
 # **Exercise 4. The Gaussian that a mixture is taken for.** Mean and variance of a mixture. For a fork with weights one half at $-1$ and $1$ and spreads 0.1 they are 0 and 1.01. (Difficulty 2, 10 minutes.)
@@ -633,7 +633,7 @@ silent = {"the film": film, "M gets the keys": dreams["dream, shipped"],
 show.strips(silent, every=4)
 
 # %% [markdown] tags=["lecture"]
-# A still agent under a still star: a flawless film of a world in which nobody acts. Looking at it shows nothing wrong; only the comparison with the real film does. The measurement below has a row for it, with keys from another film.
+# A still agent under a still star: a flawless film of a world in which nobody acts. Looking at it shows nothing wrong; only the comparison with the real film does.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Measure
@@ -689,7 +689,7 @@ assert errors["the real frames"].mean() < 0.2, "the floor lies far below everyth
 assert errors["untrained M"][:, at_10].mean() > errors["copy-last"][:, at_10].mean() > 2 * model.mean()
 
 # %% [markdown] tags=["lecture"]
-# With the keys of another film M is no better than copy-last: all that it gains comes from the keys. With an untrained M the same eyes draw noise.
+# With the keys of another film M is no better than copy-last: all that it gains comes from the keys.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Does it drift away?
@@ -771,7 +771,7 @@ assert has["one agent"][:, -1].mean() > 0.85, "the agent stays"
 assert has["one star"][:, -1].mean() < has["one star"][:, at_10].mean() - 0.1, "stars go out"
 
 # %% [markdown] tags=["lecture"]
-# Two different ends in one dream. The agent stays whole to the end. The stars go out one by one: at each catch some dreams fail to settle on a new one, and nothing in the world of a dream brings a lost star back. For the star a failure *is* final, and there the slide is right.
+# Two different ends in one dream. The agent stays whole to the end (0.96). The stars go out one by one (0.55 are left after 200 steps): at each catch some dreams fail to settle on a new one, and nothing in the world of a dream brings a lost star back. For the star a failure *is* final, and there the slide is right.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### In nats
@@ -855,7 +855,7 @@ for name, by_model in (("agent", agent), ("star", stars)):
 print("your guess for the agent:", my_guess_in_steps)
 
 # %% [markdown]
-# The agent: AGENTSTEPS. The star: STARSTEPS.
+# The agent is better at all twelve distances, up to step 200. The star has a horizon of 0: copy-last is better from the first step on.
 
 # %% [markdown]
 # What you have solved so far, here and in the other notebooks:
@@ -866,7 +866,7 @@ progress()
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Which claim survives?
 #
-# **"Autoregressive models will die"** (自回归模型将死). An autoregressive (自回归) model forecasts one step, takes its forecast for the truth, and forecasts the next. M is one. In 200 steps one half of its dream, the agent, stays right, and the other, the star, does not. The agent's error stops growing, because walls and floors undo it: failures of single steps are neither independent nor final. The stars go out one after the other, because nothing brings a lost one back. So: partly. The argument $(1-e)^n$ is right where errors are never undone, and this world undoes many.
+# **"Autoregressive models will die"** (自回归模型将死). An autoregressive (自回归) model forecasts one step, takes its forecast for the truth, and forecasts the next. M is one. In 200 steps one half of its dream, the agent, stays right, and the other, the star, does not. The agent's error stops growing, because walls and floors undo it: failures of single steps are neither independent nor final. A lost star stays lost. So: partly. The argument $(1-e)^n$ is right where errors are never undone, and this world undoes many.
 
 # %% [markdown] tags=["lecture"]
 # **What this toy cannot show.** The headline was about language models and, in the lecture, about Sora, which is a diffusion model and does not go step by step (an erratum of the slide; notebook 11 measures its long films). Our world is small, closed and full of walls; a text has no floor to fall back on.

@@ -522,7 +522,7 @@ for patch, frames_each in ((4, 1), (4, 2), (4, 4), (8, 4)):
     print(f"{patch} x {patch} x {frames_each} frames: {tuple(tubes.shape)}, {tubes.shape[0] * tubes.shape[1]:,} tokens; back: {same}")
 
 # %% [markdown] tags=["lecture"]
-# Cutting throws nothing away; it only decides how many tokens there are and how much each of them holds. Here are four tubelets of 4 by 4 pixels and 8 frames, as strips of time: what a single token of such a film would see.
+# Cutting throws nothing away. Here are four tubelets of 4 by 4 pixels and 8 frames, as strips of time: what a single token of such a film would see.
 
 # %% tags=["lecture"]
 long = patchify(film, 4, 8)[1].view(64, 8, 3, 4, 4)  # frames 8 to 15: (64, 8 * 48) -> (64, Q, 3, 4, 4)
@@ -739,7 +739,7 @@ asked_frame = test_frames[11]
 attention_of_patches(network, asked_frame, [(0, 0), (2, 7), (5, 4), (7, 1)], block=1)
 
 # %% [markdown] tags=["lecture"]
-# Empty patches attend to bodies, and more to the nearer one. Nothing in the training says what a body is, or that attention might help. The loss asks for a colour, and attention was the way to get it.
+# Empty patches attend to bodies, and more to the nearer one. Nothing in the training says what a body is.
 
 # %% [markdown] tags=["lecture"]
 # The heads have shared the work out among them. Here is one patch in both blocks and all four heads.
@@ -750,7 +750,7 @@ from course_lib.views.attention import all_heads
 all_heads(network, asked_frame, 2, 7)
 
 # %% [markdown] tags=["lecture"]
-# Some heads attend to the nearer body, others to the farther one, to walls, or to nothing in particular. What a head *passes on* is in its values, and those we do not see here: this is a picture of where it reads.
+# Some heads attend to the nearer body, others to the farther one, to walls, or to nothing in particular. What a head *passes on* is in its values, which we do not see here.
 
 # %% [markdown] tags=["lecture"]
 # Pictures persuade. So count, over all test frames with two colours: of the attention of an empty patch, which share falls on patches near the nearest body, and which on patches near the other one? (Near: the middle of the patch is within 4 pixels of the body's centre. Chance level: the share of patches that are near.)
@@ -796,7 +796,7 @@ assert right[inside["more than 6"]].mean() > right[inside["less than 2"]].mean()
 # Pick a patch by its row and column, and see what it attends to, in which block and with which head (or the mean of all heads). Left the frame, in the middle the attention, right what all patches say.
 
 # %% [markdown] tags=["lecture"]
-# Walk a patch slowly across the border between the two regions: does its attention jump, or glide? Does a patch *on* a body attend to others at all? And does any patch attend to the agent?
+# Walk a patch slowly across the border between the two regions: does its attention jump, or glide? And does any patch attend to the agent, which does not count? Predict, then look below the slider.
 
 # %% tags=["lecture", "nbval-ignore-output"]
 from course_lib.views.attention import attention_of_patch
@@ -810,6 +810,21 @@ def pick(row: int = 2, column: int = 7, block: int = 1, head: int | None = None,
 
 
 show.explore(pick, row=(0, 7), column=(0, 7), block=(0, 1), head=HEADS, film=(0, 99))
+
+# %% [markdown] tags=["lecture"]
+# Measured over all test frames, in the second block: the attention of empty patches by their distance from the border, and its share on patches near the agent.
+
+# %% tags=["lecture"]
+middle, agent = 4 * np.arange(8) + 2, test_films.states[:, ::4, spec.AGENT_SLOT].reshape(len(away), -1)  # (M, F)
+px, py = (place.ravel() for place in np.meshgrid(middle, 32 - middle))  # (64,) each
+x_agent, y_agent = (agent[:, [spec.FIELD[name]]] for name in ("x", "y"))  # (M, 1) each
+near_agent = np.hypot(x_agent - px, y_agent - py) < 4  # (M, 64)
+on_agent = (weights[1] @ near_agent[..., None].astype(np.float32))[..., 0]  # (M, 64, 64), (M, 64, 1) -> (M, 64)
+show.table([{"nearer by, pixels": name, "on the nearest": nearest[w].mean(), "on the other": (landed.sum(-1) - nearest)[w].mean(),
+             "on the agent": on_agent[w].mean(), "chance level": near_agent.mean()} for name, w in inside.items()])
+
+# %% [markdown] tags=["lecture"]
+# GLIDES
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Break it
@@ -1000,7 +1015,7 @@ assert max(facts[name]["high"] for name in ("untrained", "the most frequent colo
 # The one colour chosen with the answers gets 67 %, and the network without positions stays below it, with 57 %.
 
 # %% [markdown]
-# Is this fair to the network without attention? It has as many parameters, the same data, the same steps. More of any would not help: what it is asked is not in its patch.
+# Is this fair to the network without attention? It has as many parameters, the same data, the same steps; what it is asked is not in its patch.
 
 # %% [markdown]
 # The network without positions is a little above one half, because one of the two bodies is often nearer to most of the empty patches, the more central one, and walls and floor give a few patches away.
