@@ -54,7 +54,7 @@ show.use_style()
 vmc = load_checkpoint("vmc")  # V, M and C of the course; here we use V, and later M
 
 # %% [markdown] tags=["lecture"]
-# The film set is `goal`: the agent, a platform, and a star. Reach the star and it pays 1, then appears somewhere else, at random. In the films of the set the agent wanders: nobody at the keys has a plan. This V is the class of notebook 02, trained on such frames.
+# The film set is `goal`: the agent, a platform, and a star. Reach the star and it pays 1, then appears somewhere else, at random. In these films the agent wanders. This V is the class of notebook 02, trained on such frames.
 
 # %% tags=["lecture"]
 held_out = load_films("goal", split="test", count=100, length=204)  # long films, from seeds nobody trains on
@@ -81,7 +81,7 @@ my_guess_in_steps = 0
 #
 # ### A ball at a fork
 #
-# Six balls came to the fork. Here is where they ended, left below 0, right above.
+# Six balls came to a fork and went left (below 0) or right (above).
 
 # %% tags=["lecture", "nbval-check-output"]
 balls = torch.tensor([-1.1, 0.9, 1.0, -0.9, 1.1, -1.0])
@@ -424,7 +424,7 @@ dreams = {"the film": film, "dream, live": one_dream(live, film[:1], keys), "dre
 show.strips(dreams, every=4)
 
 # %% [markdown] tags=["lecture"]
-# The same three in motion. This film was chosen because a lot happens in it: a jump onto the platform, three stars caught.
+# The same three in motion: a jump onto the platform, three stars caught.
 
 # %% tags=["lecture"]
 show.side_by_side(dreams, scale=5)
@@ -551,7 +551,7 @@ show.canvas({"dream": dream_player, "Playground": EnvPlayer(PlaygroundEnv(split=
 #
 # ### The mean in place of a draw
 #
-# Would it not be cleaner to take the mean of the mixture as the next $z$? It is the best guess in squared error, it needs no draw, and users of `ctallec/world-models`, a well-known program for this paper, report having used the mean instead of a sample. Think of the fork before you run the next cell.
+# Would it not be cleaner to take the mean of the mixture as the next $z$? It is the best guess in squared error, it needs no draw, and users of `ctallec/world-models`, a well-known program for this paper, report having used the mean instead of a sample.
 
 # %% tags=["lecture"]
 catches = [(n, t) for n, t in np.argwhere(held_out.rewards > 0).tolist() if t < 195]  # film, frame before the catch
@@ -603,7 +603,7 @@ show.grid(np.concatenate([real_after[pick, -1], *(dream[pick, -1] for dream in a
 # The mean of a hundred possible stars is a faint yellow haze, or nothing.
 
 # %% [markdown] tags=["lecture"]
-# The diagnostic: let the reader look for the star.
+# The diagnostic: the reader looks for the star.
 
 # %% tags=["lecture"]
 rows = []
@@ -798,7 +798,7 @@ assert by_name["M"]["high"] < by_name["Gaussian of changes"]["low"]
 show.table(rows, {"model": "model", "value": "nats a step", "low": "from", "high": "to"})
 
 # %% [markdown] tags=["lecture"]
-# An untrained M is more surprised than the plainest Gaussian. Half a minute of training beats that Gaussian by 17 nats; the shipped M is better again, by 9. The live M had 5.6 nats on the films that it was trained on and has 13.3 here, on films that it never saw: with 400 films it has overfitted. (A difference of $d$ nats means that what happened was $e^d$ times as likely under the one model as under the other, at every step.)
+# Half a minute of training beats that Gaussian by 17 nats; the shipped M is better again, by 9. The live M had 5.6 nats on the films that it was trained on and has 13.3 here, on films that it never saw: with 400 films it has overfitted. (A difference of $d$ nats means that what happened was $e^d$ times as likely under the one model as under the other, at every step.)
 
 # %% [markdown] tags=["lecture"]
 # And what is the mixture worth, against the one Gaussian with its mean and variance? Ask at the catches, where there are many futures, and at all other steps. The difference is taken at each step, then the intervals.
@@ -820,7 +820,7 @@ show.table(rows, ("five Gaussians against one", "value", "low", "high"))
 # %% [markdown]
 # ### How fast
 #
-# A dream needs no physics and no drawing, and many dreams run side by side. That is why notebook 04 can let a controller live a hundred thousand steps in it.
+# A dream needs no physics and no drawing, and many run side by side. That is why notebook 04 can train a controller in it.
 
 # %%
 import time
@@ -877,7 +877,7 @@ progress()
 # **The parts of a world model** (Ha & Schmidhuber 2018: V, M, C). M is now built, and with V it keeps the course's contract: `encode`, `predict`, `decode`, `surprise`. Whether a dream is good enough to *learn* in is another question, and harder: notebook 04.
 
 # %% [markdown]
-# **Larger.** `python -m course_lib train vmc --size gpu` trains the paper's networks on the Playground at 64 by 64 pixels; `python -m course_lib params vmc --size paper` counts them.
+# **Larger.** `python -m course_lib train vmc --size gpu` trains the paper's networks on the Playground at 64 by 64 pixels.
 #
 # **References.** Ha & Schmidhuber, *World Models*, 2018, arXiv 1803.10122, sections 2.2 and 4.2 and appendix A.2. Bishop, *Mixture Density Networks*, 1994. Hochreiter & Schmidhuber, *Long Short-Term Memory*, 1997. Gers, Schmidhuber & Cummins, *Learning to Forget: Continual Prediction with LSTM*, 2000. Graves, *Generating Sequences With Recurrent Neural Networks*, 2013, arXiv 1308.0850, for the two together. The headline: CSDN, 22 March 2024, about a talk of Y. LeCun.
 #

@@ -274,9 +274,6 @@ key = my_act(state.z, state.h, weights)  # (1,)
 print("pressed:", ("nothing", "left", "right", "jump")[key.item()])
 
 # %% [markdown] tags=["lecture"]
-# These weights are random, so the key means nothing yet.
-
-# %% [markdown] tags=["lecture"]
 # For many games at once, with different weights, the bias becomes a column, multiplied by a 1:
 
 # %% tags=["lecture"]
@@ -761,7 +758,7 @@ axis.set_yticklabels([row["player"] for row in rows[::-1]])
 plt.show()
 
 # %% [markdown] tags=["lecture"]
-# **A word on luck.** Each row is one controller from one evolution. The interval is about other *episodes*, not another *evolution*, which can differ more. To rank worlds, one would train several controllers in each.
+# **A word on luck.** Each row is one controller from one evolution. The interval is about other *episodes*, not another *evolution*, which can differ more.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### The dreamer against the one that lived

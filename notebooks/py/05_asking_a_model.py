@@ -317,7 +317,7 @@ print(np.round(alike, 2), "against", np.round(np.exp(-(apart**2) / 2), 2))
 assert np.abs(alike - np.exp(-(apart**2) / 2)).max() < 0.08
 
 # %% [markdown] tags=["lecture"]
-# For a variable that is the square of one number $z$, the straight probe finds nothing, the bent one all.
+# Of the square of one number $z$ the straight probe finds nothing, the bent one all.
 
 # %% tags=["lecture"]
 one = rng.uniform(-2, 2, (300, 1))
@@ -627,7 +627,7 @@ from course_lib.views.asking import keys_beside
 keys_beside(models, tests["rule"], film=5, time=9)
 
 # %% [markdown] tags=["lecture"]
-# Compare "left" and "right" row by row. The Playground draws two places, and so do the shipped M and the pupil of the coin. The pupil of the rule draws one, where its player would have gone. (Neither pupil has ever seen a jump, so their last column means nothing.)
+# The Playground draws two places, and so do the shipped M and the pupil of the coin. The pupil of the rule draws one, where its player would have gone. (Neither pupil has ever seen a jump, so their last column means nothing.)
 
 # %% [markdown] tags=["lecture"]
 # Now twelve frames of the film, and then, for ten frames, the *opposite* of the film's key. Here it presses the real agent against the wall, where it stays.
@@ -645,7 +645,7 @@ for name, model in models.items():
 show.strips(strips, every=1, title="The other key, held")
 
 # %% [markdown] tags=["lecture"]
-# The first three rows agree, but that proves little: at a wall a frozen picture would look right as well. The last row is the point. The pupil of the rule runs to the left, as its player would have done. (From t = 7 on it also draws ghost stars.) In such a simulator an agent would learn that its actions do not matter.
+# The first three rows agree, but at a wall a frozen picture would look right as well. The last row is the point. The pupil of the rule runs to the left, as its player would have done. (From t = 7 on it also draws ghost stars.) In such a simulator an agent would learn that its actions do not matter.
 
 # %% [markdown]
 # ### What surprises M?
@@ -729,7 +729,7 @@ assert leaky["R² of the place"] > clean["R² of the place"]
 # The same happens to intervals: if V cannot see the agent on some film, it cannot in any of its frames.
 
 # %% [markdown]
-# Simulate it: 20 films whose mean error differs, thirty frames in each with a little noise of their own; an interval over the 600 frames or over the 20 means. How often does each hold the truth?
+# Simulate it: 20 films whose mean error differs, thirty frames in each with a little noise; an interval over the 600 frames or the 20 means. How often does each hold the truth?
 
 # %%
 def holds_the_truth(values: np.ndarray, rng: np.random.Generator) -> bool:
@@ -861,7 +861,7 @@ def my_gain(errors, actions: np.ndarray) -> np.ndarray:
 
 
 # %% [markdown] tags=["lecture"]
-# Another film's keys are a control that every published model could have had. With a simulator there is a sharper one, the other key at the same moment:
+# Every published model could have had that control. With a simulator there is a sharper one, the other key at the same moment:
 
 # %% tags=["lecture"]
 asked, keys_made = tests["rule"], counterfactuals(tests["rule"])
@@ -965,7 +965,7 @@ which = np.repeat([-1.0, 1.0], 160)[:, None]
 from_film = np.tile(np.arange(40), 8)
 
 # %% [markdown] tags=["lecture"]
-# Its answer counts as "left" below zero and as "right" above.
+# Below zero its answer is "left":
 
 # %% tags=["lecture"]
 half = from_film % 2 == 0
@@ -996,7 +996,7 @@ from course_lib.exam.sitting import Sitting
 from course_lib.models.yardsticks import PerfectModel, RandomModel
 
 # %% [markdown] tags=["lecture"]
-# Everybody is asked on the films of the task and says what it has learned from. Our agent brings notebook 03's bar.
+# Our agent brings notebook 03's bar.
 
 # %% tags=["lecture"]
 seat = {"films": "goal", "probes": "goal"}
@@ -1126,7 +1126,7 @@ except ExamError as refusal:
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercises
 #
-# Four stood above, each before its answer. Here are an experiment and the fifth.
+# Four stood above, each before its answer. Now an experiment and the fifth.
 
 # %% [markdown]
 # **An experiment: what do more films buy?** The gain over copy-last from 6, 15 and 60 films: how wide is its interval? **Predict first:** with ten times as many films, is it a tenth as wide, a third, or a half? Put a number into the next cell.
