@@ -46,6 +46,7 @@ import numpy as np
 import torch
 
 from course_lib import show
+from course_lib.exercises import exercise, progress
 from course_lib.models.tabular import ACTIONS, grid_room
 from course_lib.show.grids import curves, rooms
 from course_lib.views.dyna import plan_after, share_at_start, sheet
@@ -147,18 +148,32 @@ for _ in range(5):
 #
 # $$\hat p(s'\mid s,a)=\frac{n(s,a,s')+c/S}{n(s,a)+c}$$
 
+# %% [markdown] tags=["lecture"]
+# **Exercise 1. From counts to probabilities.** What should a pair that was never tried predict? (Difficulty 2, 6 minutes. A blank left as `...` never stops the notebook: the library's answer is used. `hint("counting.transition_estimate")` helps in two steps; `answer(...)` shows a solution.)
+
+
 # %% tags=["lecture"]
-S, A, c = 43, 4, 0.1
+@exercise("counting.transition_estimate")
+def transition_estimate(counts, prior):
+    """Turn counts into probabilities. counts: (S, A, S); prior: imaginary visits a pair -> (S, A, S)."""
+    ...
+
+
+# %% [markdown] tags=["lecture"]
+# Now 3,000 random steps, counted and turned into a world model.
+
+# %% tags=["lecture"]
+S, A = 43, 4
 n = np.zeros((S, A, S))
 state = room.start
 for action in generator.integers(A, size=3000):
     following, reward = room.step(state, action, generator)
     n[state, action, following] += 1
     state = following
-p = (n + c / S) / (n.sum(axis=-1, keepdims=True) + c)  # (S, A, S): the formula above
+p = transition_estimate(n, 0.1)  # (S, A, S)
 
 # %% [markdown]
-# After 3,000 random steps we have a world model. A row never tried is the prior: 1/43 everywhere.
+# A row never tried is the prior: 1/43 everywhere.
 
 # %% tags=["nbval-check-output"]
 tried = n.sum(axis=-1)  # (S, A)
@@ -170,13 +185,27 @@ print("pairs never tried in 3,000 steps:", int((tried == 0).sum()), "of", S * A)
 #
 # $$\mathrm{TV}(s,a)=\frac12\sum_{s'}\left|\hat p(s'\mid s,a)-p(s'\mid s,a)\right|$$
 
+# %% [markdown]
+# **Exercise 2. How wrong is a prediction?** For one row. (Difficulty 1, 4 minutes.)
+
+
 # %%
-tv = 0.5 * np.abs(p - room.transitions).sum(axis=-1)  # (S, A)
+@exercise("counting.total_variation")
+def total_variation(p, q):
+    """The total variation of two distributions. p, q: (S,) probabilities -> a number from 0 to 1."""
+    ...
+
+
+# %% [markdown]
+# Now all 172 rows.
+
+# %%
+tv = np.array([[total_variation(p[s, a], room.transitions[s, a]) for a in range(A)] for s in range(S)])
 print(f"mean error of pairs tried 20 times or more: {tv[tried >= 20].mean():.3f}")
 print(f"mean error of pairs never tried:            {tv[tried == 0].mean():.3f}")
 
 # %% [markdown]
-# The error is 0.025 where a pair was tried 20 times or more, 0.961 where never. Where the robot has not been, the model knows nothing. Nor do networks, but their answers there look like all the others.
+# The error is 0.025 where a pair was tried 20 times or more, 0.961 where never. Networks know nothing there either, but their answers look like all the others.
 
 # %% [markdown]
 # Now as one class.
@@ -195,7 +224,7 @@ class CountModel:
 
 
 # %% [markdown]
-# It answers with two tables: where each action leads, and its mean reward.
+# It answers with two tables: where each action leads (exercise 1 in two lines), and its mean reward.
 
 
 # %%
@@ -237,20 +266,29 @@ assert np.allclose(mine.transitions, theirs.transitions, atol=1e-5) and np.allcl
 #
 # with $r(s,a)$ the expected reward. The best action gives $v(s)=\max_a q(s,a)$. That is **Bellman's optimality equation** (Sutton & Barto, 2nd edition, (3.19) and (4.1)). The value stands on both sides, so we begin with zeros and apply it once.
 
+# %% [markdown] tags=["lecture"]
+# **Exercise 3. One sweep of Bellman's equation.** The discount belongs to what follows. To what does it not belong? (Difficulty 2, 6 minutes.)
+
+
+# %% tags=["lecture"]
+@exercise("mdp.bellman_backup")
+def bellman_backup(transitions, rewards, values, discount):
+    """(S, A, S), (S, A), (S,), gamma -> new values (S,)."""
+    ...
+
+
 # %% tags=["lecture"]
 gamma = 0.95
-v = np.zeros(S)
-q = room.rewards + gamma * room.transitions @ v  # (S, A) + (S, A, S) @ (S,) -> (S, A)
-v = q.max(axis=1)  # (S, A) -> (S,)
+v = bellman_backup(room.transitions, room.rewards, np.zeros(S), gamma)
 print("states with any value after one sweep:", int((v > 0).sum()))
 
 # %% [markdown] tags=["lecture"]
-# Two states have a value now, the neighbours of the goal. Repeating the sweep is **value iteration** (价值迭代); its update is the book's (4.10).
+# Two states have a value now: the neighbours of the goal, whose reward of now is not discounted. Repeating the sweep is **value iteration** (价值迭代); its update is the book's (4.10).
 
 # %% tags=["lecture"]
 pictures, v = {}, np.zeros(S)
 for sweep in range(1, 61):
-    v = (room.rewards + gamma * room.transitions @ v).max(axis=1)
+    v = bellman_backup(room.transitions, room.rewards, v, gamma)
     if sweep in (2, 8, 20, 60):
         pictures[f"after {sweep} sweeps"] = sheet(room, v)
 rooms(pictures, bar="value", cell=0.3)
@@ -274,7 +312,21 @@ def value_iteration(transitions, rewards, gamma, tolerance=1e-6):
 
 
 # %% [markdown]
-# The library also returns the best action of every state, the **policy** (策略). Both agree, after 290 sweeps; the start is worth 0.41.
+# The best action of every state is the **policy** (策略). Values alone do not say what to do. What else is needed?
+
+# %% [markdown]
+# **Exercise 4. From values to a policy.** (Difficulty 2, 5 minutes.)
+
+
+# %%
+@exercise("mdp.greedy_policy")
+def greedy_policy(transitions, rewards, values, discount):
+    """The action that looks best one step ahead. (S, A, S), (S, A), (S,), gamma -> integers (S,)."""
+    ...
+
+
+# %% [markdown]
+# The model is needed: it says where each action leads. The library has the same values, after 290 sweeps; the start is worth 0.41, and the policy reaches all of it.
 
 # %%
 from course_lib.models import tabular
@@ -282,7 +334,8 @@ from course_lib.models import tabular
 v_true = value_iteration(room.transitions, room.rewards, gamma)
 truth = tabular.value_iteration(room.transitions, room.rewards, gamma)
 assert np.allclose(v_true, truth.values, atol=1e-5)
-print(f"{truth.sweeps} sweeps; the start is worth {truth.values[room.start]:.2f}")
+share = share_at_start(room, greedy_policy(room.transitions, room.rewards, v_true, gamma))
+print(f"{truth.sweeps} sweeps; the start is worth {truth.values[room.start]:.2f}; your policy reaches {share:.0%} of it")
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ### 4. Two agents: one learns from life, one also from its model
@@ -294,6 +347,20 @@ print(f"{truth.sweeps} sweeps; the start is worth {truth.values[room.start]:.2f}
 # %% [markdown] tags=["lecture"]
 # This is Bellman's equation with the $s'$ that happened in place of the sum, so it needs no $p$.
 
+# %% [markdown] tags=["lecture"]
+# **Exercise 5. Learn from one real step.** Return a new table; leave the given one as it is. (Difficulty 3, 8 minutes.)
+
+
+# %% tags=["lecture"]
+@exercise("qlearning.update")
+def q_update(q, state, action, reward, following, rate, discount):
+    """Q-learning after one real step s, a, r, s'. q: (S, A) -> the corrected table (S, A), a new array."""
+    ...
+
+
+# %% [markdown] tags=["lecture"]
+# The agents' form changes the table in place:
+
 
 # %% tags=["lecture"]
 def learn(q, s, a, r, following, alpha):
@@ -303,6 +370,20 @@ def learn(q, s, a, r, following, alpha):
 
 # %% [markdown] tags=["lecture"]
 # **Dyna** (section 8.2; Sutton 1990) also keeps a `CountModel`: it is model-based. After each real step it also corrects some remembered pairs $s,a$ with the model's answer. The book's **Dyna-Q** draws one $s'$; ours takes the whole sum (an *expected update*, section 8.5).
+
+# %% [markdown] tags=["lecture"]
+# **Exercise 6. Learn from one imagined step.** The model answers instead of the world. The maximum and the average do not commute: which comes first? (Difficulty 4, 10 minutes.)
+
+
+# %% tags=["lecture"]
+@exercise("dyna.planning_step")
+def planning_step(q, transitions, rewards, state, action, rate, discount):
+    """One planning step of Dyna, an expected update at (state, action). q: (S, A) -> a new table (S, A)."""
+    ...
+
+
+# %% [markdown] tags=["lecture"]
+# The maximum: the agent sees where it has come to and then chooses. For $k$ pairs at once, in place:
 
 
 # %% tags=["lecture"]
@@ -399,7 +480,7 @@ assert surprise[0, 2] < 1 < 5 < surprise[1, 2]
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Train live
 #
-# Training is acting and counting, for 20,000 random steps. Left: the mean error. Right: each cell, as bright as it is known. There is no checkpoint to load.
+# Training is acting and counting, for 20,000 random steps. Left: the mean error. Right: each cell, as bright as it is known.
 
 # %% tags=["nbval-ignore-output"]
 model, state, generator = counting.CountModel(S, A), room.start, np.random.default_rng(3)
@@ -412,7 +493,7 @@ with show.live("a model that counts", every=500) as watch:
         watch.update(step, {"total variation": error.mean()}, picture=picture.repeat(20, 0).repeat(20, 1))
 
 # %% [markdown]
-# Pairs near the goal come late, because random steps rarely lead there. What an agent learns depends on how it acts.
+# Pairs near the goal come late, because random steps rarely lead there.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Look
@@ -472,7 +553,7 @@ old, new = sheet(room, believed.values, believed.policy), sheet(moved, today.val
 rooms({"the old rooms, and the plan": old, "the new rooms, and the best way": new}, limits=(0, 1.6), bar="value")
 
 # %% [markdown] tags=["lecture"]
-# In cell 11, in front of the bricks, where the old plan says *right* for ever. (The new door takes the old one's number.)
+# In cell 11, in front of the bricks, where the old plan says *right* for ever.
 
 # %% [markdown] tags=["lecture"]
 # Three robots meet the change after 6,000 steps, when all know the old way: a Dyna that keeps its model; the same Dyna with an empty model and its old values; and a Q-learner.
@@ -637,10 +718,7 @@ def needed(agent, seeds, world=room, **settings):
 # **This room was chosen.** Of several rooms, floors and rates of exploration we kept one in which a model pays. The *bar* was set beforehand: a fifth of Q's steps. So the result says that a model *can* save this much, not that it usually does.
 
 # %% [markdown]
-# Only Q's rate and initial value are searched, with other seeds; but fifty rehearsals and $\varepsilon=0.2$ had done well in those trials.
-
-# %% [markdown]
-# Is Q treated fairly? We try twenty settings, and Dyna gets the ones that suit Q.
+# Is Q treated fairly? We try twenty settings of it, with other seeds, and Dyna gets the ones that suit Q. (Fifty rehearsals and $\varepsilon=0.2$ had done well in those trials.)
 
 # %% [markdown]
 # They are six learning rates times three initial values, then the best with less exploration.
@@ -717,7 +795,7 @@ show.table(rows)
 # **The first question: about 440.** Dyna needs 439 steps, Q 3,356: a share of 0.13 (interval 0.11 to 0.16). The bar is met, also against the sweep's best number. With 5 rehearsals the share is 0.32. The price is fifty imagined steps for each real one: too much in a computer game, worth it where steps wear out a robot.
 
 # %% [markdown]
-# Dyna-Q needs 2,269 steps at Q's rate (2 of 12 lives got there), because draws are noisy, and 677 at its own. A fair comparison gives both methods settings that suit them.
+# Dyna-Q needs 2,269 steps at Q's rate (2 of 12 lives got there), because draws are noisy, and 677 at its own.
 
 # %% [markdown] tags=["lecture"]
 # **The third question: worse.** Within 8,000 steps Q got there in all 24 lives; Dyna with shuffled actions, or with a model that never learned, in 0 of 8. **Planning multiplies what the model knows, and what it gets wrong.**
@@ -786,84 +864,15 @@ assert ratios[0] < 0.2 and ratios[3] > 0.3 > ratios[1]
 # The share is 0.11 without slips and 0.17 at 0.02 (eight other lives; interval to 0.24). It misses the bar at 0.05 (0.23), at 0.1 (0.65 or more: two of Dyna's lives had not arrived), and narrowly with less exploration (0.21).
 
 # %% [markdown] tags=["lecture"]
-# So "a fifth" holds for this room, floor and settings; it is not a law. The more the floor slips, the more tries a model needs, and the smaller its lead.
+# So "a fifth" holds for this room, floor and settings; it is not a law.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercises
 #
-# Replace the `...` and run the cell: it is checked at once. If you leave the `...`, the reference is used. `hint("counting.total_variation")` gives the first hint, then the second; `answer(...)` the solution and why.
-
-# %%
-from course_lib.exercises import answer, exercise, hint, progress  # noqa: F401
+# Six stood above, each before its answer. The last is an experiment.
 
 # %% [markdown]
-# **1. How wrong is a prediction?** (●○○○○, 4 minutes) The total variation of two distributions.
-
-
-# %%
-@exercise("counting.total_variation")
-def total_variation(p, q):
-    """Half the sum of |p - q| over the outcomes. p, q: (S,) probabilities -> a number from 0 to 1."""
-    ...
-
-
-# %% [markdown]
-# **2. From counts to probabilities** (●●○○○, 6 minutes) With the prior spread evenly over all next states. What should a pair that was never tried predict?
-
-
-# %%
-@exercise("counting.transition_estimate")
-def transition_estimate(counts, prior):
-    """Turn counts into probabilities. counts: (S, A, S); prior: imaginary visits a pair -> (S, A, S)."""
-    ...
-
-
-# %% [markdown]
-# **3. One sweep of Bellman's equation** (●●○○○, 6 minutes) The discount belongs to what follows. To what does it not belong?
-
-
-# %%
-@exercise("mdp.bellman_backup")
-def bellman_backup(transitions, rewards, values, discount):
-    """(S, A, S), (S, A), (S,), gamma -> new values (S,)."""
-    ...
-
-
-# %% [markdown]
-# **4. From values to a policy** (●●○○○, 5 minutes) Values alone do not say what to do. What else is needed?
-
-
-# %%
-@exercise("mdp.greedy_policy")
-def greedy_policy(transitions, rewards, values, discount):
-    """The action that looks best one step ahead. (S, A, S), (S, A), (S,), gamma -> integers (S,)."""
-    ...
-
-
-# %% [markdown]
-# **5. Learn from one real step** (●●●○○, 8 minutes) Return a new table; leave the given one as it is.
-
-
-# %%
-@exercise("qlearning.update")
-def q_update(q, state, action, reward, following, rate, discount):
-    """Q-learning after one real step s, a, r, s'. q: (S, A) -> the corrected table (S, A), a new array."""
-    ...
-
-
-# %% [markdown]
-# **6. Learn from one imagined step** (●●●●○, 10 minutes) The model answers instead of the world. The maximum and the average do not commute: which comes first?
-
-
-# %%
-@exercise("dyna.planning_step")
-def planning_step(q, transitions, rewards, state, action, rate, discount):
-    """One planning step of Dyna, an expected update at (state, action). q: (S, A) -> a new table (S, A)."""
-    ...
-
-
-# %% [markdown]
-# **7. A model that forgets** (●●●○○, 8 minutes, optional) The stale model weighs every count the same, however old. Write an update that forgets: before the new step of $(s,a)$ is counted, multiply what was counted for *this pair* by a factor `keep`. With `keep` = 1 it must be the count that you know.
+# **Exercise 7. A model that forgets.** The stale model weighs every count the same, however old. Write an update that forgets: before the new step of $(s,a)$ is counted, multiply what was counted for *this pair* by a factor `keep`. With `keep` = 1 it must be the count that you know. (Difficulty 3, 8 minutes.)
 
 
 # %%
@@ -874,20 +883,10 @@ def forgetful_update(counts, state, action, following, keep):
 
 
 # %% [markdown]
-# With your functions, or the reference's, the plan from the stale counts is worth 100 % of the best in the old rooms.
+# **Predict first:** the stale model of 30,000 random steps bumps into the bricks. With how many bumps does it believe more in them than in the door, if `keep` is 1, 0.99, 0.9?
 
 # %%
-estimate = transition_estimate(stale.counts, 0.1)
-values = np.zeros(S)
-for _ in range(200):
-    values = bellman_backup(estimate, stale.rewards, values, gamma)
-plan_in_counts = greedy_policy(estimate, stale.rewards, values, gamma)
-print(f"your plan is worth {share_at_start(room, plan_in_counts):.0%} of the best")
-
-# %% [markdown]
-# After how many bumps does the stale model of 30,000 random steps believe more in the bricks than in the door?
-
-# %%
+print(f"times through the door: {stale.counts[before_door, 1, door]:.0f}")
 for keep in (1.0, 0.99, 0.9):
     faded, bumps = stale.counts, 0
     while transition_estimate(faded, 0.1)[before_door, 1, door] > 0.5:

@@ -42,9 +42,11 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from course_lib import show
+from course_lib.exercises import exercise, progress
 from course_lib.worlds.films import load_films
 from course_lib.worlds.frames import to_model, to_uint8
 
@@ -132,6 +134,16 @@ plt.show()
 # where $\mu$ is the mean, $\sigma$ the spread, and a *nat* is a unit of information ($1$ bit is $0.69$ nats).
 
 # %% [markdown] tags=["lecture"]
+# **Exercise 1. What a frame pays.** Write the price of each frame in nats, summed over its latent numbers. The network will answer with $\log \sigma^2$, so that is what the function gets. (Difficulty 2, 10 minutes. A blank left as `...` never stops the notebook: the library's answer is used. `hint("vae.kl")` helps in two steps; `answer("vae.kl")` shows a solution.)
+
+# %% tags=["lecture"]
+@exercise("vae.kl")
+def my_kl(mu: torch.Tensor, logvar: torch.Tensor) -> torch.Tensor:
+    """KL(N(mu, sigma^2) || N(0, 1)) of each frame. (B, Z) -> (B,)."""
+    ...
+
+
+# %% [markdown] tags=["lecture"]
 # Six frames, one latent number, two encoders: one that is sure of its answers, and one that is not.
 
 # %% tags=["lecture"]
@@ -139,7 +151,7 @@ means = np.array([-1.5, -0.9, -0.3, 0.3, 0.9, 1.5])  # six frames, six numbers
 z = np.linspace(-3, 3, 400)
 fig, axes = plt.subplots(1, 2, figsize=(8, 2.4), sharex=True)
 for axis, sigma in zip(axes, (0.12, 0.7), strict=True):
-    price = 0.5 * (means**2 + sigma**2 - 1 - np.log(sigma**2))
+    price = my_kl(torch.tensor(means)[:, None], torch.full((6, 1), 2 * np.log(sigma)))  # (6, 1) twice -> (6,)
     for mean in means:
         axis.fill_between(z, np.exp(-0.5 * ((z - mean) / sigma) ** 2) / sigma, alpha=0.4)
     axis.set(title=f"σ = {sigma}: {price.mean():.2f} nats a frame", xlabel="z", yticks=[])
@@ -222,17 +234,25 @@ print(tuple(mu.shape), tuple(logvar.shape))
 #
 # Now $z$ is an ordinary function of $\mu$ and $\sigma$, with derivatives $1$ and $\varepsilon$. In the course a random draw always takes its generator by name, so that the same seed gives the same film.
 
+# %% [markdown] tags=["lecture"]
+# **Exercise 2. A draw that lets gradients through.** $z$ from $\mu$, $\log\sigma^2$ and a given $\varepsilon$. (Difficulty 1, 5 minutes.)
+
 # %% tags=["lecture"]
+@exercise("vae.reparameterise")
+def my_reparameterise(mu: torch.Tensor, logvar: torch.Tensor, epsilon: torch.Tensor) -> torch.Tensor:
+    """z = mu + sigma * epsilon. All (B, Z) -> (B, Z)."""
+    ...
+
+
 def reparameterise(mu: torch.Tensor, logvar: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    epsilon = torch.randn(mu.shape, generator=generator)  # (B, 32)
-    return mu + torch.exp(0.5 * logvar) * epsilon  # sigma = exp(logvar / 2)
+    return my_reparameterise(mu, logvar, torch.randn(mu.shape, generator=generator))  # (B, 32)
 
 
 # %% [markdown]
 # A check by hand, before it disappears into a network. Ten thousand draws for one frame with $\mu = 2$ and $\sigma = 0.5$ must have that mean and that spread.
 
 # %% tags=["nbval-check-output"]
-two, log_quarter = torch.full((10_000,), 2.0), torch.full((10_000,), 2 * np.log(0.5))
+two, log_quarter = torch.full((10_000, 1), 2.0), torch.full((10_000, 1), 2 * np.log(0.5))
 many = reparameterise(two, log_quarter, torch.Generator().manual_seed(0))
 print(f"mean {many.mean():.1f}, spread {many.std():.1f}")
 
@@ -279,7 +299,7 @@ def kl_to_prior(mu: torch.Tensor, logvar: torch.Tensor) -> torch.Tensor:
 
 
 # %% [markdown] tags=["lecture"]
-# The first function is the first brace of the formula, the second one the second, still one price for each latent number, so that we can ask later which of them are in use.
+# The first function is the first brace of the formula. The second is your exercise 1 before its sum: one price for each latent number, so that we can ask later which of them are in use.
 #
 # ### All of it as one class
 #
@@ -321,15 +341,30 @@ print("agree to 1e-5;", sum(p.numel() for p in mine.parameters()), "parameters")
 #
 # ### The paper's own size
 #
-# The paper's V reads 64 by 64 pixels with four convolutions and has 4,348,547 parameters. The same class builds it from another configuration. On torch's device `meta` a network has shapes but holds no numbers, so counting costs nothing.
+# The paper's V reads 64 by 64 pixels with four convolutions and has 4,348,547 parameters.
+
+# %% [markdown]
+# **Exercise 3. Count the paper's network.** How many weights and biases has one convolution with square kernels? (Difficulty 2, 10 minutes.)
+
+# %%
+@exercise("vae.conv_parameters")
+def my_conv_parameters(inside: int, outside: int, kernel: int) -> int:
+    """Weights and biases of one convolution."""
+    ...
+
+
+# %% [markdown]
+# The same class builds the paper's V from another configuration. On torch's device `meta` a network has shapes but holds no numbers, so counting costs nothing.
 
 # %% tags=["nbval-check-output"]
 with torch.device("meta"):
     paper = library.VAE(load_config("vae", "paper").model)
 print(sum(p.numel() for p in paper.parameters()))
+encoder = sum(my_conv_parameters(a, b, 4) for a, b in ((3, 32), (32, 64), (64, 128), (128, 256)))
+print(encoder, "in the encoder's four convolutions, by your count")
 
 # %% [markdown]
-# Exactly the published count. Where are they? Three of four sit in a single layer, the decoder's first transposed convolution. Exercise 4 counts the encoder's convolutions.
+# Exactly the published count. Where are they? 690,144 in the encoder's convolutions; three of four sit in a single layer, the decoder's first transposed convolution.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Train live
@@ -394,6 +429,20 @@ drawings = {
 show.strips(drawings, every=4)
 
 # %% [markdown] tags=["lecture"]
+# **Exercise 4. Decibels.** How good are they, in numbers? The PSNR of each frame, as defined in *Predict first*; the mean goes over its colours and pixels. (Difficulty 1, 5 minutes.)
+
+# %% tags=["lecture"]
+@exercise("vae.psnr")
+def my_psnr(frames: torch.Tensor, reconstructions: torch.Tensor) -> torch.Tensor:
+    """PSNR in dB of each frame, values in [0, 1]. (B, 3, H, W) -> (B,)."""
+    ...
+
+
+# %% tags=["lecture"]
+for name in ("PCA, 32 numbers", "VAE, live", "VAE, shipped"):
+    print(f"{name}: {my_psnr(to_model(film), to_model(drawings[name])).mean():.1f} dB, mean of this film")
+
+# %% [markdown] tags=["lecture"]
 # PCA does with moving bodies what it did with the moving dot: it smears them over all the places where bodies have been. It draws the agent on the floor well enough, since so many frames have one there. Look for the agent at $t = 24$, where it has jumped: both codes lose it there. It is the smallest thing in the picture, and the one that matters most to an agent.
 
 # %% [markdown] tags=["lecture"]
@@ -405,19 +454,30 @@ show.side_by_side({k: drawings[k] for k in ("the film", "PCA, 32 numbers", "VAE,
 # %% [markdown] tags=["lecture"]
 # ### Which numbers are awake?
 #
-# The price a latent number pays, averaged over frames, is the most it can say about them. A number that pays nothing answers $\mu = 0$, $\sigma = 1$ to every frame: it is asleep. How many are asleep here?
+# The price a latent number pays, averaged over frames, is the most it can say about them. A number that pays nothing answers $\mu = 0$, $\sigma = 1$ to every frame: it is asleep.
+
+# %% [markdown] tags=["lecture"]
+# **Exercise 5. Which numbers are awake.** Count the latent numbers that cost more than `threshold` nats on average. (Difficulty 3, 10 minutes.) How many of the 32 are asleep here?
+
+# %% tags=["lecture"]
+@exercise("vae.active_units")
+def my_active_units(mu: torch.Tensor, logvar: torch.Tensor, threshold: float = 0.1) -> int:
+    """(N, Z), (N, Z) -> how many latent numbers are awake."""
+    ...
+
 
 # %% tags=["lecture"]
 from course_lib.views.vae import latents
 
-all_mu, all_logvar = latents(shipped, test_films.frames[:, ::4].reshape(-1, 32, 32, 3))
-prices = kl_to_prior(torch.from_numpy(all_mu), torch.from_numpy(all_logvar))  # (N, 32)
+codes = latents(shipped, test_films.frames[:, ::4].reshape(-1, 32, 32, 3))
+all_mu, all_logvar = (torch.from_numpy(part) for part in codes)  # (N, 32) each
+prices = kl_to_prior(all_mu, all_logvar)  # (N, 32)
 price = prices.mean(dim=0).numpy()  # (N, 32) -> (32,)
 order = np.argsort(-price)
 fig, axis = plt.subplots(figsize=(7, 2.4))
 axis.bar(np.arange(32), price[order])
 axis.set(xlabel="latent number, most expensive first", ylabel="nats a frame")
-axis.set_title(f"{price.sum():.0f} nats in all")
+axis.set_title(f"{price.sum():.0f} nats in all, {my_active_units(all_mu, all_logvar)} of 32 awake")
 plt.show()
 
 # %% [markdown] tags=["lecture"]
@@ -496,7 +556,7 @@ if steps:
 # Push one number and see the frame follow. Left the frame, in the middle its reconstruction, right the reconstruction with one latent number pushed by so many standard deviations of the prior. Rank 0 is the most expensive number, rank 31 the cheapest.
 
 # %% [markdown] tags=["lecture"]
-# Try to find a number that moves only the agent. Then one that changes a colour and nothing else. Does the same number do the same thing in another frame?
+# Try to find a number that moves only the agent. Then one that changes a colour and nothing else. Does the same number do the same thing in another frame? (The cell below the slider measures it.)
 
 # %% tags=["lecture", "nbval-ignore-output"]
 from course_lib.views.vae import push
@@ -508,6 +568,21 @@ def push_number(rank: int = 0, amount: float = 1.5, frame: int = 6) -> np.ndarra
 
 
 show.explore(push_number, rank=(0, 31), amount=(-3.0, 3.0, 0.25), frame=(0, 31))
+
+# %% [markdown] tags=["lecture"]
+# Push a number by 1.5 in 100 frames of 100 films, and take the cosine of the picture's change in each frame with the change in every other one: 1 would mean the same change everywhere, 0 that the changes have nothing in common.
+
+# %% tags=["lecture"]
+with torch.no_grad():
+    mu_all, _ = shipped.encode(to_model(test_films.frames[:, 12]))  # (100, 3, 32, 32) -> (100, 32)
+    for rank in (0, 1, 2, 31):
+        pushed = mu_all + 1.5 * torch.eye(32)[order[rank]]  # (100, 32)
+        change = (shipped.decode(pushed) - shipped.decode(mu_all)).flatten(1)  # (100, 3072)
+        cosines = (F.normalize(change, dim=1) @ F.normalize(change, dim=1).T)[~torch.eye(100, dtype=torch.bool)]  # (9900,)
+        print(f"rank {rank}: mean cosine {cosines.mean():.2f}, from {cosines.min():.2f} to {cosines.max():.2f}")
+
+# %% [markdown] tags=["lecture"]
+# It does not: the mean cosine is 0.13 for the most expensive number and 0.05 for the cheapest, and two frames can differ as much as −0.22 or agree as well as 0.74. What a number does depends on the others.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Break it
@@ -656,75 +731,19 @@ assert rich["gain"]["high"] < simple["gain"]["low"]
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercises
 #
-# Five, from five to ten minutes each. A blank left as `...` never stops the notebook: the library's answer is used. Fill it in, run the cell, and it is checked at once by properties and on random inputs. `hint("vae.kl")` helps in two steps; `answer("vae.kl")` shows a solution.
-
-# %%
-from course_lib.exercises import exercise, progress
+# Five stood above, each before its answer. Here is an experiment.
 
 # %% [markdown]
-# **1. A draw that lets gradients through.** From memory: $z$ from $\mu$, $\log\sigma^2$ and a given $\varepsilon$.
-
-# %%
-@exercise("vae.reparameterise")
-def my_reparameterise(mu: torch.Tensor, logvar: torch.Tensor, epsilon: torch.Tensor) -> torch.Tensor:
-    """z = mu + sigma * epsilon. All (B, Z) -> (B, Z)."""
-    ...
-
-
-# %% [markdown]
-# **2. What a frame pays.** The KL of each frame in nats, summed over its latent numbers.
-
-# %%
-@exercise("vae.kl")
-def my_kl(mu: torch.Tensor, logvar: torch.Tensor) -> torch.Tensor:
-    """KL(N(mu, sigma^2) || N(0, 1)) of each frame. (B, Z) -> (B,)."""
-    ...
-
-
-# %% [markdown]
-# **3. Decibels.** The PSNR of each frame, as defined in *Predict first*; the mean goes over its colours and pixels.
-
-# %%
-@exercise("vae.psnr")
-def my_psnr(frames: torch.Tensor, reconstructions: torch.Tensor) -> torch.Tensor:
-    """PSNR in dB of each frame, values in [0, 1]. (B, 3, H, W) -> (B,)."""
-    ...
-
-
-# %% [markdown]
-# **4. Count the paper's network.** How many weights and biases has one convolution with square kernels? With your function the paper's encoder (3 to 32, 64, 128 and 256 channels, kernel 4) adds up below.
-
-# %%
-@exercise("vae.conv_parameters")
-def my_conv_parameters(inside: int, outside: int, kernel: int) -> int:
-    """Weights and biases of one convolution."""
-    ...
-
-
-# %% [markdown]
-# The four convolutions of the paper's encoder, with your count (its two linear heads come on top):
-
-# %% tags=["nbval-check-output"]
-print(sum(my_conv_parameters(a, b, 4) for a, b in ((3, 32), (32, 64), (64, 128), (128, 256))))
-
-# %% [markdown]
-# **5. Which numbers are awake.** Count the latent numbers that cost more than `threshold` nats on average.
-
-# %%
-@exercise("vae.active_units")
-def my_active_units(mu: torch.Tensor, logvar: torch.Tensor, threshold: float = 0.1) -> int:
-    """(N, Z), (N, Z) -> how many latent numbers are awake."""
-    ...
-
-
-# %% [markdown]
-# How many of their 32 do the four networks of *Break it* use? Look at the KL beside it: the count is the late sign. The numbers all become less certain together, and fall asleep all at once.
+# **How many of their 32 numbers do the four networks of *Break it* use?** Their KL fell from step to step. **Predict first:** at ten, a hundred and a thousand times the price, how many are awake? Write down three numbers, then count with your function.
 
 # %%
 for beta, model in broken.items():
     mu_b, logvar_b = latents(model, few.reshape(-1, 32, 32, 3))
     awake = my_active_units(torch.from_numpy(mu_b), torch.from_numpy(logvar_b))
     print(f"beta = {beta:g}: {awake} of 32 awake")
+
+# %% [markdown]
+# All 32 at ten times the price, 31 at a hundred, none at a thousand, while the KL fell from 88 nats to 48, 11 and 0. So the count is the late sign: the numbers all become less certain together, and fall asleep all at once.
 
 # %% [markdown]
 # What you have solved so far, here and in the other notebooks:

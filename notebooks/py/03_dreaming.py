@@ -34,7 +34,7 @@
 # In notebook 02 we built **V**, the eyes: a frame becomes a list of 32 numbers called $z$. Now comes **M**, the memory. It never sees a pixel. It gets $z_t$ and the key $a_t$ that is pressed, remembers what came before, and says what $z_{t+1}$ will be. Feed it its own answer and it goes on alone. A film made like that is a **dream** (梦境).
 
 # %% [markdown] tags=["lecture"]
-# With V and M we have a world model (世界模型) as this course defines it: given the state and an action, it predicts the state that follows. First the tools, and the agent that comes with the course, from which we borrow the eyes.
+# With V and M we have a world model (世界模型) as this course defines it: given the state and an action, it predicts the state that follows. First the tools, and the course's trained agent.
 
 # %% tags=["lecture"]
 import math
@@ -45,6 +45,7 @@ import torch
 from torch import nn
 
 from course_lib import show
+from course_lib.exercises import exercise, progress
 from course_lib.training import load_checkpoint, load_config
 from course_lib.views.vae import reconstruct
 from course_lib.worlds.films import load_films
@@ -53,7 +54,7 @@ show.use_style()
 vmc = load_checkpoint("vmc")  # V, M and C of the course; here we use V, and later M
 
 # %% [markdown] tags=["lecture"]
-# The film set is `goal`: the agent, a platform, and a star. Reach the star and it pays 1, then appears somewhere else, at random. In the films of the set the agent wanders: nobody at the keys has a plan. This V is the class of notebook 02, trained on such frames.
+# The film set is `goal`: the agent, a platform, and a star. Reach the star and it pays 1, then appears somewhere else, at random. In these films the agent wanders. This V is the class of notebook 02, trained on such frames.
 
 # %% tags=["lecture"]
 held_out = load_films("goal", split="test", count=100, length=204)  # long films, from seeds nobody trains on
@@ -61,18 +62,16 @@ film, keys = held_out.frames[94, :48], held_out.actions[94, :47]  # keys[t] lead
 show.strips({"film": film, "V draws z": reconstruct(vmc.v, film)}, every=4)
 
 # %% [markdown] tags=["lecture"]
-# V keeps what matters: where the agent is, where the star is, where the platform lies. What M has to learn is how these change under the keys: left, right, jump, or none.
+# V keeps agent, star and platform. What M has to learn is how they change under the keys: left, right, jump, or none.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Predict first
-#
-# Before you run anything, write down three answers.
 #
 # 1. A ball rolls to a fork and goes left or right, equally often, and nothing shows which. A network is trained to predict its place with the squared error. What will it predict?
 # 2. M sees four frames of a film and then dreams under the keys of that film, never looking again. After how many steps is the agent's place in the dream no better than "it stays where it was"?
 # 3. And the star's place?
 #
-# Put your second answer into the next cell. It comes back near the end.
+# Put your second answer into the next cell.
 
 # %% tags=["lecture"]
 my_guess_in_steps = 0
@@ -82,7 +81,7 @@ my_guess_in_steps = 0
 #
 # ### A ball at a fork
 #
-# Six balls came to the fork. Here is where they ended, left below 0, right above.
+# Six balls came to a fork and went left (below 0) or right (above).
 
 # %% tags=["lecture", "nbval-check-output"]
 balls = torch.tensor([-1.1, 0.9, 1.0, -0.9, 1.1, -1.0])
@@ -136,10 +135,7 @@ print("probability:", float(fork(torch.tensor(5.0))), " its logarithm:", float(f
 # Infinitely much. The true probability is about $10^{-347}$, no computer number of 32 bits is that small, so it became 0. An infinite loss has no useful gradient, and one surprising film would end the training.
 
 # %% [markdown] tags=["lecture"]
-# The way out: stay with logarithms.
-
-# %% [markdown] tags=["lecture"]
-# Let $\ell_k$ be the logarithm of the $k$-th term of the sum,
+# The way out: stay with logarithms. Let $\ell_k$ be the logarithm of the $k$-th term of the sum,
 #
 # $$\ell_k = \log \pi_k - \frac{(x-\mu_k)^2}{2\sigma_k^2} - \log\sigma_k - \tfrac12\log 2\pi,$$
 #
@@ -205,7 +201,7 @@ for f in (0.5, 0.9, 0.99):
 # And because the gate depends on what is seen, the network can keep a velocity for as long as nothing happens and drop it at the moment of a collision.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
-# All of the cell. With $x_t$ what is read, $h_{t-1}$ the cell's last output, $W, U$ matrices and $b$ a row of numbers for each gate, $\mathrm{sig}$ the logistic function $1/(1+e^{-x})$:
+# With $x_t$ what is read, $h_{t-1}$ the cell's last output, $W, U$ matrices and $b$ a row of numbers for each gate, $\mathrm{sig}$ the logistic function $1/(1+e^{-x})$:
 #
 # $$i = \mathrm{sig}(W_i x_t + U_i h_{t-1} + b_i) \qquad f = \mathrm{sig}(W_f x_t + U_f h_{t-1} + b_f)$$
 # $$g = \tanh(W_g x_t + U_g h_{t-1} + b_g) \qquad o = \mathrm{sig}(W_o x_t + U_o h_{t-1} + b_o)$$
@@ -214,15 +210,18 @@ for f in (0.5, 0.9, 0.99):
 # %% [markdown] tags=["lecture"]
 # The *output gate* $o$ says how much of the cell is shown to the outside. The four $W$ stand on top of each other in one matrix, so one multiplication serves all gates.
 
+# %% [markdown] tags=["lecture"]
+# **Exercise 1. One moment of a memory.** Write the step. The four gates stand on top of each other in the order $i, f, g, o$. (Difficulty 2, 10 minutes. A blank left as `...` never stops the notebook: the library's answer is used. `hint("mdn.lstm_step")` helps in two steps; `answer("mdn.lstm_step")` shows a solution.)
+
 # %% tags=["lecture"]
-def lstm_step(x, h, c, W, U, b):
-    """One moment. x: (B, I); h, c: (B, H); W: (4 H, I); U: (4 H, H); b: (4 H,)."""
-    i, f, g, o = (x @ W.T + h @ U.T + b).chunk(4, dim=-1)  # (B, 4 H) -> four times (B, H)
-    c = f.sigmoid() * c + i.sigmoid() * g.tanh()  # forget, then write
-    return o.sigmoid() * c.tanh(), c  # h, c
+@exercise("mdn.lstm_step")
+def my_lstm_step(x, h, c, W, U, b):
+    """(B, I), (B, H), (B, H), (4 H, I), (4 H, H), (4 H,) -> the new h and c, (B, H) each."""
+    ...
+
 
 # %% [markdown] tags=["lecture"]
-# Six lines. Do they do what torch's own LSTM does? Three numbers in, four in memory, five moments, the same weights. (torch keeps two rows $b$, one for each matrix; added up they are ours.)
+# Does it do what torch's own LSTM does? Three numbers in, four in memory, five moments, the same weights. (torch keeps two rows $b$; added up they are ours.)
 
 # %% tags=["lecture", "nbval-check-output"]
 torch.manual_seed(0)
@@ -230,7 +229,7 @@ lstm, x = nn.LSTM(3, 4, batch_first=True), torch.randn(2, 5, 3)
 W, U, b = lstm.weight_ih_l0, lstm.weight_hh_l0, lstm.bias_ih_l0 + lstm.bias_hh_l0
 h = c = torch.zeros(2, 4)
 for t in range(5):
-    h, c = lstm_step(x[:, t], h, c, W, U, b)
+    h, c = my_lstm_step(x[:, t], h, c, W, U, b)
 outputs, _ = lstm(x)  # (2, 5, 3) -> (2, 5, 4), all moments at once
 assert torch.allclose(h, outputs[:, -1], atol=1e-5)
 print("after five moments the two cells agree to 1e-5")
@@ -249,12 +248,20 @@ print(tuple(numbers.shape), "-> three times", tuple(means.shape))
 # %% [markdown] tags=["lecture"]
 # The log-likelihood of each latent number is the formula from the fork. The loss of a step is minus their sum over the 32 numbers: they are treated as independent of each other, given the memory. Remember that; we shall see what it costs.
 
+# %% [markdown] tags=["lecture"]
+# **Exercise 2. How likely was it?** Write it for mixtures of any shape; it must survive a surprise of a thousand sigmas. (Difficulty 3, 15 minutes.)
+
 # %% tags=["lecture"]
-def log_likelihood(log_weights, means, log_sigmas, z):
-    """log p(z) of each number. (..., K) three times, z: (...) -> (...)."""
-    away = (z[..., None] - means) / log_sigmas.exp()  # (..., K)
-    terms = log_weights - 0.5 * away**2 - log_sigmas - 0.5 * math.log(2 * math.pi)
-    return logsumexp(terms)
+@exercise("mdn.log_likelihood")
+def my_log_likelihood(log_weights: torch.Tensor, means: torch.Tensor, log_sigmas: torch.Tensor, x: torch.Tensor):
+    """log p(x) of each number. (..., K) three times and x (...) -> (...)."""
+    ...
+
+
+# %% tags=["lecture", "nbval-check-output"]
+half = torch.tensor([0.5, 0.5]).log()
+surprise = float(my_log_likelihood(half, mu, torch.full((2,), 0.1).log(), torch.tensor(5.0)))
+print(f"the seventh ball again: {surprise:.1f}")
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### A draw at a temperature
@@ -268,12 +275,26 @@ def log_likelihood(log_weights, means, log_sigmas, z):
 # %% [markdown] tags=["lecture"]
 # At $\tau = 1$ this is the mixture itself. Near 0 the heaviest Gaussian always wins and its mean is all that is left; above 1 what was unlikely becomes likely.
 
+# %% [markdown] tags=["lecture"]
+# **Exercise 3. Warmer, colder.** The mixture at a temperature: its log weights (normalised again) and its log sigmas. (Difficulty 2, 10 minutes.)
+
+# %% tags=["lecture"]
+@exercise("mdn.at_temperature")
+def my_at_temperature(log_weights: torch.Tensor, log_sigmas: torch.Tensor, tau: float):
+    """(..., K), (..., K) -> log weights and log sigmas at this temperature, (..., K) each."""
+    ...
+
+
+# %% [markdown] tags=["lecture"]
+# With it, a draw is four lines:
+
 # %% tags=["lecture"]
 def draw(log_weights, means, log_sigmas, tau, generator):
     """A draw from each mixture. (N, K) three times -> (N,)."""
-    which = torch.multinomial((log_weights / tau).softmax(-1), 1, generator=generator)  # (N, 1)
+    log_weights, log_sigmas = my_at_temperature(log_weights, log_sigmas, tau)
+    which = torch.multinomial(log_weights.exp(), 1, generator=generator)  # (N, 1)
     mean, sigma = means.gather(-1, which)[:, 0], log_sigmas.gather(-1, which)[:, 0].exp()
-    return mean + sigma * math.sqrt(tau) * torch.randn(mean.shape, generator=generator)
+    return mean + sigma * torch.randn(mean.shape, generator=generator)
 
 # %% [markdown] tags=["lecture"]
 # At the fork, with the left side a little more likely, 0.6 against 0.4: a thousand draws at three temperatures. How many of them go right when it is cold?
@@ -288,7 +309,7 @@ for axis, tau in zip(axes, (0.1, 1.0, 3.0), strict=True):
 plt.show()
 
 # %% [markdown] tags=["lecture"]
-# A cold fork has hardly a right way left: a small preference has become a certainty. Keep this picture for notebook 04, where a controller grows up in such a world.
+# A cold fork has hardly a right way left (2 % of the draws): a small preference has become a certainty. Keep this picture for notebook 04, where a controller grows up in such a world.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### All of it as one class
@@ -320,13 +341,13 @@ with torch.no_grad():
     (mixture, reward, over), theirs = mine(read), vmc.m.film(z[None, :-1], pressed[None])
     for ours, library_value in zip((*mixture, reward, over), (*theirs.mixture, theirs.reward, theirs.over), strict=True):
         assert torch.allclose(ours, library_value, atol=1e-5)
-    nll = -log_likelihood(*mixture, z[None, 1:]).sum(dim=-1).mean()  # (1, 47, 32) -> scalar
+    nll = -my_log_likelihood(*mixture, z[None, 1:]).sum(dim=-1).mean()  # (1, 47, 32) -> scalar
     losses = vmc.m.losses(z[None], pressed[None], torch.zeros(1, 47), torch.zeros(1, 47))
 assert torch.allclose(nll, losses["nll"], atol=1e-4)
 print("agree to 1e-5;", sum(p.numel() for p in mine.parameters()), "parameters")
 
 # %% [markdown]
-# Where are they? 301,056 in the LSTM, 123,360 in the layer that makes mixtures, 514 in the two heads. V, which sees pixels, has twice as many.
+# 301,056 are in the LSTM, 123,360 in the layer that makes mixtures, 514 in the two heads.
 
 # %% [markdown]
 # ### The paper's own size
@@ -396,14 +417,14 @@ print(f"shipped: {settings['train']['steps']} steps of {settings['data']['film_b
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Look
 #
-# The film of the beginning, and two dreams of it. Each begins with the first frame alone and then gets nothing but the keys. The agent stands still in the first frame, so nothing is hidden from M there.
+# The film of the beginning, and two dreams of it. Each begins with the first frame alone and then gets nothing but the keys.
 
 # %% tags=["lecture"]
 dreams = {"the film": film, "dream, live": one_dream(live, film[:1], keys), "dream, shipped": one_dream(vmc, film[:1], keys)}
 show.strips(dreams, every=4)
 
 # %% [markdown] tags=["lecture"]
-# The same three in motion. This film was chosen because a lot happens in it: a jump onto the platform, three stars caught. Watch where the dreams follow, and what becomes of the stars.
+# The same three in motion: a jump onto the platform, three stars caught.
 
 # %% tags=["lecture"]
 show.side_by_side(dreams, scale=5)
@@ -412,14 +433,14 @@ show.side_by_side(dreams, scale=5)
 # Nothing in its training names gravity, walls or platforms. M knows them as habits of 32 numbers.
 
 # %% [markdown] tags=["lecture"]
-# And here is one that goes wrong, so that nobody takes the first for the rule. The agent jumps, and in the film its head meets the edge of the platform.
+# And one that goes wrong. The agent jumps, and in the film its head meets the edge of the platform.
 
 # %% tags=["lecture"]
 missed, missed_keys = held_out.frames[0, :12], held_out.actions[0, :11]
 show.strips({"the film": missed, "dream, shipped": one_dream(vmc, missed[:1], missed_keys)})
 
 # %% [markdown] tags=["lecture"]
-# In the film it bounces back to the floor. In the dream it slips past and rises. Whether a head meets an edge is decided by less than a pixel, and V's 32 numbers do not hold the platform's place that exactly. Such a moment is a fork too, of another kind: the world knows which way it goes, but M cannot see it.
+# In the film it bounces back to the floor. In the dream it slips past and rises. Less than a pixel decides whether a head meets an edge, and V's 32 numbers do not hold the platform's place that exactly. Such a moment is a fork too: the world knows which way it goes, but M cannot see it.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### One beginning, several futures
@@ -436,7 +457,7 @@ show.strips({"the film": caught[9:], **{name: dream[9:] for name, dream in futur
 # The agent goes the same way in all of them: the keys decide that. The star does not, and it should not. Look closely and you see a fault as well: pale stars, half a star in two places at once, or none; and in some dreams the agent itself fades for some frames. That is the price of treating the 32 numbers as independent: where the star goes is *one* decision, but M makes 32 draws that do not agree with each other. Sometimes the memory settles on one star a step or two later. Sometimes the star is gone for good.
 
 # %% [markdown] tags=["lecture"]
-# What does M predict at such a moment? Below is its mixture for one of the 32 numbers, the one whose spread is largest at the moment of the catch: just before, at that moment, and just after. The dotted line is what came.
+# What does M predict at such a moment? Below is its mixture for the latent number whose spread is largest at the catch: just before, then, and just after. The dotted line is what came.
 
 # %% tags=["lecture"]
 from course_lib.models.mdnrnn import Mixture, mixture_mean
@@ -462,12 +483,18 @@ for axis, t in zip(axes, (moment - 1, moment, moment + 1), strict=True):
     axis.set(title=("before", "the catch", "after")[t - moment + 1], yticks=[])
 plt.show()
 
+# %% [markdown] tags=["lecture"]
+# Before the catch M is nearly sure: one peak at 0.3. At the catch there are three futures between −1 and 1; what came, −0.8, lies under the broadest. One step later two narrow peaks are left, at −0.4 and 0.
+
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Play
 #
 # ### Warmer and colder
 #
-# The same first frame, the same keys, and three temperatures: one fixed at 0.1, one at 1, and the one on the slider. What does a very warm dream lose first, the agent, the star or the platform?
+# The same first frame, the same keys, and three temperatures: one fixed at 0.1, one at 1, and the one on the slider.
+
+# %% [markdown] tags=["lecture"]
+# **An experiment.** Does a warm dream lose the agent or the star first? And does a cold one keep both? Move the slider and write down a guess for 0.1 and 2.5: in how many of a hundred dreams is there still one agent, one star, after fifty steps?
 
 # %% tags=["lecture", "nbval-ignore-output"]
 from course_lib.views.dreams import temperature_strips
@@ -481,13 +508,31 @@ def dream_at(temperature: float = 2.5, film: int = 94, seed: int = 0):
 
 show.explore(dream_at, temperature=(0.1, 3.0, 0.1), film=(0, 99), seed=(0, 9))
 
+# %% [markdown]
+# Now measure. The course's *reader*, a small network that finds things in frames, counts agents and stars.
+
+# %%
+from course_lib.exam.measures.intervals import mean_and_interval
+from course_lib.worlds import spec
+
+reader, star, rows = load_checkpoint("reader"), spec.KINDS.index("star"), []
+for tau in (0.1, 0.5, 1.0, 1.5, 2.5):
+    warm = dream_films(vmc, held_out.frames[:, :4], held_out.actions[:, :53], at_temperature(tau), decode=[50])
+    kinds = reader.read(warm[:, 0])[..., 0]  # (100, 8)
+    for name, kind in (("one agent", 1), ("one star", star)):
+        rows.append({"temperature": tau, "there is": name} | mean_and_interval((kinds == kind).sum(-1) == 1, seed=0))
+show.table(rows, {"temperature": "temperature", "there is": "there is", "value": "share", "low": "from", "high": "to"})
+
+# %% [markdown]
+# Warmth loses the agent: 0.82 of the dreams still have it at 2.5 (0.74 to 0.89), 0.96 at 1 (0.90 to 0.99). A cold dream keeps it (0.97). The star fares best at 1 (0.77) and worse at both ends (0.60 at 0.1, 0.65 at 2.5); there the intervals overlap.
+
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Inside the dream
 #
 # Now you hold the keys. Left the dream, right the real Playground, both from the same first frame, both under your arrow keys. Click the picture and play. The dream's score is what M expects to have earned.
 
 # %% [markdown] tags=["lecture"]
-# Try this: run against a wall, jump onto the platform, run off its edge. Then take the star and look at both sides. Where do the two worlds part for the first time?
+# Try this: run against a wall, jump onto the platform, run off its edge. Then take the star and look at both sides.
 
 # %% tags=["lecture", "nbval-ignore-output"]
 from course_lib.models.dream_env import DreamEnv
@@ -499,21 +544,31 @@ dream_player = EnvPlayer(DreamEnv(vmc, first), seed=3)
 show.canvas({"dream": dream_player, "Playground": EnvPlayer(PlaygroundEnv(split="test"), seed=3)}, fps=10)
 
 # %% [markdown] tags=["lecture"]
-# The floor, the walls and the jump are the same to the eye. The star is not: each time it is taken, each world puts the next one where it likes. An episode lasts 13 seconds; then both begin the next one, again from one frame.
+# The floor, the walls and the jump are the same to the eye. The star is not: each time it is taken, each world puts the next one where it likes. An episode lasts 13 seconds.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Break it
 #
 # ### The mean in place of a draw
 #
-# A dream is full of random draws. Would it not be cleaner to take the mean of the mixture as the next $z$? It is the best guess in squared error, it needs no draw, and users of `ctallec/world-models`, a well-known program for this paper, report having used the mean instead of a sample. Think of the fork before you run the next cell.
+# Would it not be cleaner to take the mean of the mixture as the next $z$? It is the best guess in squared error, it needs no draw, and users of `ctallec/world-models`, a well-known program for this paper, report having used the mean instead of a sample.
 
 # %% tags=["lecture"]
 catches = [(n, t) for n, t in np.argwhere(held_out.rewards > 0).tolist() if t < 195]  # film, frame before the catch
 print(len(catches), "catches")
 
 # %% [markdown] tags=["lecture"]
-# At every moment at which a star is about to be caught in our hundred films, M has followed the film so far and then dreams five steps, in which the new star must appear. We choose the next $z$ in four ways: a draw; a draw from the one Gaussian that has the mixture's mean and variance; the mean of the heaviest Gaussian; the mean of all.
+# Just before each of these catches M, which has followed the film so far, dreams five steps, in which the new star must appear. We choose the next $z$ in four ways: a draw; a draw from the one Gaussian that has the mixture's mean and variance; the mean of the heaviest Gaussian; the mean of all.
+
+# %% [markdown] tags=["lecture"]
+# **Exercise 4. The Gaussian that a mixture is taken for.** Mean and variance of a mixture. For a fork with weights one half at $-1$ and $1$ and spreads 0.1 they are 0 and 1.01. (Difficulty 2, 10 minutes.)
+
+# %% tags=["lecture"]
+@exercise("mdn.moments")
+def my_moments(weights: torch.Tensor, means: torch.Tensor, sigmas: torch.Tensor):
+    """(..., K) three times -> mean and variance, (...) each."""
+    ...
+
 
 # %% tags=["lecture"]
 from course_lib.models.mdnrnn import likeliest
@@ -522,15 +577,13 @@ from course_lib.views.dreams import dreams_from
 
 def one_gaussian(mixture):
     """The single Gaussian with the mixture's mean and variance."""
-    mean = mixture_mean(mixture)[..., None]  # (N, 32, 1)
-    weights = mixture.log_weights.exp()
-    variance = (weights * (mixture.log_sigmas.exp() ** 2 + (mixture.means - mean) ** 2)).sum(-1, keepdim=True)
+    moments = my_moments(mixture.log_weights.exp(), mixture.means, mixture.log_sigmas.exp())
+    mean, variance = (moment[..., None] for moment in moments)  # (N, 32, 1) each
     return Mixture(torch.zeros_like(mean), mean, 0.5 * variance.log())
 
 
-
 # %% [markdown] tags=["lecture"]
-# The four ways, and from every catch four dreams.
+# From every catch four dreams:
 
 # %% tags=["lecture"]
 actions, draw_one = held_out.actions, at_temperature(1.0)
@@ -539,7 +592,7 @@ ways = {"a draw": at_temperature(1.0), "a draw from one Gaussian": lambda mixtur
 after = {name: dreams_from(vmc, held_out.frames, actions, catches, 5, way) for name, way in ways.items()}
 
 # %% [markdown] tags=["lecture"]
-# Six of the catches, five steps later. From top to bottom: the film, a draw, a draw from one Gaussian, the heaviest mean, the mean.
+# Six of the catches, five steps later. Rows: the film, a draw, a draw from one Gaussian, the heaviest mean, the mean.
 
 # %% tags=["lecture"]
 pick = [3, 4, 12, 16, 20, 30]
@@ -550,13 +603,10 @@ show.grid(np.concatenate([real_after[pick, -1], *(dream[pick, -1] for dream in a
 # The mean of a hundred possible stars is a faint yellow haze, or nothing.
 
 # %% [markdown] tags=["lecture"]
-# The diagnostic: let the course's *reader*, a small network that finds things in frames, look for the star.
+# The diagnostic: the reader looks for the star.
 
 # %% tags=["lecture"]
-from course_lib.exam.measures.intervals import mean_and_interval
-from course_lib.worlds import spec
-
-reader, star, rows = load_checkpoint("reader"), spec.KINDS.index("star"), []
+rows = []
 for name, frames in {"the film": real_after, **after}.items():
     stars = (reader.read(frames[:, -1])[..., 0] == star).sum(axis=-1)  # (M, 8, fields) -> (M,)
     rows.append({"next z": name} | mean_and_interval(stars == 1, seed=0) | {"none": (stars == 0).mean()})
@@ -570,7 +620,7 @@ show.table(rows, {"next z": "next z", "value": "one star", "low": "from", "high"
 # Draws keep the star in about half of the dreams, means in few. One Gaussian does as well as the mixture here: what loses the star is not the shape of the distribution but the missing draw. (What the shape is worth, *Measure* will say.) And the half that even draws lose is the price of 32 independent draws for one decision.
 
 # %% [markdown] tags=["lecture"]
-# Notice what does *not* show the failure: an error in pixels or in latents. The mean is the very thing that makes a squared error small. A forecast can have the smallest error and be a picture of no possible world.
+# An error in pixels or in latents does *not* show this failure: the mean is the very thing that makes a squared error small. A forecast can have the smallest error and be a picture of no possible world.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Without the keys
@@ -583,7 +633,7 @@ silent = {"the film": film, "M gets the keys": dreams["dream, shipped"],
 show.strips(silent, every=4)
 
 # %% [markdown] tags=["lecture"]
-# A still agent under a still star: a flawless film of a world in which nobody acts. Looking at it shows nothing wrong; only the comparison with the real film does. The measurement below has a row for it, with keys from another film.
+# A still agent under a still star: a flawless film of a world in which nobody acts. Looking at it shows nothing wrong; only the comparison with the real film does.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Measure
@@ -639,7 +689,7 @@ assert errors["the real frames"].mean() < 0.2, "the floor lies far below everyth
 assert errors["untrained M"][:, at_10].mean() > errors["copy-last"][:, at_10].mean() > 2 * model.mean()
 
 # %% [markdown] tags=["lecture"]
-# With the keys of another film M is no better than copy-last: all that it gains comes from the keys. With an untrained M the same eyes draw noise.
+# With the keys of another film M is no better than copy-last: all that it gains comes from the keys.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Does it drift away?
@@ -721,12 +771,12 @@ assert has["one agent"][:, -1].mean() > 0.85, "the agent stays"
 assert has["one star"][:, -1].mean() < has["one star"][:, at_10].mean() - 0.1, "stars go out"
 
 # %% [markdown] tags=["lecture"]
-# Two different ends in one dream. The agent stays whole to the end. The stars go out one by one: at each catch some dreams fail to settle on a new one, and nothing in the world of a dream brings a lost star back. For the star a failure *is* final, and there the slide is right.
+# Two different ends in one dream. The agent stays whole to the end (0.96). The stars go out one by one (0.55 are left after 200 steps): at each catch some dreams fail to settle on a new one, and nothing in the world of a dream brings a lost star back. For the star a failure *is* final, and there the slide is right.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### In nats
 #
-# And without a reader, without pictures: how surprised is M by what V sees in held-out films, given the true past? Beside it an untrained M, and a Gaussian fitted to the changes of $z$ from frame to frame in the training films, with all covariances: the best forecast that knows how much things usually change and nothing else.
+# Without pictures: how surprised is M by what V sees in held-out films, given the true past? Beside it an untrained M, and a Gaussian fitted to the changes of $z$ from frame to frame in the training films, with all covariances: the best forecast that knows how much things usually change and nothing else.
 
 # %% tags=["lecture"]
 seen_by_v = latent_films(vmc, held_out.frames[:, :32], torch.Generator().manual_seed(0))  # (100, 32, 32)
@@ -748,7 +798,7 @@ assert by_name["M"]["high"] < by_name["Gaussian of changes"]["low"]
 show.table(rows, {"model": "model", "value": "nats a step", "low": "from", "high": "to"})
 
 # %% [markdown] tags=["lecture"]
-# An untrained M is more surprised than the plainest Gaussian. Half a minute of training beats that Gaussian by 17 nats; the shipped M is better again, by 9. The live M had 5.6 nats on the films that it was trained on and has 13.3 here, on films that it never saw: with 400 films it has overfitted. (A difference of $d$ nats means that what happened was $e^d$ times as likely under the one model as under the other, at every step.)
+# Half a minute of training beats that Gaussian by 17 nats; the shipped M is better again, by 9. The live M had 5.6 nats on the films that it was trained on and has 13.3 here, on films that it never saw: with 400 films it has overfitted. (A difference of $d$ nats means that what happened was $e^d$ times as likely under the one model as under the other, at every step.)
 
 # %% [markdown] tags=["lecture"]
 # And what is the mixture worth, against the one Gaussian with its mean and variance? Ask at the catches, where there are many futures, and at all other steps. The difference is taken at each step, then the intervals.
@@ -765,12 +815,12 @@ assert rows[0]["low"] > max(rows[1]["high"], 0.5), "the mixture is worth most wh
 show.table(rows, ("five Gaussians against one", "value", "low", "high"))
 
 # %% [markdown] tags=["lecture"]
-# In nats for each step: 3.4 nats where the star jumps, almost nothing (0.03) in between. A mixture costs five times the outputs of one Gaussian and pays back at the forks of a world. This world has few of them.
+# In nats for each step: 3.4 nats where the star jumps, almost nothing (0.03) in between. A mixture pays back at the forks of a world. This world has few of them.
 
 # %% [markdown]
 # ### How fast
 #
-# A dream needs no physics and no drawing, and many dreams run side by side. That is why notebook 04 can let a controller live a hundred thousand steps in it.
+# A dream needs no physics and no drawing, and many run side by side. That is why notebook 04 can train a controller in it.
 
 # %%
 import time
@@ -783,53 +833,10 @@ for name, which in (("numbers only", ()), ("with pictures", None)):
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercises
 #
-# Five, from ten to fifteen minutes each. A blank left as `...` never stops the notebook: the library's answer is used. Fill it in, run the cell, and it is checked at once on random inputs. `hint("mdn.log_likelihood")` helps in two steps; `answer("mdn.log_likelihood")` shows a solution.
-
-# %%
-from course_lib.exercises import exercise, progress
+# Four stood above, each before its answer. The fifth is a measure for dreams.
 
 # %% [markdown]
-# **1. One moment of a memory.** The LSTM's step from its formulas; the four gates stand on top of each other in the order $i, f, g, o$.
-
-# %%
-@exercise("mdn.lstm_step")
-def my_lstm_step(x, h, c, W, U, b):
-    """(B, I), (B, H), (B, H), (4 H, I), (4 H, H), (4 H,) -> the new h and c, (B, H) each."""
-    ...
-
-
-# %% [markdown]
-# **2. How likely was it?** The log-likelihood of a mixture, in log space. It must survive a surprise of a thousand sigmas.
-
-# %%
-@exercise("mdn.log_likelihood")
-def my_log_likelihood(log_weights: torch.Tensor, means: torch.Tensor, log_sigmas: torch.Tensor, x: torch.Tensor):
-    """(..., K) three times and x (...) -> log p(x), (...)."""
-    ...
-
-
-# %% [markdown]
-# **3. Warmer, colder.** The mixture at a temperature: its log weights (normalised again) and its log sigmas.
-
-# %%
-@exercise("mdn.at_temperature")
-def my_at_temperature(log_weights: torch.Tensor, log_sigmas: torch.Tensor, tau: float):
-    """(..., K), (..., K) -> log weights and log sigmas at this temperature, (..., K) each."""
-    ...
-
-
-# %% [markdown]
-# **4. The Gaussian that a mixture is taken for.** Mean and variance of a mixture. For the fork with weights one half at $-1$ and $1$ and spreads 0.1 they are 0 and 1.01.
-
-# %%
-@exercise("mdn.moments")
-def my_moments(weights: torch.Tensor, means: torch.Tensor, sigmas: torch.Tensor):
-    """(..., K) three times -> mean and variance, (...) each."""
-    ...
-
-
-# %% [markdown]
-# **5. How far can it be trusted?** Given the errors of a model and of a control for each film and step: the last step up to which the model's mean error has been below the control's at *every* step.
+# **Exercise 5. How far can it be trusted?** Given the errors of a model and of a control for each film and step: the last step up to which the model's mean error has been below the control's at *every* step. (Difficulty 2, 10 minutes.)
 
 # %%
 @exercise("mdn.horizon")
@@ -839,13 +846,16 @@ def my_horizon(model: np.ndarray, control: np.ndarray) -> int:
 
 
 # %% [markdown]
-# With your function, the answers to the second and the third question of the beginning. (We measured at twelve distances, so the answer is one of them. 0 means that copy-last was better from the first step on.)
+# With your function, the second and the third question of the beginning. (We measured at twelve distances, so the answer is one of them.)
 
 # %%
 for name, by_model in (("agent", agent), ("star", stars)):
     steps = my_horizon(by_model["M"], by_model["copy-last"])
     print(f"the {name}: better than copy-last up to step {ahead[steps - 1] if steps else 0}")
 print("your guess for the agent:", my_guess_in_steps)
+
+# %% [markdown]
+# The agent is better at all twelve distances, up to step 200. The star has a horizon of 0: copy-last is better from the first step on.
 
 # %% [markdown]
 # What you have solved so far, here and in the other notebooks:
@@ -856,7 +866,7 @@ progress()
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Which claim survives?
 #
-# **"Autoregressive models will die"** (自回归模型将死). An autoregressive (自回归) model forecasts one step, takes its forecast for the truth, and forecasts the next. M is one. In 200 steps one half of its dream, the agent, stays right, and the other, the star, does not. The agent's error stops growing, because walls and floors undo it: failures of single steps are neither independent nor final. The stars go out one after the other, because nothing brings a lost one back. So: partly. The argument $(1-e)^n$ is right where errors are never undone, and this world undoes many.
+# **"Autoregressive models will die"** (自回归模型将死). An autoregressive (自回归) model forecasts one step, takes its forecast for the truth, and forecasts the next. M is one. In 200 steps one half of its dream, the agent, stays right, and the other, the star, does not. The agent's error stops growing, because walls and floors undo it: failures of single steps are neither independent nor final. A lost star stays lost. So: partly. The argument $(1-e)^n$ is right where errors are never undone, and this world undoes many.
 
 # %% [markdown] tags=["lecture"]
 # **What this toy cannot show.** The headline was about language models and, in the lecture, about Sora, which is a diffusion model and does not go step by step (an erratum of the slide; notebook 11 measures its long films). Our world is small, closed and full of walls; a text has no floor to fall back on.
@@ -867,7 +877,7 @@ progress()
 # **The parts of a world model** (Ha & Schmidhuber 2018: V, M, C). M is now built, and with V it keeps the course's contract: `encode`, `predict`, `decode`, `surprise`. Whether a dream is good enough to *learn* in is another question, and harder: notebook 04.
 
 # %% [markdown]
-# **Larger.** `python -m course_lib train vmc --size gpu` trains the paper's networks on the Playground at 64 by 64 pixels; `python -m course_lib params vmc --size paper` counts them.
+# **Larger.** `python -m course_lib train vmc --size gpu` trains the paper's networks on the Playground at 64 by 64 pixels.
 #
 # **References.** Ha & Schmidhuber, *World Models*, 2018, arXiv 1803.10122, sections 2.2 and 4.2 and appendix A.2. Bishop, *Mixture Density Networks*, 1994. Hochreiter & Schmidhuber, *Long Short-Term Memory*, 1997. Gers, Schmidhuber & Cummins, *Learning to Forget: Continual Prediction with LSTM*, 2000. Graves, *Generating Sequences With Recurrent Neural Networks*, 2013, arXiv 1308.0850, for the two together. The headline: CSDN, 22 March 2024, about a talk of Y. LeCun.
 #

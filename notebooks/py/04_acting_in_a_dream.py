@@ -44,6 +44,7 @@ import numpy as np
 import torch
 
 from course_lib import show
+from course_lib.exercises import exercise, progress
 from course_lib.training import load_checkpoint, provenance
 from course_lib.worlds.films import begin, load_films
 from course_lib.worlds.frames import to_model
@@ -77,11 +78,23 @@ show.strip(wandering.frames[3], every=3, title="a film of the task, pressed at r
 #
 # 0 for a random player and 1 for the oracle; $R_{\text{random}}$ and $R_{\text{oracle}}$ are their means over 200 episodes.
 
+# %% [markdown] tags=["lecture"]
+# **Exercise 1. The scale of returns.** (Difficulty 1, 5 minutes. A blank left as `...` never stops the notebook: the library's answer is used. `hint("c.normalised")` helps in two steps; `answer("c.normalised")` shows a solution.)
+
+# %% tags=["lecture"]
+@exercise("c.normalised")
+def my_normalised(returns: np.ndarray, random: float, oracle: float) -> np.ndarray:
+    """Returns on the scale where a random player has 0 and the oracle 1. (N,) -> (N,)."""
+    ...
+
+
 # %% tags=["lecture", "nbval-check-output"]
-from course_lib.worlds.oracle import normalised_return, reference_returns
+from course_lib.worlds.oracle import reference_returns
 
 scale = reference_returns()
-print(f"random {scale['random_mean']:.2f} stars, oracle {scale['oracle_mean']:.1f} stars in {scale['steps']} steps")
+ends = scale["random_mean"], scale["oracle_mean"]
+print(f"random {ends[0]:.2f} stars, oracle {ends[1]:.1f} stars in {scale['steps']} steps")
+print("0, 6 and 12 stars on the scale:", my_normalised(np.array([0.0, 6.0, 12.0]), *ends).round(2))
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Predict first
@@ -142,18 +155,31 @@ def ridge(points: np.ndarray) -> np.ndarray:
 #
 # $$m' = \frac1k \sum_{i=1}^{k} x_i, \qquad \Sigma' = \frac1k \sum_{i=1}^{k} (x_i - m)(x_i - m)^\top.$$
 #
-# The second formula measures distances from the **old** centre $m$, not from the new one, $m'$.
+# Here $m$ is the centre that the cloud had.
+
+# %% [markdown] tags=["lecture"]
+# **Exercise 2. One generation of evolution.** The next centre and covariance, from the `keep` best candidates. (Difficulty 3, 10 minutes.)
 
 # %% tags=["lecture"]
-def next_cloud(candidates: np.ndarray, returns: np.ndarray, centre: np.ndarray, keep: int = 6, seen_from=None):
-    best = candidates[np.argsort(-returns)[:keep]]  # (24, 2) -> (6, 2)
-    middle = best.mean(axis=0)  # (2,)
-    away = best - (centre if seen_from is None else middle)  # (6, 2)
-    return middle, away.T @ away / keep  # (2,), (2, 2)
+@exercise("c.generation")
+def my_generation(candidates: np.ndarray, returns: np.ndarray, centre: np.ndarray, keep: int) -> tuple:
+    """(P, D), (P,), the old centre (D,) -> the new centre (D,), the covariance (D, D)."""
+    ...
 
 
 # %% [markdown] tags=["lecture"]
-# Three clouds of 24 climb the ridge for twelve generations: one stays round, and only its centre moves; one measures its covariance from the new centre; one follows the formula.
+# **A planted bug.** This version runs, and its covariance looks plausible, but one line is wrong. If you do not see it, the pictures below show what it does.
+
+# %% tags=["lecture"]
+def planted_generation(candidates: np.ndarray, returns: np.ndarray, centre: np.ndarray, keep: int) -> tuple:
+    best = candidates[np.argsort(-returns)[:keep]]  # (24, 2) -> (6, 2)
+    centre = best.mean(axis=0)  # (2,)
+    away = best - centre  # (6, 2)
+    return centre, away.T @ away / keep  # (2,), (2, 2)
+
+
+# %% [markdown] tags=["lecture"]
+# Three clouds of 24 climb the ridge for twelve generations: one stays round, and only its centre moves; one has the planted bug; one is yours.
 
 # %% tags=["lecture"]
 def climb(kind: str) -> tuple[list[np.ndarray], list[float]]:
@@ -161,8 +187,8 @@ def climb(kind: str) -> tuple[list[np.ndarray], list[float]]:
     clouds, heights = [], []
     for _ in range(12):
         clouds.append(rng.multivariate_normal(centre, spread, size=24))  # (24, 2)
-        where = "new" if kind == "from the new centre" else None
-        centre, found = next_cloud(clouds[-1], ridge(clouds[-1]), centre, seen_from=where)
+        generation = planted_generation if kind == "planted bug" else my_generation
+        centre, found = generation(clouds[-1], ridge(clouds[-1]), centre, 6)
         spread = spread if kind == "round" else found
         heights.append(float(ridge(centre[None])[0]))
     return clouds, heights
@@ -175,7 +201,7 @@ def climb(kind: str) -> tuple[list[np.ndarray], list[float]]:
 x, y = np.meshgrid(np.linspace(-4, 12, 160), np.linspace(-3, 8, 110))
 height = ridge(np.stack([x.ravel(), y.ravel()], axis=1)).reshape(x.shape)  # (17600,) -> (110, 160)
 fig, axes = plt.subplots(1, 3, figsize=(10, 2.9), sharey=True)
-for axis, kind in zip(axes, ("round", "from the new centre", "from the old centre"), strict=True):
+for axis, kind in zip(axes, ("round", "planted bug", "yours"), strict=True):
     axis.contour(x, y, height, levels=[-64, -32, -16, -8, -4, -2, -1, -0.2], colors="#bbbbbb", linewidths=0.8)
     clouds, heights = climb(kind)
     for generation, colour in zip((0, 3, 6, 11), plt.cm.viridis([0.0, 0.35, 0.65, 0.95]), strict=True):
@@ -185,10 +211,10 @@ axes[0].legend(title="generation", fontsize=8, title_fontsize=8, loc="lower righ
 plt.show()
 
 # %% [markdown] tags=["lecture"]
-# The round cloud crawls along the ridge (−1.20), because most of its guesses fall off to the sides. The second shrinks with every selection, because the best few lie closer together than all, and stops halfway up (−11.20).
+# The round cloud crawls along the ridge (−1.20), because most of its guesses fall off to the sides. The planted bug stops halfway up (−11.20): its distances are measured from the *new* centre. The best few lie closer together than all, so the cloud shrinks with every selection.
 
 # %% [markdown] tags=["lecture"]
-# The third reaches the top. Its covariance contains the step that the cloud has just made, so the next cloud is long in the direction of progress and short across it: it has learned which combination of the numbers matters.
+# Yours, measured from the old centre, reaches the top. Its covariance contains the step that the cloud has just made, so the next cloud is long in the direction of progress and short across it: it has learned which combination of the numbers matters.
 
 # %% [markdown] tags=["lecture"]
 # **CMA-ES** (协方差矩阵自适应进化策略, covariance matrix adaptation) adds three things: better candidates get more weight; the new covariance is mixed with the old one, so that a small generation is enough; a separate step size grows while successive steps agree and shrinks when they cancel. The paper uses it (appendix A.4). Ours is the package `cma`, wrapped in `course_lib/planning/evolve.py`. It reaches the top too:
@@ -199,9 +225,9 @@ from course_lib.planning.evolve import evolve
 heights = []
 evolve(lambda points, generation: ridge(points), np.array([0.0, 1.0]), sigma=1.0, population=24, generations=12,
        seed=0, on_generation=lambda done, row, mean: heights.append(float(ridge(mean[None])[0])))  # fmt: skip
-by_hand = {kind: climb(kind)[1][-1] for kind in ("round", "from the new centre", "from the old centre")}
+by_hand = {kind: climb(kind)[1][-1] for kind in ("round", "planted bug", "yours")}
 print({kind: round(value, 2) for kind, value in by_hand.items()}, "CMA-ES:", round(heights[-1], 2))
-assert by_hand["from the new centre"] < by_hand["round"] < by_hand["from the old centre"]
+assert by_hand["planted bug"] < by_hand["round"] < by_hand["yours"]
 assert heights[-1] > by_hand["round"]
 
 # %% [markdown]
@@ -221,7 +247,7 @@ state = agent.encode(frames, actions)
 print("z", tuple(state.z.shape), "h", tuple(state.h.shape))
 
 # %% [markdown] tags=["lecture"]
-# Why both? One frame does not say how things move. $h$ comes from the frames before, and M was trained to predict, so it must hold speeds, a jump that has begun, a star just reached.
+# Why both? One frame does not say how things move. $h$ comes from the frames before, so it can hold speeds, a jump that has begun, a star just reached.
 
 # %% [markdown] tags=["lecture"]
 # ### What C does
@@ -232,14 +258,20 @@ print("z", tuple(state.z.shape), "h", tuple(state.h.shape))
 #
 # $W$ holds a row of weights for each output, $b$ a bias for each, and $[z_t\;h_t]$ is the two lists end to end. The paper's outputs are steering, gas and brake. Ours are four keys, and the largest is pressed.
 
+# %% [markdown] tags=["lecture"]
+# **Exercise 3. What a controller does.** One controller, many states. (Difficulty 2, 5 minutes.)
+
+# %% tags=["lecture"]
+@exercise("c.act")
+def my_act(z: torch.Tensor, h: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """(B, Z), (B, H), (A, Z + H + 1) with the bias last -> the keys, int64 (B,)."""
+    ...
+
+
 # %% tags=["lecture", "nbval-check-output"]
 weights = torch.randn(4, 289, generator=torch.Generator().manual_seed(0))
-W, b = weights[:, :-1], weights[:, -1]  # (4, 288), (4,)
-outputs = W @ torch.cat([state.z[0], state.h[0]]) + b  # (4, 288) @ (288,) -> (4,)
-print(tuple(outputs.shape), "pressed:", ("nothing", "left", "right", "jump")[outputs.argmax()])
-
-# %% [markdown] tags=["lecture"]
-# These weights are random, so the key means nothing yet.
+key = my_act(state.z, state.h, weights)  # (1,)
+print("pressed:", ("nothing", "left", "right", "jump")[key.item()])
 
 # %% [markdown] tags=["lecture"]
 # For many games at once, with different weights, the bias becomes a column, multiplied by a 1:
@@ -258,12 +290,9 @@ def press(state, weights: torch.Tensor) -> torch.Tensor:
 
 # %% tags=["lecture"]
 generator = torch.Generator().manual_seed(0)
-key = press(state, weights[None])  # (1,)
+assert (press(state, weights[None]) == key).all()  # the same key in both ways
 dreamed = agent.predict(state, key, generator=generator, temperature=1.0)
 print(f"z moved by {(dreamed.z - state.z).norm():.2f}; a star with probability {dreamed.reward.item():.3f}")
-
-# %% [markdown] tags=["lecture"]
-# Nobody corrects M in a dream of such steps: after an error it goes on from the error.
 
 # %% [markdown] tags=["lecture"]
 # ### A dream as a place to live in
@@ -376,12 +405,25 @@ class UntilStar:
 #
 # A candidate's fitness is the mean return of a few lives. Some beginnings are easier, so all candidates of a generation play the **same beginnings** (*common random numbers*), and the next generation gets new ones.
 
+# %% [markdown] tags=["lecture"]
+# **Exercise 4. The fitness of a generation.** `play(weights, seeds)` plays a game for each row of weights, with the seed of that row, and gives the returns. Let every candidate play every seed. (Difficulty 3, 10 minutes.)
+
+# %% tags=["lecture"]
+@exercise("c.fitness")
+def my_fitness(play, candidates: np.ndarray, seeds: np.ndarray) -> np.ndarray:
+    """play: (B, D), (B,) -> (B,). candidates: (P, D), seeds: (N,) -> mean returns (P,)."""
+    ...
+
+
+# %% [markdown] tags=["lecture"]
+# With `live` as the game:
+
 # %% tags=["lecture"]
 def returns_of(world, candidates: np.ndarray, seeds: np.ndarray, steps: int = 128) -> np.ndarray:
-    everyone = torch.from_numpy(candidates).float().unflatten(1, (4, -1))  # (P, 1156) -> (P, 4, 289)
-    everyone = everyone.repeat_interleave(len(seeds), dim=0)  # (P, 4, 289) -> (P * N, 4, 289): a a b b
-    played = live(world, everyone, np.tile(seeds, len(candidates)), steps)  # (P * N,), seeds 0 1 0 1
-    return played.unflatten(0, (len(candidates), len(seeds))).mean(dim=1).numpy()  # (P, N) -> (P,)
+    def play(flat: np.ndarray, numbers: np.ndarray) -> np.ndarray:  # (B, 1156), (B,) -> (B,)
+        return live(world, torch.from_numpy(flat).float().unflatten(1, (4, -1)), numbers, steps).numpy()
+
+    return my_fitness(play, candidates, seeds)
 
 
 # %% [markdown] tags=["lecture"]
@@ -433,7 +475,7 @@ evolution = train_controller(agent, dream, settings, on_generation=update_curves
 watch.close()
 
 # %% [markdown] tags=["lecture"]
-# The mean rises from about 0.03 to 0.38. It jumps because each generation gets new beginnings.
+# The mean rises from about 0.03 to 0.38, in jumps: each generation gets new beginnings.
 
 # %% [markdown] tags=["lecture"]
 # Our controller is the centre of the last cloud; the candidate with the best single return was also lucky. It plays 50 real episodes of the split `validation`; `test` is kept for the measurement.
@@ -561,10 +603,7 @@ machine = ControllerPlayer(agent, dreamer, DreamEnv(agent, beginnings))
 show.canvas({"you": you, "C": machine}, fps=10)
 
 # %% [markdown]
-# If you win: you know what a star is, C knows only what one linear step can compute from $z$ and $h$.
-
-# %% [markdown]
-# And in the real Playground, the controller that never met it and the one trained there:
+# In the real Playground, the controller that never met it and the one trained there:
 
 # %% tags=["optional", "nbval-ignore-output"]
 from course_lib.worlds.env import PlaygroundEnv
@@ -698,7 +737,7 @@ found["dream 1.0, M untrained"] = real_returns(untrained, dreamer, episodes=100,
 # %% tags=["lecture"]
 from course_lib.exam.measures.intervals import bootstrap_interval, paired_ratio_interval
 
-normal = {name: np.asarray(normalised_return(values)) for name, values in found.items()}
+normal = {name: my_normalised(np.asarray(values, dtype=float), *ends) for name, values in found.items()}
 rows = []
 for name in sorted(normal, key=lambda name: -normal[name].mean()):
     low, high = bootstrap_interval(normal[name], generator=np.random.default_rng(0))
@@ -719,7 +758,7 @@ axis.set_yticklabels([row["player"] for row in rows[::-1]])
 plt.show()
 
 # %% [markdown] tags=["lecture"]
-# **A word on luck.** Each row is one controller from one evolution. The interval is about other *episodes*, not another *evolution*, which can differ more. To rank worlds, one would train several controllers in each.
+# **A word on luck.** Each row is one controller from one evolution. The interval is about other *episodes*, not another *evolution*, which can differ more.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### The dreamer against the one that lived
@@ -893,53 +932,10 @@ if generations:
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercises
 #
-# Five, from five to ten minutes each. A blank left as `...` never stops the notebook: the library's answer is used. Filled in, it is checked at once. `hint("c.act")` helps in two steps; `answer("c.act")` shows a solution.
-
-# %%
-from course_lib.exercises import exercise, progress
+# Four stood above, each before its answer, and a planted bug.
 
 # %% [markdown]
-# **1. One generation.** From memory: the next centre and covariance of a cloud, from the `keep` best candidates.
-
-# %%
-@exercise("c.generation")
-def my_generation(candidates: np.ndarray, returns: np.ndarray, centre: np.ndarray, keep: int) -> tuple:
-    """(P, D), (P,), the old centre (D,) -> the new centre (D,), the covariance (D, D)."""
-    ...
-
-
-# %% [markdown]
-# **2. What a controller does.** $a = W[z\;h] + b$, and the largest output is pressed.
-
-# %%
-@exercise("c.act")
-def my_act(z: torch.Tensor, h: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """(B, Z), (B, H), (A, Z + H + 1) with the bias last -> the keys, int64 (B,)."""
-    ...
-
-
-# %% [markdown]
-# **3. The fitness of a generation.** `play(weights, seeds)` plays a game for each row of weights, with the seed of that row, and gives the returns. Let every candidate play every seed.
-
-# %%
-@exercise("c.fitness")
-def my_fitness(play, candidates: np.ndarray, seeds: np.ndarray) -> np.ndarray:
-    """play: (B, D), (B,) -> (B,). candidates: (P, D), seeds: (N,) -> mean returns (P,)."""
-    ...
-
-
-# %% [markdown]
-# **4. The scale of returns.** 0 for a random player, 1 for the oracle.
-
-# %%
-@exercise("c.normalised")
-def my_normalised(returns: np.ndarray, random: float, oracle: float) -> np.ndarray:
-    """(N,) -> (N,)."""
-    ...
-
-
-# %% [markdown]
-# **5. A ratio on the same episodes.** Each row of `picks` names the episodes of one resample. Give the ratio of the two mean returns in each.
+# **Exercise 5. A ratio on the same episodes.** Each row of `picks` names the episodes of one resample. Give the ratio of the two mean returns in each. (Difficulty 2, 10 minutes.)
 
 # %%
 @exercise("c.paired_ratios")
@@ -949,12 +945,16 @@ def my_paired_ratios(above: np.ndarray, below: np.ndarray, picks: np.ndarray) ->
 
 
 # %% [markdown]
-# With your function the interval comes out again, 70 to 90 %. Which dreamers differ from `real`? In the table of *Measure* the intervals of $\tau = 1.0$ and 1.3 lie below its own, those of 0.1 and 0.5 contain its mean. Try all four here.
+# Which dreamers differ from `real`? Predict from the table of *Measure*, then look at the intervals of the four ratios.
 
 # %%
 picks = np.random.default_rng(1).integers(100, size=(5000, 100))
-ratios = my_paired_ratios(normal["dream 1.0"], normal["real"], picks)
-print(f"{np.quantile(ratios, 0.025):.0%} to {np.quantile(ratios, 0.975):.0%}")
+for tau in temperatures:
+    ratios = my_paired_ratios(normal[f"dream {tau}"], normal["real"], picks)
+    print(f"τ = {tau}: {np.quantile(ratios, 0.025):.0%} to {np.quantile(ratios, 0.975):.0%} of real's normalised return")
+
+# %% [markdown]
+# RATIOS
 
 # %% [markdown]
 # What you have solved so far:

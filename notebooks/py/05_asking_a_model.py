@@ -31,7 +31,7 @@
 # **To discuss.** 1. A colleague shows you a film that her model dreamed and says: it understands gravity. Which single number would you ask for first? 2. All films on the internet were made by somebody who chose what to do. What can a model that learns from them alone not know?
 
 # %% [markdown] tags=["lecture"]
-# This notebook is about measuring itself. You will make each mistake on a model that you know, see how good the number looks, and then see the control that takes it away.
+# This notebook is about measuring itself. You will make each mistake, see how good the number looks, and then see the control that takes it away.
 
 # %% tags=["lecture"]
 import matplotlib.pyplot as plt
@@ -40,6 +40,7 @@ import torch
 
 from course_lib import show
 from course_lib.exam.measures.rollout import as_input
+from course_lib.exercises import exercise, progress
 from course_lib.training import load_checkpoint, provenance
 from course_lib.worlds import spec
 from course_lib.worlds.films import load_films
@@ -57,7 +58,7 @@ films = load_films("goal", split="test", count=60)
 show.strip(films.frames[3], every=3, title="The agent's own world: a platform, a star to reach")
 
 # %% [markdown] tags=["lecture"]
-# Sixty films that neither V nor M has seen. The agent, the dark figure with one eye, presses keys that are drawn at random and held for a while.
+# Sixty films that neither V nor M has seen. The agent, the dark figure with one eye, presses random keys.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Predict first
@@ -105,9 +106,22 @@ for _ in range(4):
 # %% [markdown] tags=["lecture"]
 # Four means, from 12.0 to 18.1. Do it four thousand times and keep the middle 95 %. That is the **bootstrap** (自助法; Efron 1979), and the two ends are a 95 % interval (置信区间).
 
+# %% [markdown] tags=["lecture"]
+# **Exercise 1. How sure?** Write it. (Difficulty 2, 8 minutes. A blank left as `...` never stops the notebook: the library's answer is used. `hint("ask.interval")` helps in two steps; `answer("ask.interval")` shows a solution.)
+
+# %% tags=["lecture"]
+@exercise("ask.interval")
+def my_interval(values: np.ndarray, rng: np.random.Generator, resamples: int = 2000) -> tuple[float, float]:
+    """A bootstrap interval of a mean. (N,) -> (low, high)."""
+    ...
+
+
+# %% [markdown] tags=["lecture"]
+# Your interval as a grey band, over the means of four thousand resamples:
+
 # %% tags=["lecture"]
 means = six[rng.integers(6, size=(4000, 6))].mean(axis=1)  # (4000, 6) -> (4000,)
-low, high = np.quantile(means, [0.025, 0.975])
+low, high = my_interval(six, np.random.default_rng(0), 4000)
 fig, axis = plt.subplots(figsize=(7, 2.4))
 axis.hist(means, bins=60, color="tab:gray")
 axis.axvspan(low, high, alpha=0.2)
@@ -173,8 +187,6 @@ assert r2(place[:6], line[:6]) > 0.8 > 0.2 > r2(place[6:], line[6:])
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Build
 #
-# Five instruments, each by hand first: a probe, its selectivity, an interval for it, the keys that nobody pressed, and a film that turns back.
-#
 # ### A probe in closed form
 
 # %% [markdown] tags=["lecture"]
@@ -215,13 +227,19 @@ from_fit, from_score = np.tile(np.arange(150), 3), np.tile(np.arange(60), 3)  # 
 #
 # with $I$ the identity matrix: no steps, no seed, no learning rate.
 
+# %% [markdown] tags=["lecture"]
+# **Exercise 2. A probe without training.** The features are standardised already, and the targets have mean 0. (Difficulty 2, 8 minutes.)
+
+# %% tags=["lecture"]
+@exercise("ask.ridge")
+def my_ridge(z: np.ndarray, y: np.ndarray, penalty: float) -> np.ndarray:
+    """Minimise |y - z w|^2 + penalty |w|^2. (N, D), (N, K) -> (D, K)."""
+    ...
+
+
 # %% tags=["lecture", "nbval-check-output"]
-def ridge(z: np.ndarray, y: np.ndarray, penalty: float) -> np.ndarray:
-    return np.linalg.solve(z.T @ z + penalty * np.eye(z.shape[1]), z.T @ y)  # (D, D), (D, K) -> (D, K)
-
-
 z = (x_fit - x_fit.mean(axis=0)) / x_fit.std(axis=0)  # (450, 256)
-weights = ridge(z, y_fit - y_fit.mean(), penalty=45.0)
+weights = my_ridge(z, y_fit - y_fit.mean(), penalty=45.0)
 print(weights.shape)
 
 # %% [markdown] tags=["lecture"]
@@ -233,7 +251,7 @@ print(weights.shape)
 class Probe:
     def fit(self, x: np.ndarray, y: np.ndarray, penalty: float) -> "Probe":
         self.mean, self.scale, self.offset = x.mean(axis=0), x.std(axis=0), y.mean(axis=0)
-        self.weights = ridge((x - self.mean) / self.scale, y - self.offset, penalty)
+        self.weights = my_ridge((x - self.mean) / self.scale, y - self.offset, penalty)
         return self
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
@@ -299,7 +317,7 @@ print(np.round(alike, 2), "against", np.round(np.exp(-(apart**2) / 2), 2))
 assert np.abs(alike - np.exp(-(apart**2) / 2)).max() < 0.08
 
 # %% [markdown] tags=["lecture"]
-# For a variable that is the square of one number $z$, the straight probe finds nothing, the bent one all.
+# Of the square of one number $z$ the straight probe finds nothing, the bent one all.
 
 # %% tags=["lecture"]
 one = rng.uniform(-2, 2, (300, 1))
@@ -312,10 +330,23 @@ print(f"bent: R² = {r2(square[200:], bent(waves(one[200:, 0]))):.2f}")
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Selectivity: what would the probe read off anything?
 #
-# A strong probe can learn a variable that the state does not hold in any useful way. The extreme case is a directory: a meaningless code word for each place, which the probe learns by heart.
+# A strong probe can learn by heart what the state does not hold in any useful way. The extreme case is a directory: a meaningless code word for each place.
 
 # %% [markdown] tags=["lecture"]
 # Hewitt & Liang (2019) propose a control: let the same probe learn a **task without meaning**. Theirs, on language, is a random label for every word type; ours a random number for each of 16 ranges of values.
+
+# %% [markdown] tags=["lecture"]
+# **Exercise 3. A task without meaning.** A random number for each of `bands` ranges of a variable's values, the ranges holding equally many. (Difficulty 3, 10 minutes.)
+
+# %% tags=["lecture"]
+@exercise("ask.meaningless_task")
+def my_task(y: np.ndarray, rng: np.random.Generator, bands: int = 16) -> np.ndarray:
+    """A control task. (N,) -> (N,)."""
+    ...
+
+
+# %% [markdown] tags=["lecture"]
+# Two lines do it:
 
 # %% tags=["lecture"]
 def meaningless(y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -596,7 +627,7 @@ from course_lib.views.asking import keys_beside
 keys_beside(models, tests["rule"], film=5, time=9)
 
 # %% [markdown] tags=["lecture"]
-# Compare "left" and "right" row by row. The Playground draws two places, and so do the shipped M and the pupil of the coin. The pupil of the rule draws one, where its player would have gone. (Neither pupil has ever seen a jump, so their last column means nothing.)
+# The Playground draws two places, and so do the shipped M and the pupil of the coin. The pupil of the rule draws one, where its player would have gone. (Neither pupil has ever seen a jump, so their last column means nothing.)
 
 # %% [markdown] tags=["lecture"]
 # Now twelve frames of the film, and then, for ten frames, the *opposite* of the film's key. Here it presses the real agent against the wall, where it stays.
@@ -614,7 +645,7 @@ for name, model in models.items():
 show.strips(strips, every=1, title="The other key, held")
 
 # %% [markdown] tags=["lecture"]
-# The first three rows agree, but that proves little: at a wall a frozen picture would look right as well. The last row is the point. The pupil of the rule runs to the left, as its player would have done. (From t = 7 on it also draws ghost stars.) In such a simulator an agent would learn that its actions do not matter.
+# The first three rows agree, but at a wall a frozen picture would look right as well. The last row is the point. The pupil of the rule runs to the left, as its player would have done. (From t = 7 on it also draws ghost stars.) In such a simulator an agent would learn that its actions do not matter.
 
 # %% [markdown]
 # ### What surprises M?
@@ -649,7 +680,7 @@ def four_keys(film: int = 3, moment: int = 12):
 show.explore(four_keys, film=(0, 59), moment=(1, 30))
 
 # %% [markdown] tags=["lecture"]
-# The orange band is the 95 % interval of *Intuition*'s gains from as many films as you ask, the black line the mean of all sixty. Ten films give 10.6 dB (4.4 to 16.8). The width falls with the square root of the number: four times as many should about halve it.
+# The orange band is the 95 % interval of *Intuition*'s gains from as many films as you ask, the black line the mean of all sixty. Ten films give 10.6 dB (4.4 to 16.8).
 
 # %% tags=["lecture", "nbval-ignore-output"]
 from course_lib.views.asking import how_sure
@@ -698,7 +729,7 @@ assert leaky["R² of the place"] > clean["R² of the place"]
 # The same happens to intervals: if V cannot see the agent on some film, it cannot in any of its frames.
 
 # %% [markdown]
-# Simulate it: 20 films whose mean error differs, thirty frames in each with a little noise of their own; an interval over the 600 frames or over the 20 means. How often does each hold the truth?
+# Simulate it: 20 films whose mean error differs, thirty frames in each with a little noise; an interval over the 600 frames or the 20 means. How often does each hold the truth?
 
 # %%
 def holds_the_truth(values: np.ndarray, rng: np.random.Generator) -> bool:
@@ -723,7 +754,7 @@ assert held["over frames"] < 0.5 * 400 < 0.85 * 400 < held["over films"]
 #
 # ### First wrong conclusion: "M has learned where the agent is"
 #
-# Here is the high number again, and below it the same probe on states that cannot have learned it: the memory of the untrained M, and the bare pixels of the last two frames.
+# The same probe on states that cannot have learned it: the memory of the untrained M, and the bare pixels of the last two frames.
 
 # %% tags=["lecture"]
 from course_lib.exam.questions.probing import pixel_features
@@ -800,7 +831,7 @@ show.table(selectivity)
 # 0.57 and 0.54. The task is read off in part, because neighbouring ranges of the place differ in many of the 256 numbers.
 
 # %% [markdown]
-# So the probes are not just learning by heart. (For the *speed* selectivity would mislead: a running agent has one of three speeds, so a random number for each is as easy.)
+# So the probes are not just learning by heart. (For the *speed*, with three values, selectivity would mislead.)
 
 # %% tags=["lecture"]
 r2_of = {key: r2(truth(films, key[1]).T.ravel(), guess) for key, guess in guesses.items()}
@@ -818,6 +849,19 @@ assert all(row["selectivity"] > 0.3 for row in selectivity)
 
 # %% [markdown] tags=["lecture"]
 # Is its frame nearer to what that key draws than to what the other key would have drawn? A published film of a steerable model shows no more: frames that fit the pressed keys.
+
+# %% [markdown] tags=["lecture"]
+# **Exercise 4. The control that was missing.** A paper reports: "given the keys, our model's error is small." You may call its `errors(actions)`, which gives an error for each film. Compute, film by film, what the model gains by getting the right keys. (Difficulty 2, 8 minutes.)
+
+# %% tags=["lecture"]
+@exercise("ask.missing_control")
+def my_gain(errors, actions: np.ndarray) -> np.ndarray:
+    """Error under another film's keys minus the error under its own. (N, T - 1) -> (N,)."""
+    ...
+
+
+# %% [markdown] tags=["lecture"]
+# Every published model could have had that control. With a simulator there is a sharper one, the other key at the same moment:
 
 # %% tags=["lecture"]
 asked, keys_made = tests["rule"], counterfactuals(tests["rule"])
@@ -921,7 +965,7 @@ which = np.repeat([-1.0, 1.0], 160)[:, None]
 from_film = np.tile(np.arange(40), 8)
 
 # %% [markdown] tags=["lecture"]
-# Its answer counts as "left" below zero and as "right" above.
+# Below zero its answer is "left":
 
 # %% tags=["lecture"]
 half = from_film % 2 == 0
@@ -943,7 +987,7 @@ assert decoded > 0.9 and with_other["pupil of the rule"] < 0.3
 # All of this, and more, is asked by one function. An *entrant* is a model, with what it learned from and its untrained twin.
 
 # %% [markdown] tags=["lecture"]
-# Four marks are known beforehand: of a *perfect* model, which owns the simulator; a *random* one, which answers with frames of other films; the untrained twin; and copy-last. If the perfect one failed, the exam would be at fault.
+# Four marks are known beforehand: of a *perfect* model, which owns the simulator; a *random* one, which answers with frames of other films; the untrained twin; and copy-last.
 
 # %% tags=["lecture"]
 from course_lib.exam.entrant import Entrant
@@ -952,7 +996,7 @@ from course_lib.exam.sitting import Sitting
 from course_lib.models.yardsticks import PerfectModel, RandomModel
 
 # %% [markdown] tags=["lecture"]
-# Everybody is asked on the films of the task and says what it has learned from. Our agent brings notebook 03's bar.
+# Our agent brings notebook 03's bar.
 
 # %% tags=["lecture"]
 seat = {"films": "goal", "probes": "goal"}
@@ -1082,53 +1126,22 @@ except ExamError as refusal:
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercises
 #
-# Five, from eight to twelve minutes each. A blank left as `...` never stops the notebook: the library's answer is used. Filled in, it is checked at once. `hint("ask.ridge")` helps in two steps; `answer("ask.ridge")` shows a solution.
-
-# %%
-from course_lib.exercises import exercise, progress
+# Four stood above, each before its answer. Now an experiment and the fifth.
 
 # %% [markdown]
-# **1. How sure?** The middle 95 % of the means of resampled values.
+# **An experiment: what do more films buy?** The gain over copy-last from 6, 15 and 60 films: how wide is its interval? **Predict first:** with ten times as many films, is it a tenth as wide, a third, or a half? Put a number into the next cell.
 
 # %%
-@exercise("ask.interval")
-def my_interval(values: np.ndarray, rng: np.random.Generator, resamples: int = 2000) -> tuple[float, float]:
-    """A bootstrap interval of a mean. (N,) -> (low, high)."""
-    ...
-
-
-# %% [markdown]
-# **2. A probe without training.** The weights of a ridge, from memory or from the derivative. The features are standardised already, and the targets have mean 0.
-
-# %%
-@exercise("ask.ridge")
-def my_ridge(z: np.ndarray, y: np.ndarray, penalty: float) -> np.ndarray:
-    """Minimise |y - z w|^2 + penalty |w|^2. (N, D), (N, K) -> (D, K)."""
-    ...
-
+my_guess_share, rng = 1.0, np.random.default_rng(9)
+widths = {n: np.mean([np.ptp(my_interval(rng.choice(gain, n, replace=False), rng)) for _ in range(40)]) for n in (6, 15, 60)}
+print({n: f"{width:.1f} dB" for n, width in widths.items()})
+print(f"60 films against 6: {widths[60] / widths[6]:.2f} of the width; your guess was {my_guess_share}")
 
 # %% [markdown]
-# **3. A task without meaning.** A random number for each of `bands` ranges of a variable's values, the ranges holding equally many.
-
-# %%
-@exercise("ask.meaningless_task")
-def my_task(y: np.ndarray, rng: np.random.Generator, bands: int = 16) -> np.ndarray:
-    """A control task. (N,) -> (N,)."""
-    ...
-
+# About a third: 4.1 dB against 11.6, a share of 0.36. The width falls with the square root of the number of films, here by $\sqrt{10}=3.2$. (Intervals from six films are a little too narrow, as above, hence 0.36 and not 0.32.)
 
 # %% [markdown]
-# **4. The control that was missing.** A paper reports: "given the keys, our model's error is small." You may call its `errors(actions)`, which gives an error for each film. Compute, film by film, what the model gains by getting the right keys.
-
-# %%
-@exercise("ask.missing_control")
-def my_gain(errors, actions: np.ndarray) -> np.ndarray:
-    """Error under another film's keys minus the error under its own. (N, T - 1) -> (N,)."""
-    ...
-
-
-# %% [markdown]
-# **5. A key that nobody pressed.** `error[n, a, b]` says how far the frame that the model draws for key `a` lies from the frame that key `b` draws in the Playground; `taken[n]` is the key that the film pressed; `visible[n, a, b]` whether the two keys draw different frames there. Ask about every key that was *not* pressed and differs visibly from the pressed one: is the frame that the model draws for it nearer to that key's frame than to the *pressed* key's? In which share of these cases? A tie counts one half.
+# **Exercise 5. A key that nobody pressed.** `error[n, a, b]` says how far the frame that the model draws for key `a` lies from the frame that key `b` draws in the Playground; `taken[n]` is the key that the film pressed; `visible[n, a, b]` whether the two keys draw different frames there. Ask about every key that was *not* pressed and differs visibly from the pressed one: is the frame that the model draws for it nearer to that key's frame than to the *pressed* key's? In which share of these cases? A tie counts one half. (Difficulty 3, 12 minutes.)
 
 # %%
 @exercise("ask.intervened")
@@ -1173,7 +1186,7 @@ progress()
 # And in the real world nothing can be replayed from a seed: there the coin has to be thrown while filming, or steering remains a guess. That is the difficulty of learning actions from films without labels (part IV).
 
 # %% [markdown] tags=["lecture"]
-# **What was not asked.** Two pupils, one seed each, one rule: how much chance must a player show before a model learns its keys? That is not measured here; change 0.3 in `coin`.
+# **What was not asked.** Two pupils, one seed each, one rule. How much chance a player must show before a model learns its keys is not measured here; change 0.3 in `coin`.
 
 # %% [markdown]
 # **Larger.** `python -m course_lib exam vmc perfect random untrained copy-last` asks every question on a hundred films, with probes of all variables and returns; `--json` gives the rows.
