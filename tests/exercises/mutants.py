@@ -53,7 +53,7 @@ def main(notebooks: list[str]) -> None:
         total = [a + b for a, b in zip(total, row, strict=True)]
         print(f"{notebook:8}  {row[0]:9}  {row[1]:7}  {row[1] - row[2]:7}  {row[2]:10}", flush=True)
     print(f"{'all':8}  {total[0]:9}  {total[1]:7}  {total[1] - total[2]:7}  {total[2]:10}")
-    print("Equivalent: right all the same; EQUIVALENT in test_mutants.py lists them with the reason, and the test holds it.")
+    print("Equivalent: right all the same; EQUIVALENT in test_mutants.py has the reasons, and the test holds the list.")
 
 COMPARISONS = {
     ast.Lt: (ast.LtE, ast.Gt), ast.LtE: (ast.Lt, ast.GtE), ast.Gt: (ast.GtE, ast.Lt), ast.GtE: (ast.Gt, ast.LtE),
