@@ -196,7 +196,7 @@ def my_hide(shape: tuple[int, int, int], least: float, generator: torch.Generato
 
 
 # %% [markdown] tags=["lecture"]
-# The share that is hidden in each of four frames of three films. In our training the **last** frame alone is hidden, at the same rates, as in play: a small model in a short training had better practise that. 
+# The share that is hidden in each of four frames of three films. In our training the **last** frame alone is hidden, at the same rates, as in play: a small model in a short training had better practise that.
 
 # %% tags=["lecture"]
 print(my_hide((3, 4, 64), 0.5, torch.Generator().manual_seed(0)).float().mean(dim=2))
