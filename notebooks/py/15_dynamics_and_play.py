@@ -427,6 +427,7 @@ print("by eye: ", list(by_eye.values()))
 print("counted:", list(counted), "on", genie.capabilities.actions.table.films)
 agree = sum(a == b for a, b in zip(by_eye.values(), counted, strict=True))
 assert agree >= 3, "looking finds the keys"
+print("they agree on", agree, "of 4 keys")
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### A dream beside the film
