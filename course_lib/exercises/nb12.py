@@ -100,7 +100,7 @@ def _check_masks(candidate: Asked) -> None:
                 f"frames that makes {frames * places * places} pairs, yours has {int(space.sum())}."
             )
         if torch.equal(time, wanted_time | wanted_time.T) and frames > 1:
-            raise Wrong("Along time a token of yours sees later frames too: that is the leak of this notebook.")
+            raise Wrong("Along time a token of yours sees later frames too: a leak from the future.")
         if torch.equal(time, wanted_time.T) and frames > 1:
             raise Wrong("Rows look and columns are looked at: yours look at later frames and not at earlier ones.")
         if torch.equal(time, wanted_time & ~torch.eye(frames * places, dtype=torch.bool)):

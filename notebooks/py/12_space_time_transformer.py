@@ -43,6 +43,7 @@ import torch
 from torch import nn
 
 from course_lib import show
+from course_lib.exercises import exercise
 from course_lib.nets.attention import MLP, Attention
 from course_lib.worlds.films import load_films
 
@@ -80,13 +81,24 @@ print(inside, along, sep="\n\n")
 # After the first step both places of a frame know their frame. After the second the last row knows all six numbers: their mean is 4.
 
 # %% [markdown] tags=["lecture"]
-# Each step is a matrix of who takes how much from whom, $6 \times 6$ with the tokens in a row, frame by frame. One step after the other is the product of the matrices.
+# Each step is a matrix of who takes how much from whom, $6 \times 6$ with the tokens in a row, frame by frame: 0 where a token may not attend, equal shares where it may.
+
+# %% [markdown]
+# **Exercise 1. Who may attend to whom.** Write both attentions as masks over all $TN$ tokens, for any film. Which frame is token $i$ in, and at which place? (Difficulty 3, 12 minutes. A blank left as `...` never stops the notebook: the library's answer is used. `hint("spacetime.masks")` helps in two steps; `answer("spacetime.masks")` shows a solution.)
+
+# %%
+@exercise("spacetime.masks")
+def my_masks(frames: int, places: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """(space, time), bool (T * N, T * N), True where the row's token may attend to the column's."""
+    ...
+
+
+# %% [markdown] tags=["lecture"]
+# The masks of our film, with shares that add up to 1 in every row. One step after the other is the product of the matrices.
 
 # %% tags=["lecture"]
-frame, place = np.repeat([0, 1, 2], 2), np.tile([0, 1], 3)  # of tokens 0 to 5
-space = (frame[:, None] == frame) / 2
-time = (place[:, None] == place) & (frame[:, None] >= frame)
-time = time / time.sum(axis=1, keepdims=True)
+space, time = ((mask / mask.sum(dim=1, keepdim=True)).numpy() for mask in my_masks(3, 2))
+assert np.allclose((time @ space @ film.ravel()).reshape(3, 2), along), "the six numbers from above"
 fig, axes = plt.subplots(1, 3, figsize=(8, 2.6))
 for axis, matrix, name in zip(axes, (space, time, time @ space), ("space", "time", "time after space"), strict=True):
     axis.imshow(matrix, cmap="Blues", vmin=0, vmax=0.6)
@@ -99,7 +111,13 @@ plt.show()
 # The right-hand matrix is full below the diagonal blocks: two sparse steps reach everything that one dense step reaches, and nothing that comes later.
 
 # %% [markdown] tags=["lecture"]
-# What is lost? A dense step may weigh all pairs freely, at once. Two sparse steps can only pass on what the first one has gathered. That is why blocks are stacked.
+# At the size of Genie's films, 16 frames with 64 places, so many pairs are left in space, so many along time, of all:
+
+# %% tags=["nbval-check-output"]
+print([int(mask.sum()) for mask in my_masks(16, 64)], "of", (16 * 64) ** 2)
+
+# %% [markdown] tags=["lecture"]
+# Together 7 in 100. What is lost? A dense step may weigh all pairs freely, at once. Two sparse steps can only pass on what the first one has gathered. That is why blocks are stacked.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Build
@@ -145,14 +163,28 @@ print(tuple(rows.shape), "->", tuple(in_space.shape))
 #
 # with $x^n$ the $T$ tokens at place $n$.
 
+# %% [markdown]
+# **Exercise 2. Along time, and back.** Let any function that mixes rows, $(M, T, D) \to (M, T, D)$, work along time at each place by itself. (Difficulty 2, 8 minutes.)
+
+# %%
+@exercise("spacetime.along_time")
+def my_along_time(x: torch.Tensor, mix) -> torch.Tensor:
+    """x: (B, T, N, D); mix: (M, T, D) -> (M, T, D). Returns (B, T, N, D)."""
+    ...
+
+
+# %% [markdown] tags=["lecture"]
+# With causal attention as what mixes. The mean over time is a mix too, and of that we know what must come out:
+
 # %% tags=["lecture", "nbval-check-output"]
 attend_time = Attention(32, heads=4, causal=True, qk_norm=True)
-rows = x.transpose(1, 2).flatten(0, 1)  # (B, T, N, D) -> (B, N, T, D) -> (B * N, T, D), a place a row
-in_time = attend_time(rows).unflatten(0, (2, 64)).transpose(1, 2)  # -> (B, N, T, D) -> (B, T, N, D)
-print(tuple(rows.shape), "->", tuple(in_time.shape))
+in_time = my_along_time(x, attend_time)
+means = my_along_time(x, lambda rows: rows.mean(dim=1, keepdim=True).expand_as(rows))  # (B * N, T, D)
+assert torch.allclose(means, x.mean(dim=1, keepdim=True).expand_as(x), atol=1e-6)
+print(tuple(x.shape), "->", tuple(in_time.shape))
 
 # %% [markdown]
-# Two axes must change places; `reshape` alone would cut the numbers into rows of the right size with the wrong tokens in them, without an error. Exercise 1 is about that.
+# Two axes must change places. What happens when somebody forgets that comes back under *Break it*.
 
 # %% [markdown] tags=["lecture"]
 # ### One feed-forward layer for both
@@ -221,7 +253,33 @@ print("frames with an influence on frame 4:", np.flatnonzero((show_me > 0).any(a
 # %% [markdown] tags=["lecture"]
 # ### Frame by frame, with a memory
 #
-# Because no frame sees a later one, its keys and values never change. To play, a model keeps them and computes each new frame alone: `step(frame, memory)`. The answers must be those of the whole film at once.
+# Because no frame sees a later one, its keys and values never change. To play, a model keeps them and computes each new frame alone.
+
+# %% [markdown]
+# **Exercise 3. One more frame, from memory.** At every place, let the queries of a new frame attend to the keys of the earlier frames and to their own, with one head. Which mask do you need? (Difficulty 3, 12 minutes.)
+
+# %%
+@exercise("spacetime.one_more")
+def my_one_more(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, keys: torch.Tensor, values: torch.Tensor):
+    """q, k, v: (N, d) of the new frame; keys, values: (N, T, d). Returns mixed (N, d), keys, values (N, T + 1, d)."""
+    ...
+
+
+# %% [markdown] tags=["lecture"]
+# None: what comes later does not exist yet. So frame by frame must give what the formula with its mask gives at once:
+
+# %% tags=["lecture", "nbval-check-output"]
+q, k, v = torch.randn(3, 64, 8, 16)  # (N, T, d) each: 64 places, 8 frames, one head of 16 channels
+keys, values, by_frame = k[:, :0], v[:, :0], []
+for t in range(8):
+    mixed, keys, values = my_one_more(q[:, t], k[:, t], v[:, t], keys, values)
+    by_frame.append(mixed)
+at_once = nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+assert torch.allclose(torch.stack(by_frame, dim=1), at_once, atol=1e-5)
+print("agree to 1e-5; remembered:", tuple(keys.shape))
+
+# %% [markdown] tags=["lecture"]
+# The library's whole network does this in every layer, `step(frame, memory)`. Again the answers must be those of the whole film at once.
 
 # %% tags=["lecture", "nbval-check-output"]
 stack = library.SpaceTimeTransformer(32, layers=2, heads=4, frames=8, places=64)
@@ -263,12 +321,32 @@ for T in (4, 16, 64, 256):
     print(f"{T:3} frames:", ", ".join(f"{name} {n / sum(parts.values()):.1%}" for name, n in parts.items()))
 
 # %% [markdown] tags=["lecture"]
-# With 64 tokens a frame and width 64, temporal attention is one tenth of the work at 64 frames. It overtakes spatial attention exactly at $T = N$. It is half of *all* work where $2NT^2D = TN(16D^2 + 2ND)$, at
-#
-# $$T = 8D + N = 576 \text{ frames.}$$
+# With 64 tokens a frame and width 64, temporal attention is one tenth of the work at 64 frames. It overtakes spatial attention exactly at $T = N$. And when is it half of *all* work?
+
+# %% [markdown]
+# **Exercise 4. Where time begins to matter.** At how many frames is temporal attention a given share of all multiplications of a block? Divide the table's four lines by $2TND$ first. (Difficulty 3, 12 minutes.)
+
+# %%
+@exercise("spacetime.frames_at_share")
+def my_frames_at_share(share: float, places: int, width: int) -> float:
+    """The number of frames, for a feed-forward layer of width 4 * width."""
+    ...
+
 
 # %% [markdown] tags=["lecture"]
-# So the slide's "linear, not quadratic" needs an **erratum**. The paper says it of the spatial layer, of which it says that it dominates. The temporal layer *is* quadratic in the frames, on few tokens. And the premise is off as well: by the table above spatial attention is 8 to 11 % of the work, projections and feed-forward together are 62 to 88 %, and at Genie's width of 5,120 spatial attention is about 2 %. Linear in the frames, yes; dominant, no.
+# For the sizes of this notebook, and at Genie's width of 5,120, with the 920 patches of 4 by 4 that cover its frames of 160 by 90 pixels:
+
+# %% tags=["lecture", "nbval-check-output"]
+for share, places, width in ((0.01, 64, 64), (0.1, 64, 64), (0.5, 64, 64), (0.5, 920, 5120)):
+    print(f"width {width}: {share:.0%} of the work is temporal at {my_frames_at_share(share, places, width):,.0f} frames")
+parts = count(16, 920, 5120)
+print(f"Genie's 16 frames: spatial attention is {parts['spatial attention'] / sum(parts.values()):.1%} of the work")
+
+# %% [markdown] tags=["lecture"]
+# Half of the work is temporal where $2NT^2D = TN(16D^2 + 2ND)$, at $T = 8D + N$, here 576 frames.
+
+# %% [markdown] tags=["lecture"]
+# So the slide's "linear, not quadratic" needs an **erratum**. The paper says it of the spatial layer, of which it says that it dominates. The temporal layer *is* quadratic in the frames, on few tokens. And the premise is off as well: by the table above spatial attention is 8 to 11 % of the work, projections and feed-forward together are 62 to 88 %, and at Genie's size spatial attention is 2 %. Linear in the frames, yes; dominant, no.
 
 # %% [markdown] tags=["lecture"]
 # Where does it begin to matter? The picture shows the *local exponent*: the slope of log cost over log frames, 1 for linear, 2 for quadratic.
@@ -394,7 +472,7 @@ plt.show()
 # Choose a token: a place (0 the agent, 1 and 2 the bodies), a frame, a layer. It is marked with a cross. Rings show what it **may** attend to, discs what it **does** attend to: blue inside its frame, orange along time, with the number below.
 
 # %% [markdown] tags=["lecture"]
-# To read a speed, a token must compare its frame with an earlier one: which earlier frames does it choose, in which layer? Does a body attend to the other body more when they are close? Then set the frame to 0: what is left to attend to?
+# To read a speed, a token must compare its frame with an earlier one: which earlier frames does it choose, in which layer? Does a body attend to the other body more when they are close? Then set the frame to 0: what is left to attend to? The answers stand below the figure.
 
 # %% tags=["lecture", "nbval-ignore-output"]
 from course_lib.views.space_time import attention_figure, weights
@@ -407,6 +485,22 @@ def show_attention(moment: int = 5, place: int = 1, layer: int = 0):
 
 
 show.explore(show_attention, moment=(0, 7), place=(0, 2), layer=(0, 1))
+
+# %% [markdown]
+# One token is an anecdote. Over 100 test films, frame 5: how much a body attends to its own place at frames 0 to 5, and to the other body in the third of the films in which the two are closest, and farthest.
+
+# %%
+films = test_xy[:, 11:19]  # (100, 8, 3, 2)
+gap = (films[:, 5, 1] - films[:, 5, 2]).norm(dim=-1).numpy()
+near, far = gap < np.quantile(gap, 1 / 3), gap > np.quantile(gap, 2 / 3)
+for layer in (0, 1):
+    pairs = [weights(model.stack, model.read(one[None]).detach(), layer) for one in films]
+    back = np.mean([time[1:, 5, :6].mean(axis=0) for _, time in pairs], axis=0)  # (N, T, T) -> (6,)
+    other = np.array([(space[5, 1, 2] + space[5, 2, 1]) / 2 for space, _ in pairs])
+    print(f"layer {layer}: frames 0 to 5", back.round(2), f"the other, near {other[near].mean():.2f}, far {other[far].mean():.2f}")
+
+# %% [markdown]
+# The speed is read in the first layer: 0.81 of a body's attention goes to frames 3 and 4, that is one and two frames back, and hardly any to its own. The second layer has no such choice. A body nearby gets more attention than one far away in the first layer, 0.20 against 0.14, and less in the second, 0.15 against 0.20. At frame 0 a token is left with itself along time, so all of it goes there, and the model has no speed to read.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Break it
@@ -483,6 +577,44 @@ for name, (network, _) in (("with the mask", masked), ("without it", leaky)):
 # %% [markdown] tags=["lecture"]
 # So question 2 of the beginning: the training loss gets *better*, far too much. A loss that is too good is a reason to look for a leak. Two tests find it, and they cost seconds: the loss of the last frame alone, and the gradient.
 
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### A planted bug: the block that forgets
+#
+# The next block differs from ours in one line. It raises no error, its loss falls, and it predicts the bodies with the same training as above. Find out by measuring what is wrong, before you read on: `influence` is there.
+
+# %%
+class Planted(library.SpaceTimeBlock):
+    def forward(self, x: torch.Tensor, window=None) -> torch.Tensor:  # (B, T, N, D) -> (B, T, N, D)
+        x = x + self.space(self.norm_space(x))
+        rows = self.norm_time(x).reshape(-1, x.shape[1], x.shape[3])  # (B * N, T, D)
+        x = x + self.time(rows[:, :, None]).reshape(x.shape)  # -> (B, T, N, D)
+        return x + self.mlp(self.norm_mlp(x))
+
+
+# %% [markdown]
+# Before you run the next cell: will it come nearer to our model, or to the one without time?
+
+# %%
+torch.manual_seed(0)
+planted = NextPlace()
+planted.stack.blocks = nn.ModuleList(Planted(32, 2, hidden=64) for _ in range(2))
+fit(planted, 200)
+with torch.no_grad():
+    for name, network in (("ours", model), ("planted", planted), ("without time", timeless)):
+        print(f"{name}: {distance(network(last[:, :-1]), last[:, 1:])[:, 3:].mean():.2f} pixels")
+
+# %% [markdown]
+# It is a little better than without time and far from ours, and from the curve alone nobody would suspect a bug; one would train for longer. Does it see the future? And which frames does it see? One block, three bodies, the answers at frames 4 and 7:
+
+# %% tags=["nbval-check-output"]
+for name, stack in (("ours", model.stack), ("planted", planted.stack)):
+    for moment in (4, 7):
+        seen = influence(stack.blocks[0], torch.randn(1, 8, 3, 32), moment, place=1)
+        print(f"{name}: frame {moment} depends on frames", np.flatnonzero((seen > 0).any(axis=1)).tolist())
+
+# %% [markdown]
+# The test for leaks passes: no later frame has an influence. The other half of the claim, that every earlier frame *has* one, fails. `reshape` does not exchange two axes; it cuts the numbers as they lie, frame by frame, into rows of eight tokens, and so a row holds pieces of three or four frames and every place. With 64 places each row would lie inside one frame, and nothing would pass along time at all. Test both: what must be zero, and what must not be.
+
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Measure
 #
@@ -506,7 +638,20 @@ def builder(name: str):
 
 
 # %% [markdown] tags=["lecture"]
-# Five repeats, in which all numbers of frames take turns; each repeat gives one slope. The value is the median of the slopes, its interval a bootstrap over the repeats.
+# Five repeats, in which all numbers of frames take turns; each repeat gives one slope.
+
+# %% [markdown]
+# **Exercise 5. Read the exponent off a clock.** One repeat's slope: fit all times at once. (Difficulty 2, 8 minutes.)
+
+# %%
+@exercise("spacetime.exponent")
+def my_exponent(frames: np.ndarray, seconds: np.ndarray) -> float:
+    """p of the power law seconds = c * frames^p that fits best in logarithms. Both (F,)."""
+    ...
+
+
+# %% [markdown] tags=["lecture"]
+# The library's row has the median of the five slopes, with a bootstrap over the repeats as its interval; the median of yours must be the same.
 
 # %% tags=["lecture"]
 counts = (4, 8, 16, 32, 64)
@@ -514,6 +659,7 @@ seconds = {name: seconds_by_frames(builder(name), counts, 64, repeats=5) for nam
 rows = []
 for name, times in seconds.items():
     fitted, typical = exponent_row(counts, times), np.median(times, axis=0)
+    assert np.isclose(fitted["value"], np.median([my_exponent(np.array(counts), repeat) for repeat in times]))
     rows.append({"block": name, "exponent": fitted["value"], "from": fitted["low"], "to": fitted["high"],
                  "4 frames (ms)": 1e3 * typical[0], "64 frames (ms)": 1e3 * typical[-1],
                  "factor": typical[-1] / typical[0]})  # fmt: skip
@@ -646,79 +792,11 @@ assert max(-low, high) < 0.2 * np.mean(ends["one"]), "no effect of the size that
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercises
 #
-# Five, from eight to twelve minutes each. A blank left as `...` never stops the notebook: the library's answer is used. `hint("spacetime.masks")` helps in two steps; `answer("spacetime.masks")` shows a solution.
-
-# %%
-from course_lib.exercises import exercise, progress
-
-# %% [markdown]
-# **1. Along time, and back.** Let a function that mixes rows, $(M, T, D) \to (M, T, D)$, work along time at each place by itself. (Difficulty 2, 8 minutes.)
-
-# %%
-@exercise("spacetime.along_time")
-def my_along_time(x: torch.Tensor, mix) -> torch.Tensor:
-    """x: (B, T, N, D); mix: (M, T, D) -> (M, T, D). Returns (B, T, N, D)."""
-    ...
-
-
-# %% [markdown]
-# **2. Who may attend to whom.** Both attentions as masks over all $TN$ tokens, numbered frame by frame. (Difficulty 3, 12 minutes.)
-
-# %%
-@exercise("spacetime.masks")
-def my_masks(frames: int, places: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """(space, time), bool (T * N, T * N), True where the row's token may attend to the column's."""
-    ...
-
-
-# %% [markdown]
-# With your masks: of all pairs of a film of 16 frames with 64 places, so many are left.
-
-# %% tags=["nbval-check-output"]
-allowed = my_masks(16, 64)
-print([int(mask.sum()) for mask in allowed], "of", (16 * 64) ** 2)
-
-# %% [markdown]
-# **3. Where time begins to matter.** At how many frames is temporal attention the given share of all multiplications of a block? (Difficulty 3, 12 minutes.)
-
-# %%
-@exercise("spacetime.frames_at_share")
-def my_frames_at_share(share: float, places: int, width: int) -> float:
-    """The number of frames, for a feed-forward layer of width 4 * width."""
-    ...
-
-
-# %% [markdown]
-# For the sizes of this notebook, with your function:
-
-# %% tags=["nbval-check-output"]
-for share in (0.01, 0.1, 0.5):
-    print(f"{share:.0%} of the work is temporal at {my_frames_at_share(share, 64, 64):,.0f} frames")
-
-# %% [markdown]
-# **4. Read the exponent off a clock.** (Difficulty 2, 8 minutes.)
-
-# %%
-@exercise("spacetime.exponent")
-def my_exponent(frames: np.ndarray, seconds: np.ndarray) -> float:
-    """p of the power law seconds = c * frames^p that fits best in logarithms. Both (F,)."""
-    ...
-
-
-# %% [markdown]
-# **5. One more frame, from memory.** Temporal attention of a new frame with the keys and values of the earlier ones. (Difficulty 3, 12 minutes.)
-
-# %%
-@exercise("spacetime.one_more")
-def my_one_more(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, keys: torch.Tensor, values: torch.Tensor):
-    """q, k, v: (N, d) of the new frame; keys, values: (N, T, d). Returns mixed (N, d), keys, values (N, T + 1, d)."""
-    ...
-
-
-# %% [markdown]
-# What you have solved so far, here and in the other notebooks:
+# Five stand above, in the places of the cells that they replace, and a planted bug under *Break it*. What you have solved so far, here and in the other notebooks:
 
 # %% tags=["nbval-ignore-output"]
+from course_lib.exercises import progress
+
 progress()
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]

@@ -41,6 +41,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from course_lib import show
+from course_lib.exercises import exercise
 from course_lib.worlds import spec
 from course_lib.worlds.films import load_films
 from course_lib.worlds.frames import to_model
@@ -96,12 +97,25 @@ print(f"squared error {error_blur:.3f}, of doing nothing {((x - y) ** 2).mean():
 # %% [markdown] tags=["lecture"]
 # Now with one **bit**. There are two maps, and for each pair a sign, 0 or 1, that says which of the two is used. We know neither the maps nor the signs, so we find each from the other, in turns: fit each map to the pairs that carry its sign; then give each pair the sign whose map draws it better. The signs begin at random.
 
+# %% [markdown]
+# **Exercise 1. Which of the shifts was it.** The second half of a turn, for $K$ maps: for each pair, the map that draws $y$ from $x$ with the least squared error. It is the encoder of the six numbers. (Difficulty 1, 6 minutes. A blank left as `...` never stops the notebook: the library's answer is used. `hint("lam.which_code")` helps in two steps; `answer("lam.which_code")` shows a solution.)
+
+# %%
+@exercise("lam.which_code")
+def my_which_code(x: torch.Tensor, y: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
+    """x, y: (B, N); maps: (K, N, N), a row of x times a map -> int64 (B,)."""
+    ...
+
+
+# %% [markdown] tags=["lecture"]
+# Twenty turns, each with both halves:
+
 # %% tags=["lecture"]
 sign = rng.integers(0, 2, 200)
 for _ in range(20):
-    maps = [np.linalg.lstsq(x[sign == k], y[sign == k], rcond=None)[0] for k in (0, 1)]
-    errors = np.stack([((x @ w - y) ** 2).sum(axis=1) for w in maps])  # (2, 200)
-    sign = errors.argmin(axis=0)  # (200,)
+    maps = np.stack([np.linalg.lstsq(x[sign == k], y[sign == k], rcond=None)[0] for k in (0, 1)])  # (2, 6, 6)
+    sign = my_which_code(*(torch.from_numpy(each) for each in (x, y, maps))).numpy()  # (200,)
+errors = ((x @ maps - y) ** 2).sum(axis=2)  # (2, 200)
 
 # %% [markdown] tags=["lecture"]
 # Look at the three maps. On the left the one without a sign; then the two that were found with one bit.
@@ -143,10 +157,30 @@ print("squared error with renamed signs:", errors[undone, np.arange(200)].mean()
 #
 # $$I(a; k) = H(a) + H(k) - H(a, k), \qquad \mathrm{NMI} = \frac{I(a; k)}{\tfrac12\left(H(a) + H(k)\right)},$$
 #
-# where $a$ is the sign, $k$ the true turn (later the key), and $H(a, k)$ the entropy of the pair. The normalised value, NMI, is 1 where each tells the other and 0 where they have nothing to do with each other; names do not matter. Exercise 4 builds it.
+# where $a$ is the sign, $k$ the true turn (later the key), and $H(a, k)$ the entropy of the pair. The normalised value, NMI, is 1 where each tells the other and 0 where they have nothing to do with each other; names do not matter.
+
+# %% [markdown]
+# **Exercise 2. What a code tells about the key.** The NMI from a table of counts, how often each code went with each key. (Difficulty 3, 15 minutes.)
+
+# %%
+@exercise("lam.nmi")
+def my_nmi(counts: np.ndarray) -> float:
+    """counts: (K, A) -> between 0 and 1; 0 where codes or keys never vary."""
+    ...
+
+
+# %% [markdown] tags=["lecture"]
+# Of the signs, counted pair by pair; scikit-learn has the same measure, and must agree.
 
 # %% tags=["lecture"]
-from sklearn.metrics import normalized_mutual_info_score as nmi
+from sklearn.metrics import normalized_mutual_info_score
+
+
+def nmi(a: np.ndarray, k: np.ndarray) -> float:
+    value = my_nmi(np.array([[((a == i) & (k == j)).sum() for j in (0, 1)] for i in (0, 1)], dtype=float))
+    assert np.isclose(value, normalized_mutual_info_score(a, k), atol=1e-6)
+    return value
+
 
 print(f"sign and turn:                       {nmi(sign, turn):.2f}")
 print(f"renamed sign and turn:               {nmi(renamed, turn):.2f}")
@@ -216,7 +250,7 @@ two[..., 0, 0] = two[..., 7, 7] = 1.0  # something moved in two corners, where f
 print(*(f"scores {name}: {average_where_moved(f, s, two).item():.2f}" for name, s in (("0", 0 * f), ("f", f))), sep="; ")
 
 # %% [markdown] tags=["lecture"]
-# (The average over *all* places would be nearly the same for every step, because what moves is a small part of a frame. A first version of this model did that: its answers nearly coincided, and the decoder ignored them.)
+# (The average over *all* places would be nearly the same for every step, because what moves is a small part of a frame.)
 
 # %% tags=["lecture"]
 class Encoder(nn.Module):
@@ -294,11 +328,30 @@ class Decoder(nn.Module):
 #
 # The squared error of the next frame, with weight $1 + w\,m_p$ at pixel $p$, where $m_p$ is the mask and $w = 20$. Without it, copying the last frame is nearly perfect, and the code is worth almost nothing. Beside it stand the two losses of a codebook (notebook 13): the codes move to the answers, and the answers, with weight $\beta$, to the codes.
 
+# %% [markdown]
+# **Exercise 3. What moves counts more.** The weighted error: a pixel that changes counts $1 + w$ times, and an error of 0.1 everywhere is 0.01 whatever moved. (Difficulty 2, 10 minutes.)
+
+# %%
+@exercise("lam.weighted_error")
+def my_weighted_error(
+    drawn: torch.Tensor, before: torch.Tensor, after: torch.Tensor, extra: float = 20.0
+) -> torch.Tensor:
+    """All (B, 3, H, W) -> scalar. A pixel has changed when any of its colours has, by more than 0.02."""
+    ...
+
+
+# %% [markdown] tags=["lecture"]
+# With the mask from above it is three lines. For the drawing that copies the last frame both must say the same:
+
 # %% tags=["lecture"]
 def weighted_error(drawn: torch.Tensor, before: torch.Tensor, after: torch.Tensor, w: float = 20.0) -> torch.Tensor:
     weights = 1.0 + w * moved(before, after)  # (..., 1, H, W)
     return (weights * (drawn - after).square()).mean() / weights.mean()
 
+
+copied = [f.flatten(0, 1) for f in (before, before, after)]  # (B * (T - 1), 3, H, W) each
+assert torch.allclose(weighted_error(*copied), my_weighted_error(*copied), rtol=1e-5)
+print(f"copying the last frame: {weighted_error(*copied):.4f}, unweighted {(before - after).square().mean():.4f}")
 
 # %% [markdown] tags=["lecture"]
 # ### All of it as one class
@@ -436,6 +489,27 @@ show.table(rows)
 # %% [markdown] tags=["lecture"]
 # Your first answer: read the table by rows. A row with one large number is a code that means one key. Codes 5, 7 and 1 are such: right, left and jump, in 241 of 245, 224 of 231 and 34 of 35 steps. Two rows may share a key (0 is left as well, 2 right), and a row with two or three large numbers, as those of 3, 4 and 6, is a code that stands for something other than a key.
 
+# %% [markdown]
+# **Exercise 4. From codes to keys.** The table that turns a code into a key, from counts. What about a code that never occurred? (Difficulty 2, 8 minutes.)
+
+# %%
+@exercise("lam.code_table")
+def my_code_table(counts: np.ndarray) -> np.ndarray:
+    """The most frequent key of each code; of a code that never occurred, the most frequent key of all.
+
+    counts: (K, A), how often each code went with each key -> int (K,).
+    """
+    ...
+
+
+# %% [markdown] tags=["lecture"]
+# The table of the shipped model, and in how many of its steps each line is right:
+
+# %% tags=["lecture"]
+for code, key in enumerate(my_code_table(counts)):
+    print(f"code {code}: {spec.ACTIONS[key]:6} right in {counts[code, key]:4.0f} of its {counts[code].sum():4.0f} steps")
+print(f"together {counts[np.arange(8), my_code_table(counts)].sum() / counts.sum():.2f}, the most frequent key {counts.sum(axis=0).max() / counts.sum():.2f}")
+
 # %% [markdown] tags=["lecture"]
 # Take the code that goes most often with no key at all. It goes with left and right, too. What do those steps have in common? A suspicion: the agent runs against a wall. The key is held, and nothing moves.
 
@@ -456,7 +530,7 @@ for name, where in ((f"code {still}", running & (index[:, 1:] == still)), ("any 
 # Choose a frame and a code, and see what the decoder makes of it. From left to right: the frame, the decoder's next frame, where the two differ, and what really came next.
 
 # %% [markdown] tags=["lecture"]
-# Find the code for "right". Does it mean the same in another frame, with the agent in the air, or at a wall? What does the decoder do with a code that cannot be obeyed?
+# Find the code for "right". Does it mean the same with the agent in the air? What does the decoder do at a wall, where the code cannot be obeyed?
 
 # %% tags=["lecture", "nbval-ignore-output"]
 def try_it(frame: int = 3, code: int = used[0]) -> np.ndarray:
@@ -465,6 +539,25 @@ def try_it(frame: int = 3, code: int = used[0]) -> np.ndarray:
 
 
 show.explore(try_it, frame=(0, 30), code=(0, 7))
+
+# %% [markdown]
+# Code 5 in 200 frames of twenty films: how far to the right does it draw the agent?
+
+# %%
+from course_lib.views.genie import dark_place
+
+drawn_right = {"on the ground": [], "in the air": [], "at the right wall": []}
+for k in range(20):
+    for t in range(2, 30, 3):
+        x, y = (test_films.of(name)[k, t, 0] for name in "xy")
+        where = "at the right wall" if x > 29.3 else "in the air" if y > 4.1 else "on the ground"
+        after_5 = after_each_code(shipped, test_films.frames[k, t - 1 : t + 1], 1)[5]
+        drawn_right[where].append(dark_place(after_5)[0] - dark_place(test_films.frames[k, t])[0])
+for where, moves in drawn_right.items():
+    print(f"{where}: {np.nanmean(moves):.1f} pixels (n = {len(moves)})")
+
+# %% [markdown]
+# RIGHT
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Break it
@@ -515,9 +608,6 @@ show.table(rows)
 
 # %% [markdown] tags=["lecture"]
 # The cures, all of them in the model that you built: directions instead of distances, so that no code can be out of reach; dead codes put where the answers are; pixels that move counted more, so that an action is worth something to the decoder.
-
-# %% [markdown] tags=["lecture"]
-# Others met the same failure. tinyworlds, a small open Genie, masks all frames but the first, so that the decoder cannot do without the action, and adds a penalty on codes that do not vary.
 
 # %% tags=["lecture"]
 assert rows[0]["perplexity"] < 1.05 and abs(rows[0]["gain in dB"]) < 1e-6, "one code, and nothing to be gained from it"
@@ -582,7 +672,7 @@ show.table([{"encoder": kind, "gain in dB": bracket(row["gain"]), "NMI with the 
 # Read the rows of *patches* from the first to the one that learned four times as long. The gain more than doubles: by Genie's measure the actions matter more and more. What a code tells about the key does not grow at all. Given the place it tells more than twice as much. These are the renamed signs of the six numbers again, and here training alone has renamed them.
 
 # %% [markdown] tags=["lecture"]
-# (Given the place, each cell holds few steps, which biases the number upwards; the last column says by how much.) It is not the decoder: with your convolutions as decoder the encoder of patches gains more, and its codes are no better. Moving the films costs gain and cures nothing in this time. Whether the paper's kind gets there with overlapping patches, or far longer training, is a good project.
+# (Given the place, each cell holds few steps, which biases the number upwards; the last column says by how much.) It is not the decoder: with your convolutions as decoder the encoder of patches gains more, and its codes are no better. Moving the films costs gain and cures nothing in this time.
 
 # %% [markdown] tags=["lecture"]
 # Tokens in the place of pixels: a little less gain, a little less said about the key. The direction is the paper's (pixels give more control than tokens), the difference is small, and the intervals overlap. For an encoder of convolutions it matters little which of the two it reads.
@@ -604,6 +694,27 @@ if again:
 
 # %% [markdown] tags=["lecture"]
 # The cure is what the encoder **shares between places**. Ours slides the same small windows over the whole frame, overlapping, and forgets where it was. What it says about a step to the right cannot depend on the patch grid, because there is none.
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### An experiment: how narrow?
+#
+# The sign has to be narrow, says *Intuition*. Two codes, eight, sixty-four: predict for which the next frame is drawn best, for which the gain over another film's codes is largest, and which says most about the key. Each learns 150 steps on the agent alone.
+
+# %%
+rows = []
+for many in (2, 8, 64):
+    short = load_config("lam", "cpu", {**small, **settings, "train.steps": 150, "model.codes": many})
+    torch.manual_seed(0)
+    model = train("lam", short, progress="none", data=agent_films).model.eval()
+    i = codes_of_films(model, agent_test.frames)  # (20, 31)
+    own, other = (drawn_psnr_by_film(model, agent_test.frames, np.roll(i, k, axis=0), 1).mean() for k in (0, 1))
+    pairs = count_pairs(i[:, 1:], agent_test.actions[:, 1:].astype(int), np.ones((20, 30), bool), many).sum(axis=0)
+    rows.append({"codes": many, "in use": len(np.unique(i)), "dB": own, "gain in dB": own - other,
+                 "NMI with the key": float(nmi_of_counts(pairs)), "named": pairs.max(axis=1).sum() / pairs.sum()})  # fmt: skip
+show.table(rows)
+
+# %% [markdown]
+# NARROW
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Measure
@@ -627,9 +738,10 @@ by_question = {row.question: row for row in answers.rows}
 print(f"question 2: {by_question['latent_gain_db'].value:.1f} dB; your guess was {my_guess_in_db}")
 for row in answers.rows:
     print(f"{row.question}: {row.note}")
+assert np.isclose(my_nmi(counts.astype(float)), by_question["action_nmi"].value, atol=1e-3), "your NMI, the counts of Look"
 
 # %% [markdown] tags=["lecture"]
-# The accuracy is .71, and the course wanted .85. Can the keys be seen any better? A study taught the same encoder the true keys, which it never gets otherwise, with the same films and sizes; and two others beside it, the same with one frame more after the step, and the paper's kind, a transformer on patches (`python -m course_lib study seen_keys`, eleven minutes). The share of visible keys that each names on other films:
+# The accuracy is .71, and the course wanted .85. Can the keys be seen any better? A study taught the same encoder the true keys, which it never gets otherwise, with the same films and sizes; and two others beside it, the same with one frame more after the step, and the paper's kind, a transformer on patches (`python -m course_lib study seen_keys`). The share of visible keys that each names on other films:
 
 # %% tags=["lecture"]
 from course_lib.studies.seen_keys import measured_ceilings
@@ -661,74 +773,11 @@ for row in (nmi_row, accuracy):
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercises
 #
-# Four, from six to fifteen minutes each. A blank left as `...` never stops the notebook: the library's answer is used. Fill it in, run the cell, and it is checked at once. `hint("lam.nmi")` helps in two steps; `answer("lam.nmi")` shows a solution.
-
-# %%
-from course_lib.exercises import exercise, progress
-
-# %% [markdown]
-# **1. Which of the shifts was it** (difficulty 1, 6 minutes). The encoder of the six numbers, for $K$ maps: for each pair, the map that draws $y$ from $x$ best.
-
-# %%
-@exercise("lam.which_code")
-def my_which_code(x: torch.Tensor, y: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
-    """x, y: (B, N); maps: (K, N, N), a row of x times a map -> int64 (B,)."""
-    ...
-
-
-# %% [markdown]
-# **2. What moves counts more** (difficulty 2, 10 minutes). The weighted error, from memory: a pixel that changes counts $1 + w$ times, and an error of 0.1 everywhere is 0.01 whatever moved.
-
-# %%
-@exercise("lam.weighted_error")
-def my_weighted_error(
-    drawn: torch.Tensor, before: torch.Tensor, after: torch.Tensor, extra: float = 20.0
-) -> torch.Tensor:
-    """All (B, 3, H, W) -> scalar. A pixel has changed when any of its colours has, by more than 0.02."""
-    ...
-
-
-# %% [markdown]
-# **3. From codes to keys** (difficulty 2, 8 minutes). The table that turns a code into a key, from counts. What about a code that never occurred?
-
-# %%
-@exercise("lam.code_table")
-def my_code_table(counts: np.ndarray) -> np.ndarray:
-    """The most frequent key of each code; of a code that never occurred, the most frequent key of all.
-
-    counts: (K, A), how often each code went with each key -> int (K,).
-    """
-    ...
-
-
-# %% [markdown]
-# With your function, the table of the shipped model:
-
-# %%
-for code, key in enumerate(my_code_table(counts)):
-    steps = counts[code].sum()
-    print(f"code {code}: {spec.ACTIONS[key]:6} right in {counts[code, key]:4.0f} of its {steps:4.0f} steps")
-
-# %% [markdown]
-# **4. What a code tells about the key** (difficulty 3, 15 minutes). The normalised mutual information from counts, by the formula in *Intuition*.
-
-# %%
-@exercise("lam.nmi")
-def my_nmi(counts: np.ndarray) -> float:
-    """counts: (K, A) -> between 0 and 1; 0 where codes or keys never vary."""
-    ...
-
-
-# %% [markdown]
-# Your value on the counts of the table in *Look*, and the exam's on the same films:
-
-# %%
-print(f"{my_nmi(counts.astype(float)):.3f} and {by_question['action_nmi'].value:.3f}")
-
-# %% [markdown]
-# What you have solved so far, here and in the other notebooks:
+# Four stand above, in the places of the cells that they replace, and an experiment under *Break it*. What you have solved so far, here and in the other notebooks:
 
 # %% tags=["nbval-ignore-output"]
+from course_lib.exercises import progress
+
 progress()
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
@@ -757,9 +806,9 @@ progress()
 # The paper compares pixels and tokens as the input of the latent action model (section 3.4: pixels give more control, $\Delta$PSNR 1.91 against 1.33, at about the same quality). Ours is in the table of the second failure; there the decoder draws pixels either way, so only the encoder's input differs. These are the paper's Platformers. On its Robotics films tokens are far worse, with a Frechet video distance (lower is better) of 257.8 against 136.4.
 
 # %% [markdown]
-# **Larger.** `python -m course_lib train lam --size gpu` trains space-time transformers on `rich` at 64 by 64 pixels; nobody has run it yet, and the second failure is what to look for first. `python -m course_lib exam lam` asks the questions above on 100 films; `python -m course_lib params lam --size paper` counts the paper's size.
+# **Larger.** `python -m course_lib train lam --size gpu` trains space-time transformers on `rich` at 64 by 64 pixels; nobody has run it yet. `python -m course_lib exam lam` asks the questions above on 100 films; `python -m course_lib params lam --size paper` counts the paper's size.
 #
-# **References.** Bruce et al., *Genie: Generative Interactive Environments*, 2024, arXiv 2402.15391, section 2 (latent action model), section 3 ($\Delta_t$PSNR), appendix (sizes, pixels against tokens). van den Oord et al., *Neural Discrete Representation Learning*, 2017, arXiv 1711.00937. Perez et al., *FiLM: Visual Reasoning with a General Conditioning Layer*, 2018, arXiv 1709.07871. What tinyworlds does stands in that open implementation.
+# **References.** Bruce et al., *Genie: Generative Interactive Environments*, 2024, arXiv 2402.15391, section 2 (latent action model), section 3 ($\Delta_t$PSNR), appendix (sizes, pixels against tokens). van den Oord et al., *Neural Discrete Representation Learning*, 2017, arXiv 1711.00937. Perez et al., *FiLM: Visual Reasoning with a General Conditioning Layer*, 2018, arXiv 1709.07871.
 
 # %% [markdown]
 # Claims examined here: C37, C38, C39, C40, C41

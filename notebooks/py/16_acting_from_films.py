@@ -37,10 +37,10 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from course_lib import show
+from course_lib.exercises import exercise
 from course_lib.training import load_checkpoint, load_config, provenance, train
 from course_lib.worlds import spec
 from course_lib.worlds.frames import to_model
@@ -164,12 +164,25 @@ with torch.no_grad():
 print(index.shape, "the first film begins", index[0, :16].tolist())
 
 # %% [markdown] tags=["lecture"]
-# And words: this step's code and the next one's, read as one number of two digits, base 8. The last step of a film has none.
+# And words: this step's code and the next one's, read as one number of two digits, in base 8. The last step of a film has none.
+
+# %% [markdown]
+# **Exercise 1. Two codes, one word.** For any number of codes. (Difficulty 1, 6 minutes. A blank left as `...` never stops the notebook: the library's answer is used. `hint("clone.words")` helps in two steps; `answer("clone.words")` shows a solution.)
+
+# %%
+@exercise("clone.words")
+def my_words(index: np.ndarray, codes: int) -> np.ndarray:
+    """index: int (N, S), each below codes -> int (N, S - 1), this step's code weighing most."""
+    ...
+
+
+# %% [markdown] tags=["lecture"]
+# How much do both say about the keys?
 
 # %% tags=["lecture"]
 from course_lib.models.cloning import name_steps
 
-words = index[:, :-1] * 8 + index[:, 1:]  # (80, 127)
+words = my_words(index, 8)  # (80, 127)
 assert np.array_equal(words, name_steps(lam, films))
 for name, i in (("codes", index[:, :-1]), ("words", words)):
     print(f"{name}: {len(np.unique(i))} occur, they name {named_right(i, keys[:, :-1]):.0%} of the keys")
@@ -198,6 +211,21 @@ class Policy(nn.Module):
 # Its loss is that of naming digits. With $w_t$ the word of step $t$ and $\pi$ the policy's softmax,
 #
 # $$L = -\frac1B \sum_{t} \log \pi\left(w_t \mid x_{t-1}, x_t\right).$$
+#
+# The last step of a film has no word. And a network that gets 200 keys and nothing else, which *Break it* trains, has no name for most of its steps. An answer below 0 says so.
+
+# %% [markdown]
+# **Exercise 2. Only what somebody named.** The loss where some steps have no name. (Difficulty 2, 8 minutes.)
+
+# %%
+@exercise("clone.loss")
+def my_loss(logits: torch.Tensor, answers: torch.Tensor) -> torch.Tensor:
+    """logits: (B, A); answers: int64 (B,), below 0 for no name -> scalar, the mean cross-entropy of the named."""
+    ...
+
+
+# %% [markdown] tags=["lecture"]
+# The library's policy has the same weights under the same names. Before it learns, its loss is near that of guessing one of 64, $\log 64 = 4.2$:
 
 # %% tags=["lecture", "nbval-check-output"]
 from course_lib.models import cloning as library
@@ -208,16 +236,32 @@ mine.load_state_dict(theirs.state_dict())
 two = to_model(films[:1, 9:11]).flatten(1, 2)  # (1, 2, 3, H, W) -> (1, 6, H, W)
 with torch.no_grad():
     assert torch.allclose(mine(two), theirs(two), atol=1e-5)
-    print("agree to 1e-5; the loss before learning:", round(F.cross_entropy(mine(two), torch.tensor([5])).item(), 1))
+    print("agree to 1e-5; the loss before learning:", round(my_loss(mine(two), torch.tensor([5])).item(), 1))
 
 # %% [markdown] tags=["lecture"]
 # ### The dictionary
 #
 # Somebody names the keys of 200 steps, drawn at random. For each word we count them. Most words have two labels or fewer. So the estimate for a word starts from that for its *first* code, and this one from how often each key is pressed at all: $p(k \mid w) = \left(n_{w,k} + 2\,p(k \mid \text{first code})\right) / \left(n_w + 2\right)$, where $n_{w,k}$ are the labels of word $w$ with key $k$, and $n_w$ all labels of $w$.
 
+# %% [markdown]
+# **Exercise 3. What few labels say.** The formula with any row of beginnings (a *prior*) in the place of $p(k \mid \text{first code})$ and any weight in that of 2. What does a word without a label get? (Difficulty 2, 10 minutes.)
+
+# %%
+@exercise("clone.key_shares")
+def my_key_shares(word: np.ndarray, key: np.ndarray, prior: np.ndarray, weight: float = 2.0) -> np.ndarray:
+    """word, key: int (M,), the labels; prior: (W, A), rows add up to 1 -> (W, A): (n + weight * prior) / (sum + weight)."""
+    ...
+
+
+# %% [markdown] tags=["lecture"]
+# A word without a label gets its row of the prior. Used twice, first for codes, then for words with the codes' shares as their prior, it is the library's dictionary:
+
 # %% tags=["lecture"]
 film, step = library.draw_labels(words.shape, 200, np.random.default_rng(0))
 shares = library.key_shares(words[film, step], keys[film, step], codes=8, length=2)  # (64, 4), rows add up to 1
+prior = (np.bincount(keys[film, step], minlength=4) + 0.25) / (200 + 1)  # how often each key is pressed at all
+by_first = my_key_shares(index[film, step], keys[film, step], np.tile(prior, (8, 1)))  # (8, 4)
+assert np.allclose(shares, my_key_shares(words[film, step], keys[film, step], by_first.repeat(8, axis=0)))
 often = np.argsort(-np.bincount(words[film, step], minlength=64))[:6]
 rows = [{"word": f"{w // 8}, {w % 8}", "labels": int((words[film, step] == w).sum())}
         | dict(zip(spec.ACTIONS, shares[w], strict=True)) for w in often]  # fmt: skip
@@ -228,11 +272,23 @@ show.table(rows)
 #
 # The policy gives probabilities of words, the dictionary makes them probabilities of keys: $p(k) = \sum_w \pi(w)\,D(w, k)$, where $D(w, k)$ is 1 for the likeliest key of word $w$. Then one key is drawn. The probabilities are squared first, so that rare slips become rarer.
 
+# %% [markdown]
+# **Exercise 4. From words to a key.** The probabilities of keys from those of words, raised to a power; they must add up to 1 again. (Difficulty 2, 8 minutes.)
+
+# %%
+@exercise("clone.key_chances")
+def my_key_chances(words: torch.Tensor, table: torch.Tensor, power: float = 1.0) -> torch.Tensor:
+    """words: (B, W), probabilities of words; table: (W, A), of keys given a word -> (B, A), rows add up to 1."""
+    ...
+
+
+# %% [markdown] tags=["lecture"]
+# With the policy that has learned nothing yet; the library's player must say the same.
+
 # %% tags=["lecture", "nbval-check-output"]
 dictionary = library.key_table(shares)  # (64, 4): a one for the likeliest key of each word
 with torch.no_grad():
-    probabilities = theirs(two).softmax(dim=1) @ torch.from_numpy(dictionary).float()  # (1, 64) @ (64, 4) -> (1, 4)
-    probabilities = probabilities**2 / (probabilities**2).sum()
+    probabilities = my_key_chances(theirs(two).softmax(dim=1), torch.from_numpy(dictionary).float(), 2.0)  # (1, 4)
     same = library.Player(theirs, dictionary).keys(two.unflatten(1, (2, 3)))
 assert torch.allclose(probabilities, same, atol=1e-6)
 print("the four keys add up to", round(probabilities.sum().item(), 6))
@@ -316,7 +372,23 @@ def try_it(frame: int = 20, labels: int = 200, seed: int = 0) -> np.ndarray:
 show.explore(try_it, frame=(0, 127), labels=(1, 400), seed=(0, 9))
 
 # %% [markdown] tags=["lecture"]
-# With how few labels is it mostly right? With ten, which key is the first to be confused with another?
+# With how few labels is it mostly right? With ten, which key is the first to be confused with another? Counted over all frames of that film and 20 draws of labels:
+
+# %%
+pairs = to_model(unseen[:, :-1]).unfold(1, 2, 1).movedim(-1, 2)[0].flatten(1, 2)  # (127, 2 * 3, H, W)
+with torch.no_grad():
+    likely = live["words"](pairs).softmax(dim=1).numpy()  # (127, 64)
+for labels in (1, 3, 10, 30, 100, 200):
+    mixed = np.zeros((4, 4), int)  # the expert's key, the clone's
+    for seed in range(20):
+        where = library.draw_labels(words.shape, labels, np.random.default_rng([labels, seed]))
+        table = library.key_table(library.key_shares(words[where], keys[where], codes=8, length=2))
+        np.add.at(mixed, (their_keys[0, 1:], (likely @ table).argmax(axis=1)), 1)
+    row, column = divmod((mixed * (1 - np.eye(4, dtype=int))).argmax(), 4)
+    print(f"{labels} labels: {mixed.trace() / mixed.sum():.0%}, most often {spec.ACTIONS[column]} for {spec.ACTIONS[row]}")
+
+# %% [markdown]
+# PLAY
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Break it
@@ -347,6 +419,25 @@ show.table([{"clone": name, "score": value} for name, value in score.items()])
 
 # %% [markdown] tags=["lecture"]
 # Two hundred labels without films are worth next to nothing, and films whose names belong to other films as well. Single codes carry a clone some way. All scores are of thirty episodes and short trainings; the table with intervals comes in *Measure*.
+
+# %% [markdown] tags=["lecture"]
+# **An experiment: longer words.** Two codes say more than one. Why not three, or four? A word of three is one of 512, and there are still 200 labels. Predict for one to four codes: what share of all keys could a word name at best, if every step were labelled, and what share does a dictionary from 200 labels name?
+
+# %%
+digits = [index[:, k : 125 + k] for k in range(4)]  # (80, 125) each: this step's code, the next one's, ...
+guessed = keys[:, :125]
+for length in (1, 2, 3, 4):
+    names = sum(digit * 8 ** (length - 1 - k) for k, digit in enumerate(digits[:length]))  # (80, 125)
+    right = []
+    for seed in range(20):
+        where = library.draw_labels(names.shape, 200, np.random.default_rng(seed))
+        share = library.key_shares(names[where], guessed[where], codes=8, length=length)
+        right.append((share.argmax(axis=1)[names] == guessed).mean())
+    low, high = np.quantile(right, [0.05, 0.95])
+    print(f"{length}: at best {named_right(names, guessed):.0%}, with 200 labels {np.mean(right):.1%} ({low:.1%} to {high:.1%} over draws)")
+
+# %% [markdown]
+# LONGER
 
 # %% [markdown] tags=["lecture"]
 # And a setting that is easily overlooked: how the key is drawn. By the probabilities as they are (power 1), squared (2), or nearly always the likeliest (20). Think first: what is wrong with always taking the likeliest?
@@ -471,7 +562,28 @@ if game:
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Eleven billion?
 #
-# The paper gives a tokenizer of 200 million parameters, a latent action model of 300 million and a dynamics model of 10.1 billion, and tables of layers, widths and heads. The tables leave out how wide the feed-forward layer is, and how large a key of attention is in two of the parts; and one may ask whether the two attentions of a block have weights of their own. Sixteen readings. Each can be counted, on a device that knows shapes and holds no numbers.
+# The paper gives a tokenizer of 200 million parameters, a latent action model of 300 million and a dynamics model of 10.1 billion, and tables of layers, widths and heads. The tables leave out how wide the feed-forward layer is, and how large a key of attention is in two of the parts; and one may ask whether the two attentions of a block have weights of their own. Sixteen readings.
+
+# %% [markdown]
+# **Exercise 5. How many weights.** The matrices of a stack of space-time blocks: four for each attention (queries, keys, values, and back) between the width and `inner`, heads times the size of a key; two for the feed-forward. (Difficulty 3, 12 minutes.)
+
+# %%
+@exercise("clone.block_weights")
+def my_block_weights(layers: int, width: int, inner: int, hidden: float, attentions: int = 2) -> int:
+    """hidden: channels of the feed-forward, in widths. No biases, norms or embeddings."""
+    ...
+
+
+# %% [markdown]
+# The smaller models of the paper's scaling study under one reading: feed-forward of half a width; keys of 64, as its table 10 gives them.
+
+# %%
+study = {"41 M": (18, 512, 8 * 64), "96 M": (16, 768, 16 * 64), "192 M": (20, 1024, 18 * 64)}
+for published, (layers, width, inner) in study.items():
+    print(f"published {published}: counted {my_block_weights(layers, width, inner, 0.5) / 1e6:.0f} M")
+
+# %% [markdown] tags=["lecture"]
+# Too many each time, so this reading is not the paper's. All sixteen for the large model, counted on a device that knows shapes and holds no numbers:
 
 # %% tags=["lecture", "nbval-check-output"]
 from course_lib.studies.genie_sizes import PUBLISHED, paper_parts, readings_table
@@ -532,84 +644,11 @@ print(f"ours:  {our_tokens / 1e6:.0f} million tokens (fewer: some pieces are sho
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercises
 #
-# Five, from six to twelve minutes each. A blank left as `...` never stops the notebook: the library's answer is used. Fill it in, run the cell, and it is checked at once. `hint("clone.words")` helps in two steps; `answer("clone.words")` shows a solution.
-
-# %%
-from course_lib.exercises import exercise, progress
-
-# %% [markdown]
-# **1. Two codes, one word** (difficulty 1, 6 minutes). Each step's code and the next one's, read as a number.
-
-# %%
-@exercise("clone.words")
-def my_words(index: np.ndarray, codes: int) -> np.ndarray:
-    """index: int (N, S), each below codes -> int (N, S - 1), this step's code weighing most."""
-    ...
-
-
-# %% [markdown]
-# **2. Only what somebody named** (difficulty 2, 8 minutes). The loss of a clone where most steps have no name: below 0 means nobody named it.
-
-# %%
-@exercise("clone.loss")
-def my_loss(logits: torch.Tensor, answers: torch.Tensor) -> torch.Tensor:
-    """logits: (B, A); answers: int64 (B,), below 0 for no name -> scalar, the mean cross-entropy of the named."""
-    ...
-
-
-# %% [markdown]
-# **3. What few labels say** (difficulty 2, 10 minutes). The formula of the dictionary. What does a word without a label get?
-
-# %%
-@exercise("clone.key_shares")
-def my_key_shares(word: np.ndarray, key: np.ndarray, prior: np.ndarray, weight: float = 2.0) -> np.ndarray:
-    """word, key: int (M,), the labels; prior: (W, A), rows add up to 1 -> (W, A): (n + weight * prior) / (sum + weight)."""
-    ...
-
-
-# %% [markdown]
-# Your dictionary on the labels of *Build*, with an even prior: what does it say of the most frequent word?
-
-# %%
-even = np.full((64, 4), 0.25)
-word_shares = my_key_shares(words[film, step], keys[film, step], even)[often[0]]
-print({name: round(float(share), 2) for name, share in zip(spec.ACTIONS, word_shares, strict=True)})
-
-# %% [markdown]
-# **4. From words to a key** (difficulty 2, 8 minutes). The probabilities of keys from those of words, raised to a power.
-
-# %%
-@exercise("clone.key_chances")
-def my_key_chances(words: torch.Tensor, table: torch.Tensor, power: float = 1.0) -> torch.Tensor:
-    """words: (B, W), probabilities of words; table: (W, A), of keys given a word -> (B, A), rows add up to 1."""
-    ...
-
-
-# %% [markdown]
-# **5. How many weights** (difficulty 3, 12 minutes). The matrices of a stack of space-time blocks; heads times the size of a key is `inner`.
-
-# %%
-@exercise("clone.block_weights")
-def my_block_weights(layers: int, width: int, inner: int, hidden: float, attentions: int = 2) -> int:
-    """hidden: channels of the feed-forward, in widths. No biases, norms or embeddings."""
-    ...
-
-
-# %% [markdown]
-# With your function, the models of the paper's scaling study, under one reading (feed-forward of half a width; keys of 64, as its table 10 gives them):
-
-# %%
-study = {"41 M": (18, 512, 8 * 64), "96 M": (16, 768, 16 * 64), "192 M": (20, 1024, 18 * 64)}
-for published, (layers, width, inner) in study.items():
-    print(f"published {published}: counted {my_block_weights(layers, width, inner, 0.5) / 1e6:.0f} M")
-
-# %% [markdown]
-# Too many each time: this reading is not the paper's either.
-
-# %% [markdown]
-# What you have solved so far, here and in the other notebooks:
+# Five stand above, in the places of the cells that they replace, and an experiment under *Break it*. What you have solved so far, here and in the other notebooks:
 
 # %% tags=["nbval-ignore-output"]
+from course_lib.exercises import progress
+
 progress()
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]

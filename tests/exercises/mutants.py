@@ -1,10 +1,16 @@
-"""Wrong answers made by a machine: the reference with one thing changed, in its text or in what it returns."""
+"""Wrong answers made by a machine: the reference with one thing changed, in its text or in what it returns.
+
+    python -m tests.exercises.mutants        # a table: how many were made, refused, and the same answer after all
+    python -m tests.exercises.mutants 13 15  # of these notebooks
+"""
 
 from __future__ import annotations
 
 import ast
 import inspect
+import sys
 import textwrap
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,9 +18,42 @@ import numpy as np
 import torch
 
 from course_lib.exercises.checking import attempt
-from course_lib.exercises.core import Exercise
+from course_lib.exercises.core import Exercise, all_exercises
 
 Mutant = tuple[str, Callable[..., Any]]  # what was changed, and the function
+
+
+def passed_by(exercise: Exercise) -> tuple[int, list[str]]:
+    """How many mutants of the reference there are, and what was changed in those that the checker calls correct.
+
+    Raises AssertionError where a checker fails instead of answering.
+    """
+    made, passed = 0, []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what is wrong on purpose may also warn
+        for change, answer in [*of_the_text(exercise), *of_the_answer(exercise)]:
+            made += 1
+            result = attempt(exercise, answer)
+            assert result.status in ("correct", "wrong"), f"{change}: {result.status}"
+            assert "fault of the course" not in result.message, f"{change}: {result.message}"
+            if result.status == "correct":
+                passed.append(change)
+    return made, passed
+
+
+def main(notebooks: list[str]) -> None:
+    """Print the table of all notebooks, or of those that are named."""
+    print("notebook  exercises  mutants  refused  equivalent")
+    total = [0, 0, 0]
+    for notebook in sorted({exercise.notebook for exercise in all_exercises()}):
+        if notebooks and notebook not in notebooks:
+            continue
+        found = [passed_by(exercise) for exercise in all_exercises() if exercise.notebook == notebook]
+        row = [len(found), sum(made for made, _ in found), sum(len(passed) for _, passed in found)]
+        total = [a + b for a, b in zip(total, row, strict=True)]
+        print(f"{notebook:8}  {row[0]:9}  {row[1]:7}  {row[1] - row[2]:7}  {row[2]:10}", flush=True)
+    print(f"{'all':8}  {total[0]:9}  {total[1]:7}  {total[1] - total[2]:7}  {total[2]:10}")
+    print("Equivalent: right all the same; EQUIVALENT in test_mutants.py has the reasons, and the test holds the list.")
 
 COMPARISONS = {
     ast.Lt: (ast.LtE, ast.Gt), ast.LtE: (ast.Lt, ast.GtE), ast.Gt: (ast.GtE, ast.Lt), ast.GtE: (ast.Gt, ast.LtE),
@@ -198,3 +237,6 @@ def _change(value: Any) -> None:
     elif isinstance(value, np.ndarray):
         value[...] = ~value if value.dtype.kind == "b" else value + 1
 
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
