@@ -63,8 +63,8 @@ MEANS = 50  # steps whose loss and deviation are averaged to one point of the cu
 def train_with_snapshots(
     config: RunConfig, folder: Path, shares: tuple[float, ...] = SHARES, *, progress: str = "none"
 ) -> tuple[Any, dict[int, Path], History]:
-    """Train a model with a target encoder, such as an I-JEPA, and store that encoder after some shares of the steps; goes
-    on where it was stopped.
+    """Train a model with a target encoder, such as an I-JEPA, and store that encoder after some shares of the steps;
+    goes on where it was stopped.
 
     -> the model, the files of the snapshots by step, and the numbers of every step. The run's state stays in
     the folder, so that no step is done twice where a probe fails; ``discard`` removes it.

@@ -20,7 +20,7 @@ from course_lib.exam.measures.probed import TIMES, truth
 from course_lib.worlds.films import Films
 
 SET = "ball"
-LENGTH = 6  # frames of a clip
+LENGTH = 4  # frames of a clip
 
 MOTION: Mapping[str, Variable] = {
     "agent_vx": Variable("the agent's velocity across, in units a second"),
