@@ -42,7 +42,7 @@ FOLDER = Path("runs") / "v_jepa-study"  # the state of the run, its snapshots, a
 FIT, ASK = 300, 150  # films whose clips probes are fitted to, and scored on
 PROBE_STEPS = 300  # of the attentive probe
 SEED = 1  # of the untrained network
-WENT_BACK = ("simple", 100)  # the test films whose last frame is exchanged
+WENT_BACK = ("simple", 100)  # the test films whose last frame is exchanged, those of every world model
 
 
 def probe_clips(encoder: PictureEncoder, fit: Pictures, ask: Pictures) -> dict[str, Any]:
@@ -122,6 +122,11 @@ def run(report: Callable[[str], None] = print) -> dict[str, Any]:
         report(f"{name}: the film that went back surprises more in {found['went_back'][name]['value']:.2f}")
     discard(FOLDER)
     return found
+
+
+def last_motion(found: Mapping[str, Any]) -> dict[str, Any]:
+    """The answers of the checkpoint: those after the last step."""
+    return found["steps"][max(found["steps"], key=int)]
 
 
 def measured_motion() -> dict[str, Any]:
