@@ -19,6 +19,7 @@ from course_lib.exam.entrant import Entrant
 from course_lib.exam.measures.intervals import mean_and_interval
 from course_lib.exam.measures.rollout import as_input, fits
 from course_lib.exam.measures.surprises import check_context_only, surprises, turned_back_scores
+from course_lib.exam.measures.surprises import turned_back as turned_back  # the pair, to be looked at from here
 from course_lib.exam.rows import Row
 from course_lib.exam.sitting import Sitting
 from course_lib.models.extrapolate import Extrapolation
