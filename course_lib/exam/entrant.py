@@ -29,6 +29,7 @@ PARTS = {
     "tokenizer": "tokenizer",
     "lam": "latent action model",
     "encoder": "encoder",
+    "film_encoder": "encoder of films",
     "clip": "pair of encoders for captions and films",
     "samplers": "samplers of a known distribution",
     "denoiser": "denoiser of a known distribution",

@@ -37,30 +37,40 @@ from torch.nn import functional as F
 
 from course_lib.models.base import Layers, PositiveInt, ViTConfig, check_heads
 from course_lib.nets.attention import Block
-from course_lib.nets.ema import rising_momentum, update_average
+from course_lib.nets.ema import rising_momentum, update_average, with_average
 from course_lib.nets.gather import gather_batch
 from course_lib.nets.masks import Masking, Masks, MultiBlock, RandomPatches, Rasterised, SingleBlock
 from course_lib.nets.patches import sincos_2d
 from course_lib.nets.vit import ViT
 
 
-class IJEPAConfig(ViTConfig):
-    """The sizes of one I-JEPA, and its masks. The default is the paper's largest at 224 pixels: ViT-H/14."""
+class PredictorConfig(ViTConfig):
+    """The sizes of an encoder with a narrow predictor beside it. The default is the paper's predictor of ViT-H."""
 
-    patch: Annotated[int, Field(ge=1, le=224, description="side of a patch in pixels")] = 14
     width: PositiveInt = 1280
     depth: Layers = 32
     predictor_width: PositiveInt = 384
     predictor_depth: Layers = 12
     predictor_heads: PositiveInt = 16
+    momentum: Annotated[
+        float, Field(ge=0.0, le=1.0, description="of the target encoder at the first step; it rises to 1")
+    ] = 0.996
+
+    @model_validator(mode="after")
+    def _predictor_fits(self) -> PredictorConfig:
+        check_heads("predictor_heads", self.predictor_heads, "predictor_width", self.predictor_width, waves=True)
+        return self
+
+
+class IJEPAConfig(PredictorConfig):
+    """The sizes of one I-JEPA, and its masks. The default is the paper's largest at 224 pixels: ViT-H/14."""
+
+    patch: Annotated[int, Field(ge=1, le=224, description="side of a patch in pixels")] = 14
     masking: Annotated[
         Literal["multi-block", "block", "rasterised", "random"], Field(description="the paper's masks, or an ablation")
     ] = "multi-block"
     targets: Annotated[int, Field(ge=1, le=16, description="target blocks of a picture (multi-block)")] = 4
     minimum: Annotated[int, Field(ge=1, le=4096, description="patches that a context keeps (multi-block)")] = 10
-    momentum: Annotated[
-        float, Field(ge=0.0, le=1.0, description="of the target encoder at the first step; it rises to 1")
-    ] = 0.996
 
     def masks(self) -> Masking:
         """What draws the masks. Raises ValueError, naming the keys, where these masks do not fit the grid."""
@@ -75,26 +85,21 @@ class IJEPAConfig(ViTConfig):
                 f"= {grid[0]} x {grid[1]} patches: {error}"
             ) from None
 
-    @model_validator(mode="after")
-    def _predictor_fits(self) -> IJEPAConfig:
-        check_heads("predictor_heads", self.predictor_heads, "predictor_width", self.predictor_width, waves=True)
-        return self
-
 
 class MaskedPredictor(nn.Module):
     """g: a small ViT that is given the context's features and the places that it is asked for.
 
     Features (B, K, D), their places int64 (B, K), target places int64 (B, M, L) -> (B, M, L, D). Each of the M blocks
-    is predicted by itself: no block sees the mask tokens of another.
+    is predicted by itself: no block sees the mask tokens of another. places: what says where each place is, (N,
+    predictor_width).
     """
 
-    def __init__(self, config: IJEPAConfig) -> None:
+    def __init__(self, config: PredictorConfig, places: Tensor) -> None:
         super().__init__()
         width = config.predictor_width
         self.to_predictor = nn.Linear(config.width, width)
         self.mask_token = nn.Parameter(0.02 * torch.randn(width))
-        places = sincos_2d(config.frame_size // config.patch, width)
-        self.register_buffer("places", places, persistent=False)  # (N, width)
+        self.register_buffer("places", places, persistent=False)
         self.blocks = nn.ModuleList(Block(width, config.predictor_heads) for _ in range(config.predictor_depth))
         self.norm = nn.LayerNorm(width)
         self.to_encoder = nn.Linear(width, config.width)
@@ -124,12 +129,11 @@ class IJEPA(nn.Module):
     def __init__(self, config: IJEPAConfig) -> None:
         super().__init__()
         self.config = config
-        self.encoder, self.target_encoder = (
-            ViT(config.frame_size, config.patch, config.width, config.depth, config.heads) for _ in range(2)
+        self.encoder, self.target_encoder = with_average(
+            lambda: ViT(config.frame_size, config.patch, config.width, config.depth, config.heads)
         )
-        self.target_encoder.load_state_dict(self.encoder.state_dict())
-        self.target_encoder.requires_grad_(False)
-        self.predictor = MaskedPredictor(config)
+        places = sincos_2d(config.frame_size // config.patch, config.predictor_width)
+        self.predictor = MaskedPredictor(config, places)
         self.masking = config.masks()
 
     def encode(self, frames: Tensor) -> Tensor:

@@ -37,6 +37,7 @@ from course_lib.models.base import Layers, PositiveInt, ViTConfig, check_heads
 from course_lib.models.i_jepa import IJEPA
 from course_lib.nets import chance
 from course_lib.nets.attention import Block
+from course_lib.nets.ema import with_average
 from course_lib.nets.gather import gather_batch
 from course_lib.nets.patches import sincos_2d
 from course_lib.nets.transforms import NAMES, draw_actions, transform
@@ -110,11 +111,9 @@ class IWM(nn.Module):
     def __init__(self, config: IWMConfig) -> None:
         super().__init__()
         self.config = config
-        self.encoder, self.target_encoder = (
-            ViT(config.frame_size, config.patch, config.width, config.depth, config.heads) for _ in range(2)
+        self.encoder, self.target_encoder = with_average(
+            lambda: ViT(config.frame_size, config.patch, config.width, config.depth, config.heads)
         )
-        self.target_encoder.load_state_dict(self.encoder.state_dict())
-        self.target_encoder.requires_grad_(False)
         self.predictor = ActionPredictor(config)
 
     encode = IJEPA.encode  # what the target encoder says of every patch: (..., 3, H, W) -> (..., N, D)

@@ -6,8 +6,13 @@ training jump about: DDPM (arXiv 2006.11239, appendix B) and DiT (arXiv 2212.097
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 import torch
 from torch import nn
+
+N = TypeVar("N", bound=nn.Module)
 
 
 def ema_decay(step: int, decay: float) -> float:
@@ -31,3 +36,10 @@ def update_average(average: nn.Module, network: nn.Module, decay: float) -> None
         mine.lerp_(theirs.detach().to(mine), 1.0 - decay)
     for mine, theirs in zip(average.buffers(), network.buffers(), strict=True):
         mine.copy_(theirs)
+
+
+def with_average(make: Callable[[], N]) -> tuple[N, N]:
+    """A network and the copy that is to follow it: the same weights, and no gradients in the copy."""
+    network, average = make(), make()
+    average.load_state_dict(network.state_dict())
+    return network, average.requires_grad_(False)

@@ -119,7 +119,7 @@ class MultiBlock:
             left = (shown.sum(dim=1) < self.minimum).nonzero()[:, 0]  # pictures without a context that is large enough
             if not len(left):
                 return targets, shown, drawn
-            blocks = self._anywhere(sizes[left], generator)  # (b, M + 1, N)
+            blocks = self.anywhere(sizes[left], generator)  # (b, M + 1, N)
             targets[left], shown[left] = blocks[:, :-1], blocks[:, -1] & ~blocks[:, :-1].any(dim=1)
             drawn[left] += 1
         if bool((shown.sum(dim=1) < self.minimum).any()):
@@ -139,14 +139,12 @@ class MultiBlock:
         scale, aspect, context = self.asked(1, generator)
         target, square = self.block(scale, aspect), self.block(context, torch.ones_like(context))  # (1, 2) each
         targets, shown, _ = self.place(target.expand(whole, -1), square.expand(whole, -1), generator)
-        noise = _even(shown.shape, generator)
-        keep = int(shown.sum(dim=1).min())
-        kept = (noise + 2.0 * ~shown).argsort(dim=1)[:, :keep].sort(dim=1).values  # what is not shown comes last
+        kept = cut_to_smallest(shown, generator)
         numbers = targets.nonzero()[:, 2].unflatten(0, (whole, self.targets, -1))  # (B * M * L,) -> (B, M, L)
         own = shard().rows(whole)
         return Masks(kept[own], numbers[own])
 
-    def _anywhere(self, sizes: Tensor, generator: torch.Generator) -> Tensor:
+    def anywhere(self, sizes: Tensor, generator: torch.Generator) -> Tensor:
         """Blocks of sizes (B, M, 2) at even places, bool (B, M, N)."""
         even = _even(sizes.shape, generator)
         room = torch.tensor(self.grid) - sizes + 1  # places where a block fits
@@ -269,6 +267,14 @@ class MaskStatistics:
         found, counts = np.unique(self.sizes, axis=0, return_counts=True)
         order = np.argsort(-counts, kind="stable")
         return {(int(found[i, 0]), int(found[i, 1])): float(counts[i] / len(self.sizes)) for i in order}
+
+
+def cut_to_smallest(chosen: Tensor, generator: torch.Generator) -> Tensor:
+    """The numbers of the patches that are chosen, bool (B, N) -> int64 (B, K), ascending. K is that of the smallest
+    choice; longer ones keep patches drawn at random."""
+    noise = _even(chosen.shape, generator)
+    keep = int(chosen.sum(dim=1).min())
+    return (noise + 2.0 * ~chosen).argsort(dim=1)[:, :keep].sort(dim=1).values  # what is not chosen comes last
 
 
 def _even(shape: Sequence[int], generator: torch.Generator) -> Tensor:

@@ -62,16 +62,17 @@ MEANS = 50  # steps whose loss and deviation are averaged to one point of the cu
 
 def train_with_snapshots(
     config: RunConfig, folder: Path, shares: tuple[float, ...] = SHARES, *, progress: str = "none"
-) -> tuple[IJEPA, dict[int, Path], History]:
-    """Train an I-JEPA and store its target encoder after some shares of the steps; goes on where it was stopped.
+) -> tuple[Any, dict[int, Path], History]:
+    """Train a model with a target encoder, such as an I-JEPA, and store that encoder after some shares of the steps;
+    goes on where it was stopped.
 
     -> the model, the files of the snapshots by step, and the numbers of every step. The run's state stays in
     the folder, so that no step is done twice where a probe fails; ``discard`` removes it.
     """
-    recipe, steps = get_recipe("i_jepa"), config.train.steps
+    recipe, steps = get_recipe(config.name), config.train.steps
     files = {round(share * steps): folder / f"step-{round(share * steps)}.safetensors" for share in shares}
     seed = int(np.random.SeedSequence(config.train.seed).generate_state(3)[0])  # as in train: the run is the same
-    model: IJEPA = build(recipe, config.model, seed)
+    model: Any = build(recipe, config.model, seed)
 
     def put_aside(step: int, _: object = None) -> None:
         if step in files:

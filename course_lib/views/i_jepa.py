@@ -42,11 +42,11 @@ def masks_figure(frames: np.ndarray, masks: Masks, patch: int) -> CourseFigure:
     names = ["picture", f"context, {kept} patches", *(f"target {i + 1}" for i in range(columns - 2))]
     for row in range(len(frames)):
         for axes, pictures, name in zip(panels[row], kinds, names, strict=True):
-            _picture(axes, pictures[row], name if row == 0 else "", patch)
+            framed_picture(axes, pictures[row], name if row == 0 else "", patch)
     return figure
 
 
-def _picture(axes: Any, picture: np.ndarray, title: str, patch: int | None = None) -> None:
+def framed_picture(axes: Any, picture: np.ndarray, title: str, patch: int | None = None) -> None:
     """A picture without axes, with the lines between its patches."""
     axes.imshow(picture, interpolation="nearest")
     if patch:
@@ -130,7 +130,7 @@ def drawings_figure(frames: np.ndarray, masks: Masks, drawn: Mapping[str, np.nda
     panels = figure.subplots(len(frames), len(kinds), squeeze=False)
     for row in range(len(frames)):
         for axes, (name, pictures) in zip(panels[row], kinds.items(), strict=True):
-            _picture(axes, pictures[row], name if row == 0 else "")
+            framed_picture(axes, pictures[row], name if row == 0 else "")
     return figure
 
 
@@ -153,16 +153,21 @@ def probes_figure(answers: Mapping[str, Mapping[str, Any]], variables: Mapping[s
     kinds = ([n for n, v in variables.items() if not v.classes], [n for n, v in variables.items() if v.classes])
     titles = "R² of numbers", "share of right classes"
     for axes, names, title in zip(figure.subplots(1, 2), kinds, titles, strict=True):
-        for place, (encoder, scores) in enumerate(answers.items()):
-            value, low, high = (np.array([scores[name][key] for name in names]) for key in ("value", "low", "high"))
-            height = np.arange(len(names)) + 0.16 * (place - (len(answers) - 1) / 2)
-            axes.errorbar(np.maximum(value, -0.1), height, xerr=np.maximum([value - low, high - value], 0), fmt="o",
-                          markersize=4, capsize=0, color=COLOURS[INKS[place]], label=encoder)  # fmt: skip
-        axes.set_yticks(range(len(names)), [name.replace("_", " ") for name in names])
-        axes.set(title=title, xlim=(-0.1, 1.02))
-        axes.invert_yaxis()
+        probe_panel(axes, answers, names, title)
     figure.axes[1].legend(fontsize=8, loc="center left")  # no class is guessed as badly as that
     return figure
+
+
+def probe_panel(axes: Any, answers: Mapping[str, Mapping[str, Any]], names: Sequence[str], title: str) -> None:
+    """Some variables with their intervals, one under the other, encoders side by side. answers: as above."""
+    for place, (encoder, scores) in enumerate(answers.items()):
+        value, low, high = (np.array([scores[name][key] for name in names]) for key in ("value", "low", "high"))
+        height = np.arange(len(names)) + 0.16 * (place - (len(answers) - 1) / 2)
+        axes.errorbar(np.maximum(value, -0.1), height, xerr=np.maximum([value - low, high - value], 0), fmt="o",
+                      markersize=4, capsize=0, color=COLOURS[INKS[place]], label=encoder)  # fmt: skip
+    axes.set_yticks(range(len(names)), [name.replace("_", " ") for name in names])
+    axes.set(title=title, xlim=(-0.1, 1.02))
+    axes.invert_yaxis()
 
 
 def steps_figure(

@@ -638,6 +638,37 @@ def gap_by_loop(context, targets, side):
     return sum(found) / len(found)
 
 
+# --- 19
+
+
+def tubelets_by_unfolding(film, frames_each, patch):
+    cut = film.unfold(0, frames_each, frames_each).unfold(1, patch, patch).unfold(2, patch, patch)  # (t, h, w, q, p, p)
+    return cut.reshape(cut.shape[0], cut.shape[1] * cut.shape[2], -1)
+
+
+def context_by_a_mask(blocks, times):
+    return (blocks.int().amax(dim=0) == 0).repeat(times).nonzero()[:, 0]
+
+
+def film_loss_by_hand(guess, features, places):
+    fixed = features.detach()
+    centred = fixed - fixed.mean(dim=2, keepdim=True)
+    targets = centred / (centred.square().mean(dim=2, keepdim=True) + 1e-5).sqrt()
+    rows = torch.arange(len(places))[:, None]
+    return (guess - targets[rows, places]).abs().sum() / guess.numel()
+
+
+def past_and_future_by_chunks(patches, times, seen):
+    return tuple(torch.arange(patches * times).split([patches * seen, patches * (times - seen)]))
+
+
+def more_surprised_film_by_film(on, back, differs):
+    found = []
+    for a, b, where in zip(on, back, differs, strict=True):
+        found.append(((b[where] - a[where]).sign() / 2 + 0.5).mean())
+    return torch.stack(found)
+
+
 # --- 20
 
 
@@ -1142,6 +1173,11 @@ RIGHT = {
     "ijepa.average": [average_by_lerp],
     "ijepa.leak": [leak_by_sets],
     "ijepa.gap": [gap_by_loop],
+    "vjepa.tubelets": [tubelets_by_unfolding],
+    "vjepa.context": [context_by_a_mask],
+    "vjepa.loss": [film_loss_by_hand],
+    "vjepa.past_and_future": [past_and_future_by_chunks],
+    "vjepa.more_surprised": [more_surprised_film_by_film],
     "iwm.two_errors": [two_errors_by_sums],
     "iwm.contrast": [contrast_picture_by_picture],
     "iwm.at_places": [places_by_a_table],

@@ -70,6 +70,7 @@ from course_lib.nets.space_time import (
     multiply_adds,
 )
 from course_lib.nets.transforms import NAMES, STRENGTH, change_colours
+from course_lib.nets.tubes import future_masks, through_time
 from course_lib.planning.agent import Met, ShortTermMemory
 from course_lib.planning.cells import transition_shares
 from course_lib.planning.cem import carry_on
@@ -1065,6 +1066,20 @@ TABLE: dict[str, Same | str] = {
     "ijepa.average": Same(averaged_by_the_library, lambda seed: (*normals((3, 4), (3, 4))(seed), 3 + seed, 20, 0.9)),
     "ijepa.leak": "a check of masks, whose answer is 0 for the library's; tests/test_masks.py asks for that",
     "ijepa.gap": "a measure for an experiment; no part of the library has it",
+    "vjepa.tubelets": Same(
+        lambda film, frames_each, patch: patchify(film[:, None], patch, frames_each),
+        lambda seed: (torch.randn(4, 6, 9, generator=seeded(seed)), 2, 3),
+    ),
+    "vjepa.context": Same(
+        lambda blocks, times: through_time((~blocks.any(dim=0)).nonzero().T, blocks.shape[1], times)[0],
+        lambda seed: (torch.rand(3, 16, generator=seeded(seed)) < 0.3, 2 + seed),
+    ),
+    "vjepa.loss": "VJEPA.loss draws its masks and encodes; notebook 19 holds both against each other",
+    "vjepa.past_and_future": Same(
+        lambda patches, times, seen: tuple(part.flatten() for part in future_masks(patches, times, seen, 1)),
+        lambda seed: (5 + seed, 4, 1 + seed % 3),
+    ),
+    "vjepa.more_surprised": "turned_back_scores asks for the surprises itself; notebook 19 repeats it with this",
     "iwm.two_errors": "two numbers of an intuition; no part of the library has them",
     "iwm.contrast": Same(
         contrast_by_the_library,

@@ -16,6 +16,7 @@ films held back from the fit, among the same three.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from course_lib.exam.measures.intervals import mean_and_interval
-from course_lib.exam.measures.pictures import VARIABLES, Pictures
+from course_lib.exam.measures.pictures import Pictures, Variable
 from course_lib.exam.measures.probes import ProbeFit, r2, r2_interval
 from course_lib.models.base import fresh
 from course_lib.nets.fit import fit
@@ -41,13 +42,13 @@ class AttentiveProbe(nn.Module):
     mean, scale: (D,), of the tokens that it is fitted to; what never changes has an infinite scale and says nothing.
     """
 
-    def __init__(self, mean: Tensor, scale: Tensor) -> None:
+    def __init__(self, mean: Tensor, scale: Tensor, variables: Mapping[str, Variable]) -> None:
         super().__init__()
         self.register_buffer("mean", mean)
         self.register_buffer("scale", scale)
-        self.query = nn.Parameter(torch.randn(len(VARIABLES), HEADS, INNER // HEADS))
+        self.query = nn.Parameter(torch.randn(len(variables), HEADS, INNER // HEADS))
         self.keys_values = nn.Linear(len(mean), 2 * INNER)
-        self.answers = nn.ModuleDict({name: nn.Linear(INNER, max(1, v.classes)) for name, v in VARIABLES.items()})
+        self.answers = nn.ModuleDict({name: nn.Linear(INNER, max(1, v.classes)) for name, v in variables.items()})
 
     def weights(self, tokens: Tensor) -> Tensor:
         """Where each variable's query attends, (B, V, heads, N); rows add up to 1."""
@@ -76,8 +77,8 @@ def fit_attentive(
     """
     mean, scale = tokens.mean(dim=(0, 1)), tokens.std(dim=(0, 1))
     scale = torch.where(scale > 1e-6, scale, torch.inf)
-    probe = fresh(lambda given: AttentiveProbe(*given), (mean, scale), seed)
-    wanted = {name: torch.from_numpy(_standardised(pictures, name)) for name in VARIABLES}
+    probe = fresh(lambda given: AttentiveProbe(*given), (mean, scale, pictures.variables), seed)
+    wanted = {name: torch.from_numpy(_standardised(pictures, name)) for name in pictures.variables}
 
     def draw(generator: torch.Generator) -> Tensor:
         return torch.randint(len(tokens), (BATCH,), generator=generator)
@@ -85,7 +86,7 @@ def fit_attentive(
     def loss(rows: Tensor) -> dict[str, Tensor]:
         answers = probe(tokens[rows])
         parts = []
-        for name, variable in VARIABLES.items():
+        for name, variable in pictures.variables.items():
             target = wanted[name][rows]
             if variable.classes:
                 parts.append(F.cross_entropy(answers[name], target) / math.log(variable.classes))
@@ -111,14 +112,15 @@ def attentive_scores(
     _check(*asked)
     tokens, pictures = fitted
     held = _held_back(pictures)
-    some = Pictures(pictures.frames[~held], pictures.films[~held], {k: v[~held] for k, v in pictures.truth.items()})
+    some = Pictures(pictures.frames[~held], pictures.films[~held],
+                    {k: v[~held] for k, v in pictures.truth.items()}, pictures.variables)  # fmt: skip
     found: list[tuple[dict[str, np.ndarray], dict[str, np.ndarray]]] = []
     for decay in DECAYS:
         probe = fit_attentive(tokens[torch.from_numpy(~held)], some, decay=decay, steps=steps, seed=seed)
         found.append((_answers(probe, tokens[torch.from_numpy(held)], some), _answers(probe, asked[0], some)))
     scores = {}
-    for name in VARIABLES:
-        best = max(found, key=lambda both: _score(name, pictures.truth[name][held], both[0][name]))
+    for name, variable in pictures.variables.items():
+        best = max(found, key=lambda both: _score(variable, pictures.truth[name][held], both[0][name]))
         scores[name] = _interval(name, asked[1], best[1][name], seed)
     return scores
 
@@ -135,7 +137,7 @@ def linear_scores(
     rows = [(tokens.mean(dim=1) if pooled else tokens.flatten(1)).double().numpy() for tokens, _ in (fitted, asked)]
     pictures, line = fitted[1], ProbeFit(rows[0], fitted[1].films)
     scores = {}
-    for name, variable in VARIABLES.items():
+    for name, variable in pictures.variables.items():
         if variable.classes:
             answer = line(np.eye(variable.classes)[pictures.truth[name]])(rows[1]).argmax(axis=1)
         else:
@@ -163,7 +165,7 @@ def _held_back(pictures: Pictures) -> np.ndarray:
 
 def _standardised(pictures: Pictures, name: str) -> np.ndarray:
     truth = pictures.truth[name]
-    if VARIABLES[name].classes:
+    if pictures.variables[name].classes:
         return truth.astype(np.int64)
     return ((truth - truth.mean()) / max(truth.std(), 1e-9)).astype(np.float32)
 
@@ -173,7 +175,7 @@ def _answers(probe: AttentiveProbe, tokens: Tensor, fitted: Pictures) -> dict[st
     """Numbers in their own units, and classes. fitted: the pictures whose mean and deviation were taken away."""
     parts = [probe(part) for part in tokens.split(4 * BATCH)]
     found = {}
-    for name, variable in VARIABLES.items():
+    for name, variable in fitted.variables.items():
         answer = torch.cat([part[name] for part in parts]).numpy()
         truth = fitted.truth[name]
         found[name] = (answer.argmax(axis=1) if variable.classes
@@ -181,13 +183,13 @@ def _answers(probe: AttentiveProbe, tokens: Tensor, fitted: Pictures) -> dict[st
     return found
 
 
-def _score(name: str, truth: np.ndarray, answer: np.ndarray) -> float:
-    return float((truth == answer).mean()) if VARIABLES[name].classes else r2(truth, answer)
+def _score(variable: Variable, truth: np.ndarray, answer: np.ndarray) -> float:
+    return float((truth == answer).mean()) if variable.classes else r2(truth, answer)
 
 
 def _interval(name: str, asked: Pictures, answer: np.ndarray, seed: int) -> dict[str, float | int]:
     truth, films = asked.truth[name], asked.films
-    if not VARIABLES[name].classes:
+    if not asked.variables[name].classes:
         low, high = r2_interval(truth, answer, films, np.random.default_rng(seed))
         return {"value": r2(truth, answer), "low": low, "high": high, "n": len(np.unique(films))}
     _, where = np.unique(films, return_inverse=True)

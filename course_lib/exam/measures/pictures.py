@@ -13,7 +13,7 @@ place, as waves.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -66,12 +66,16 @@ VARIABLES: Mapping[str, Variable] = {
 
 @dataclass(frozen=True)
 class Pictures:
-    """Pictures with what is true of them. frames: uint8 (P, H, W, 3); films: int (P,), which film each is from; truth:
-    by variable, (P,), float for numbers and int for classes."""
+    """Pictures, or clips of films, with what is true of them.
+
+    frames: uint8 (P, H, W, 3), of clips (P, T, H, W, 3); films: int (P,), which film each is from; truth: by variable,
+    (P,), float for numbers and int for classes; variables: what is asked.
+    """
 
     frames: np.ndarray
     films: np.ndarray
     truth: Mapping[str, np.ndarray]
+    variables: Mapping[str, Variable] = field(default_factory=lambda: VARIABLES)
 
     def __len__(self) -> int:
         return len(self.frames)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -57,3 +58,33 @@ def quadruplet_surprises(model: WorldModel, films: np.ndarray) -> np.ndarray:
         frames = to_model(films[start : start + few].reshape(-1, *films.shape[2:]))
         parts.append(surprises(model, frames, keys[: len(frames)]).double().numpy())
     return np.concatenate(parts).reshape(films.shape[:3])
+
+
+TIMES = (5, 11, 17, 23, 29)  # the last frame before two films of a pair part
+
+
+def turned_back(frames: Tensor, time: int) -> tuple[Tensor, Tensor]:
+    """Two films of time + 2 frames: one goes on, the other shows the frame before the last again."""
+    on = frames[:, : time + 2]
+    return on, torch.cat([frames[:, : time + 1], frames[:, time - 1 : time]], dim=1)
+
+
+def turned_back_scores(
+    last: Callable[[Tensor, int], np.ndarray], frames: Tensor
+) -> tuple[np.ndarray, np.ndarray]:
+    """How often the film that turned back surprises more, of the TIMES at which the pair differs; a tie is half right.
+
+    last: the surprise at the last frame of films (N, time + 2, 3, H, W), (N,). frames: (N, T, 3, H, W) -> scores (N,),
+    NaN where a surprise is no finite number, and bool (N,), in which films the pair differs at all, whoever is asked.
+    """
+    scores, moved = [], []
+    for time in TIMES:
+        on, back = turned_back(frames, time)
+        moved.append((on[:, -1] != back[:, -1]).flatten(1).any(dim=1).numpy())
+        more = [last(film, time) for film in (on, back)]
+        finite = np.isfinite(more[0]) & np.isfinite(more[1])
+        right = np.where(more[1] > more[0], 1.0, np.where(more[1] == more[0], 0.5, 0.0))
+        scores.append(np.where(finite, right, np.nan))
+    differs = np.stack(moved)  # (K, N)
+    total = np.where(differs, np.stack(scores), 0.0).sum(axis=0)
+    return total / np.maximum(differs.sum(axis=0), 1), differs.any(axis=0)
