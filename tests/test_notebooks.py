@@ -196,6 +196,16 @@ def test_every_picture_survives_an_export(pair: machine.Pair) -> None:
 
 
 @each_notebook
+def test_every_stored_picture_says_what_it_shows(pair: machine.Pair) -> None:
+    """For who cannot see it: an alternative text that is more than the name of a class."""
+    for index, cell in enumerate(machine.read_notebook(pair.notebook).cells):
+        for output in cell.get("outputs", []):
+            for mime in {"image/png", "image/gif"} & set(output.get("data", {})):
+                alt = output.metadata.get(mime, {}).get("alt", "")
+                assert len(alt.split()) >= 2 and not alt.startswith("<"), (machine.cell_name(index, cell), alt)
+
+
+@each_notebook
 def test_the_notebook_was_run_from_top_to_bottom(pair: machine.Pair) -> None:
     counts = [cell.execution_count for _, cell in code_cells(machine.read_notebook(pair.notebook)) if cell.source]
     assert counts == list(range(1, len(counts) + 1))

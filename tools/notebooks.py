@@ -43,6 +43,7 @@ from course_lib.terminal import print_any_sign
 FOLDER = Path(__file__).resolve().parent.parent / "notebooks"
 CELL_TIMEOUT = 120  # seconds; nbclient can hang on widget cells when it has no timeout, so there always is one
 PICTURE_BYTES = 150_000
+ALT_LETTERS = 300  # of an alternative text
 NOTEBOOK_BYTES = 3_000_000
 COURSE_SECONDS = 120
 COURSE_BYTES = 3 * 1024**3
@@ -178,6 +179,28 @@ def clean(notebook: NotebookNode) -> None:
                     continue
             kept.append(output)
         cell.outputs = kept
+    describe_pictures(notebook)
+
+
+def describe_pictures(notebook: NotebookNode) -> None:
+    """Give each stored picture an alternative text, in place, for who listens to a page or exports it.
+
+    It is the text that the object has for a terminal; a bare matplotlib figure has none worth reading, so its text says
+    under which heading it stands.
+    """
+    heading = "the beginning"
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            titles = [line.lstrip("# ").strip() for line in cell.source.splitlines() if line.startswith("#")]
+            heading = titles[-1] if titles else heading
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            for mime in ("image/png", "image/gif"):
+                if mime not in data or output.metadata.get(mime, {}).get("alt"):
+                    continue
+                text = "".join(data.get("text/plain", "")).strip().strip("'")
+                text = f"Figure under the heading: {heading}" if not text or text.startswith("<") else text
+                output.metadata[mime] = {**output.metadata.get(mime, {}), "alt": text[:ALT_LETTERS]}
 
 
 # ---------------------------------------------------------------------------------------------------- checking
@@ -427,6 +450,7 @@ def carry_text(pair: Pair) -> bool:
     carried = [cell for cell in new.cells if cell.cell_type == "code"]
     for cell, (_, stored) in zip(carried, theirs, strict=True):  # also where difflib takes moved text for moved code
         cell.outputs, cell.execution_count, cell.id = stored.outputs, stored.execution_count, stored.id
+    describe_pictures(new)
     nbformat.validate(new)
     after = nbformat.writes(new) + "\n"
     if after.rstrip() == before.rstrip():
