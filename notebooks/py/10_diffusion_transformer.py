@@ -959,7 +959,7 @@ assert rows[0]["high"] < 0, "the held-out loss falls with the operations of a fo
 training_figure(scaling)
 
 # %% [markdown] tags=["lecture"]
-# Not always. With 2 Tflop spent, width 64 with patch 1 has finished at 0.70, where width 96 stands at 0.74; at 3 the larger one is ahead, and it ends at 0.67. (The learning rate falls to 0 only at the end of each training. A training planned to stop at the middle of a line would have ended lower than the line stands there.)
+# Not always. With 2 Tflop spent, width 64 with patch 1 has finished at 0.70, where width 96 stands at 0.74; at 3 the larger one is ahead, and it ends at 0.67. (The learning rate falls to a hundredth only at the end of each training. A training planned to stop at the middle of a line would have ended lower than the line stands there.)
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Four ways and locality, at equal computing
