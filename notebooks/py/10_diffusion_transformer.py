@@ -977,7 +977,7 @@ conditioning_figure(ways)
 show.table(conditioning_rows(ways))
 
 # %% [markdown] tags=["lecture"]
-# By the loss, both adaLNs are far ahead: 0.889 and 0.904 (with the zeros), against 1.028 for cross-attention and 1.056 in context. The paper has the same order of these three, but there plain adaLN is ahead of cross-attention by little (25.2 and 26.1), and the zeros make the difference. Between the two nothing is decided: the zeros cost 0.016 ($-0.001$ to 0.032). They gained nothing with four blocks and 550 steps, and much with eight and 80; the paper has 28. Our attention to words did not pay (0.933).
+# By the loss, both adaLNs are far ahead: 0.889 and 0.904 (with the zeros), against 1.028 for cross-attention and 1.056 in context. The paper has the same order of these three, but there plain adaLN is ahead of cross-attention by little (25.2 and 26.1), and the zeros make the difference. Between our two adaLNs nothing is decided: the zeros cost 0.016 ($-0.001$ to 0.032). They gained nothing with four blocks and 550 steps, and much with eight and 80; the paper has 28. Our attention to words did not pay (0.933).
 #
 # But the reader's scores say otherwise: cross-attention 0.19, in-context 0.15, both adaLNs below 0.10. All are poor, yet the two with the *higher* loss follow their prompts better.
 
