@@ -468,7 +468,7 @@ hint("counting.total_variation")
 # %% [markdown]
 # What this notebook measured is a claim of our own: a forecast that knows nothing beats "no forecast" for some six frames in the Playground, and one frame ahead it is off by 0.75 units on average, less than a pixel. It holds for this world, these films and this forecaster. It does not say that a good short film is bad; it says that it is no proof. What it cannot show is how a *learned* model fares; that begins in part II.
 #
-# **The two questions.** 1. No. The film that fooled you in the last round was made by a forecaster that knows no law. 2. Ask for a forecast far enough ahead, and compare it with one that knows nothing: here that takes seven frames. Or show it a possible and an impossible film and see which surprises it more (notebook 23).
+# **The two questions.** 1. No. The dream that may have fooled you in the last round was made by a forecaster that knows no law. 2. Ask for a forecast far enough ahead, and compare it with one that knows nothing: here that takes seven frames. Or show it a possible and an impossible film and see which surprises it more (notebook 23).
 #
 # Nothing here needed training, so there is no longer run to start. The next notebook, [01 What is a world model?](01_what_is_a_world_model.ipynb), defines the word with a world small enough to print.
 #

@@ -540,7 +540,7 @@ def compress(code: str = "PCA, 8 numbers", number: int = 4) -> plt.Figure:
 show.explore(compress, code=list(choices), number=(0, 99))
 
 # %% [markdown] tags=["lecture"]
-# At which ratio do you lose the shape of a body, at which its colour, at which the body? Shapes and colours go together: with 16 numbers a block both are smeared, with 8 a box and a ball look alike and purple and green are grey, with 4 there is no colour left, and with 1 there is still a shadow of every body.
+# At which ratio do you lose the shape of a body, at which its colour, at which the body? Shapes and colours go together: at 12 times fewer numbers both are smeared, at 24 times a box and a ball look alike and purple and green are grey, at 48 times there is no colour left. A shadow of every body is there even at 192 times.
 
 # %% [markdown] tags=["lecture"]
 # ### Where can a patch look?

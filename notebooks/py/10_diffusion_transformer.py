@@ -974,7 +974,7 @@ assert rows[0]["high"] < 0, "the held-out loss falls with the operations of a fo
 training_figure(scaling)
 
 # %% [markdown] tags=["lecture"]
-# Not always. With 2 Tflop spent, width 64 with patch 1 has finished at 0.70, where width 96 stands at 0.74; at 3 the larger one is ahead, and it ends at 0.67. (The learning rate falls to 0 only at the end of each training. A training planned to stop at the middle of a line would have ended lower than the line stands there.)
+# Not always. With 2 Tflop spent, width 64 with patch 1 has finished at 0.70, where width 96 stands at 0.74; at 3 the larger one is ahead, and it ends at 0.67. (The learning rate falls to a hundredth only at the end of each training. A training planned to stop at the middle of a line would have ended lower than the line stands there.)
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Four ways and locality, at equal computing
@@ -992,7 +992,7 @@ conditioning_figure(ways)
 show.table(conditioning_rows(ways))
 
 # %% [markdown] tags=["lecture"]
-# By the loss, both adaLNs are far ahead: 0.889 and 0.904 (with the zeros), against 1.028 for cross-attention and 1.056 in context. The paper has the same order of these three, but there plain adaLN is ahead of cross-attention by little (25.2 and 26.1), and the zeros make the difference. Between the two nothing is decided: the zeros cost 0.016 ($-0.001$ to 0.032). They gained nothing with four blocks and 550 steps, and much with eight and 80; the paper has 28. Our attention to words did not pay (0.933).
+# By the loss, both adaLNs are far ahead: 0.889 and 0.904 (with the zeros), against 1.028 for cross-attention and 1.056 in context. The paper has the same order of these three, but there plain adaLN is ahead of cross-attention by little (25.2 and 26.1), and the zeros make the difference. Between our two adaLNs nothing is decided: the zeros cost 0.016 ($-0.001$ to 0.032). They gained nothing with four blocks and 550 steps, and much with eight and 80; the paper has 28. Our attention to words did not pay (0.933).
 #
 # But the reader's scores say otherwise: cross-attention 0.19, in-context 0.15, both adaLNs below 0.10. All are poor, yet the two with the *higher* loss follow their prompts better.
 
