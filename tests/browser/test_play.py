@@ -30,6 +30,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, subp
         finally:
             process.terminate()
             process.wait(30)
+            process.stdout.close()
 
 
 @pytest.fixture
