@@ -639,7 +639,7 @@ assert careless_row["stars in the careless dream"] > 1.2 * careful_row["stars in
 assert careless_row["stars in reality"] < careful_row["stars in reality"], "and finds less"
 
 # %% [markdown] tags=["lecture"]
-# It can: the careless one collects 4.03 stars in the dream and 2.37 in reality, the careful one 2.76 and 6.24. **The diagnostic is this gap**: a return in the dream is M's opinion, and evolution finds where M's opinion is too high (*model exploitation*). What did it find?
+# It can: the careless one collects 4.55 stars in the dream and 1.62 in reality, the careful one 2.76 and 6.24. **The diagnostic is this gap**: a return in the dream is M's opinion, and evolution finds where M's opinion is too high (*model exploitation*). What did it find?
 
 # %% tags=["lecture"]
 its_dream = dream_life(agent, careless_c, first_frame(episode), temperature=0.1, steps=88, seed=episode)
@@ -648,7 +648,7 @@ show.strips({"its dream": its_dream.frames, "reality": its_reality.frames}, ever
             title=f"bred in the careless dream: {its_dream.stars:.1f} dreamed stars, {its_reality.stars:.0f} real ones")  # fmt: skip
 
 # %% [markdown]
-# In its dream stars keep appearing near the agent, 3.1 in 88 steps. In reality it catches two, then moves to and fro on the platform and leaves the third. Neither M's loss, which is the same for both, nor any measurement inside the dream would have shown this.
+# In its dream stars fade and appear elsewhere, and M pays for 3.6 in 88 steps. In reality it jumps to and fro over the first star and never touches it. Neither M's loss, which is the same for both, nor any measurement inside the dream would have shown this.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Temperature alone
@@ -954,7 +954,7 @@ for tau in temperatures:
     print(f"τ = {tau}: {np.quantile(ratios, 0.025):.0%} to {np.quantile(ratios, 0.975):.0%} of real's normalised return")
 
 # %% [markdown]
-# RATIOS
+# `dream 1.0` (70 to 90 %) and `dream 1.3` (49 to 75 %) find less than `real`. For 0.1 and 0.5 the interval holds 100 %: no difference was found.
 
 # %% [markdown]
 # What you have solved so far:
@@ -976,7 +976,7 @@ progress()
 # %% [markdown] tags=["lecture"]
 # **What this toy cannot show.** In the Playground a wandering agent visits nearly everything. Where most places are reached only by playing well, M would know nothing of them. The paper says so (section 5) and proposes to take turns: act, film, learn M, learn C.
 #
-# The two questions *to discuss*. 1. M's: the careless controller of *Break it* collects 4.03 stars in its dream and 2.37 in the world. 2. Those that a test in the world shows before they cost anything; not those that are found only by somebody who has already acted.
+# The two questions *to discuss*. 1. M's: the careless controller of *Break it* collects 4.55 stars in its dream and 1.62 in the world. 2. Those that a test in the world shows before they cost anything; not those that are found only by somebody who has already acted.
 
 # %% [markdown]
 # **CarRacing.** The paper's 906 ± 21 came from 1.8 million races. At five to eight seconds for a thousand frames, these would take months. Our three-hundredth part (5,760 races) missed the goal of 900 by 118.

@@ -446,7 +446,7 @@ free = nn.Sequential(Attention(8, 2), Attention(8, 2))
 causal = nn.Sequential(Attention(8, 2, causal=True), Attention(8, 2, causal=True))
 
 # %% [markdown] tags=["lecture"]
-# Two layers, without the mask and with it. Light means influence, on a logarithmic scale; what is crossed out is exactly zero. (Without the mask all rows are nearly alike: the weights are fresh, so the shares are nearly equal, and every answer is nearly the same mean of all tokens.)
+# Two layers, without the mask and with it. Light means influence, on a logarithmic scale; what is crossed out is exactly zero. (Without the mask all rows are nearly alike, because fresh weights give nearly equal shares.)
 
 # %% tags=["lecture"]
 fig, axes = plt.subplots(1, 2, figsize=(5.6, 2.8))
@@ -660,7 +660,7 @@ panels(a_frame=test_frames[11], what_each_should_say=painted(test_wanted[11:12],
 plt.show()
 
 # %% [markdown] tags=["lecture"]
-# Two regions with a straight border between them: every place belongs to the body nearest to it. (Geometers call it a Voronoi diagram.)
+# Two regions with a straight border between them: every place belongs to the body nearest to it.
 
 # %% [markdown] tags=["lecture"]
 # The loss of some frames is the cross-entropy (交叉熵) of the right colour, a mean over all their patches: minus the logarithm of the probability that the patch gave to it.
