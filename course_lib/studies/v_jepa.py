@@ -73,8 +73,8 @@ def motion_controls() -> dict[str, PictureEncoder]:
             "i_jepa_all": by_pictures(pictures, untrained.config.length)}  # fmt: skip
 
 
-def went_back(model: Any) -> dict[str, Any]:
-    """How often the film that went back surprises a model more, with its interval over films."""
+def went_back(model: Any, steps: int) -> dict[str, Any]:
+    """How often the film that went back, for so many frames, surprises a model more, with its interval over films."""
     films = load_films(WENT_BACK[0], split="test", count=WENT_BACK[1])
     frames, actions = as_input(films)
 
@@ -82,7 +82,7 @@ def went_back(model: Any) -> dict[str, Any]:
         seen = film[:, -LENGTH:]  # nobody here looks farther back
         return surprises(model, seen, actions[:, : seen.shape[1] - 1])[:, -1].numpy()
 
-    scores, asked = turned_back_scores(last, frames)
+    scores, asked = turned_back_scores(last, frames, steps)
     return mean_and_interval(scores, asked=asked, seed=0)
 
 
@@ -104,7 +104,7 @@ def run(report: Callable[[str], None] = print) -> dict[str, Any]:
         "weights": weights_of("v_jepa"), "others": {"i_jepa": weights_of("i_jepa")},
         "configuration": config.model_dump(mode="json"), "minutes_of_training": round(history.minutes, 1),
         "films": {"fit": [FIT, asked_of(fit)], "ask": [ASK, asked_of(ask)]}, "curve": curve_of(history),
-        "encoders": {}, "steps": {}, "went_back": {},
+        "encoders": {}, "steps": {}, "went_back": {}, "went_back_once": {},
     }  # fmt: skip
     shipped = load_checkpoint("v_jepa").eval()
     for name, encoder in motion_controls().items():
@@ -118,8 +118,9 @@ def run(report: Callable[[str], None] = print) -> dict[str, Any]:
     size = (config.model.frame_size,) * 2
     who = {"v_jepa": shipped, "untrained": untrained_twin(shipped, seed=SEED), "pixel_difference": Extrapolation(size)}
     for name, one in who.items():
-        found["went_back"][name] = went_back(one)
-        report(f"{name}: the film that went back surprises more in {found['went_back'][name]['value']:.2f}")
+        found["went_back"][name], found["went_back_once"][name] = went_back(one, 2), went_back(one, 1)
+        report(f"{name}: the film that went back surprises more in {found['went_back'][name]['value']:.2f}, "
+               f"for one frame {found['went_back_once'][name]['value']:.2f}")  # fmt: skip
     discard(FOLDER)
     return found
 
@@ -140,7 +141,7 @@ def measured_motion() -> dict[str, Any]:
                     raise ValueError(f"the {probe} probe lacks {sorted(lacking)}")
         if lacking := {"untrained", "pixels", "i_jepa"} - set(found["encoders"]):
             raise ValueError(f"there are no scores of {sorted(lacking)}")
-        if not {"weights", "others", "curve", "minutes_of_training", "went_back"} <= set(found):
+        if not {"weights", "others", "curve", "minutes_of_training", "went_back", "went_back_once"} <= set(found):
             raise ValueError("weights, curve, minutes or surprise are lacking")
         return dict(found)
 
