@@ -74,8 +74,9 @@ def turned_back_scores(
 ) -> tuple[np.ndarray, np.ndarray]:
     """How often the film that turned back surprises more, of the TIMES at which the pair differs; a tie is half right.
 
-    last: the surprise at the last frame of films (N, time + 1 + steps, 3, H, W), (N,). frames: (N, T, 3, H, W) -> scores (N,),
-    NaN where a surprise is no finite number, and bool (N,), in which films the pair differs at all, whoever is asked.
+    last: the surprise at the last frame of films (N, time + 1 + steps, 3, H, W), (N,). frames: (N, T, 3, H, W); steps:
+    see ``turned_back``. -> scores (N,), NaN where a surprise is no finite number, and bool (N,), in which films the
+    last frames of a pair differ at all, whoever is asked.
     """
     scores, moved = [], []
     for time in TIMES:
