@@ -6,8 +6,9 @@ probes are put to the controls: the same network untrained, the tokens of the I-
 frames and in all frames of a clip, and the pixels around each patch in two frames. Probes are fitted to validation
 films and scored on test films; nobody has learned from either.
 
-Beside it stands its surprise at films that go back (``measures/surprises.py``), from the frames before alone: by the
-trained predictor, the untrained one, and the pixel difference.
+Beside it stands its surprise at films that go back for one frame (``measures/surprises.py``), from the frames before
+alone: by the trained predictor, the untrained one, and the pixel difference. Its predictor guesses two frames at once,
+and the second of them is then a frame that it has just seen; ``studies/v_jepa_surprise`` asks with two.
 
 The last encoder is that of the checkpoint, which the same run made. A run that was stopped goes on where it was.
 """
@@ -73,8 +74,8 @@ def motion_controls() -> dict[str, PictureEncoder]:
             "i_jepa_all": by_pictures(pictures, untrained.config.length)}  # fmt: skip
 
 
-def went_back(model: Any) -> dict[str, Any]:
-    """How often the film that went back surprises a model more, with its interval over films."""
+def went_back(model: Any, steps: int) -> dict[str, Any]:
+    """How often the film that went back, for so many frames, surprises a model more, with its interval over films."""
     films = load_films(WENT_BACK[0], split="test", count=WENT_BACK[1])
     frames, actions = as_input(films)
 
@@ -82,8 +83,15 @@ def went_back(model: Any) -> dict[str, Any]:
         seen = film[:, -LENGTH:]  # nobody here looks farther back
         return surprises(model, seen, actions[:, : seen.shape[1] - 1])[:, -1].numpy()
 
-    scores, asked = turned_back_scores(last, frames)
-    return mean_and_interval(scores, asked=asked)
+    scores, asked = turned_back_scores(last, frames, steps)
+    return mean_and_interval(scores, asked=asked, seed=0)
+
+
+def who_is_surprised() -> dict[str, Any]:
+    """The predictor of the checkpoint, the same untrained, and the pixel difference."""
+    shipped = load_checkpoint("v_jepa").eval()
+    size = (shipped.config.frame_size,) * 2
+    return {"v_jepa": shipped, "untrained": untrained_twin(shipped, seed=SEED), "pixel_difference": Extrapolation(size)}
 
 
 def encoder_of(model: VJEPA, file: Path) -> PictureEncoder:
@@ -115,10 +123,8 @@ def run(report: Callable[[str], None] = print) -> dict[str, Any]:
         weights = found["weights"] if last else hashlib.sha256(file.read_bytes()).hexdigest()[:12]
         encoder = shipped.encode if last else encoder_of(model, file)
         found["steps"][str(step)] = probe_clips_once(f"step-{step}", weights, encoder, fit, ask, report)
-    size = (config.model.frame_size,) * 2
-    who = {"v_jepa": shipped, "untrained": untrained_twin(shipped, seed=SEED), "pixel_difference": Extrapolation(size)}
-    for name, one in who.items():
-        found["went_back"][name] = went_back(one)
+    for name, one in who_is_surprised().items():
+        found["went_back"][name] = went_back(one, 1)
         report(f"{name}: the film that went back surprises more in {found['went_back'][name]['value']:.2f}")
     discard(FOLDER)
     return found

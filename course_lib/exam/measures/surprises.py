@@ -63,23 +63,28 @@ def quadruplet_surprises(model: WorldModel, films: np.ndarray) -> np.ndarray:
 TIMES = (5, 11, 17, 23, 29)  # the last frame before two films of a pair part
 
 
-def turned_back(frames: Tensor, time: int) -> tuple[Tensor, Tensor]:
-    """Two films of time + 2 frames: one goes on, the other shows the frame before the last again."""
-    on = frames[:, : time + 2]
-    return on, torch.cat([frames[:, : time + 1], frames[:, time - 1 : time]], dim=1)
+def turned_back(frames: Tensor, time: int, steps: int = 1) -> tuple[Tensor, Tensor]:
+    """Two films of time + 1 + steps frames: one goes on, the other shows the frames before ``time`` again, backwards.
+
+    Who guesses several frames at once is asked with as many steps: of one step, it would find the frame that it saw
+    last come again, and who expects nothing to move would be right about it.
+    """
+    on = frames[:, : time + 1 + steps]
+    return on, torch.cat([frames[:, : time + 1], frames[:, time - steps : time].flip(1)], dim=1)
 
 
 def turned_back_scores(
-    last: Callable[[Tensor, int], np.ndarray], frames: Tensor
+    last: Callable[[Tensor, int], np.ndarray], frames: Tensor, steps: int = 1
 ) -> tuple[np.ndarray, np.ndarray]:
     """How often the film that turned back surprises more, of the TIMES at which the pair differs; a tie is half right.
 
-    last: the surprise at the last frame of films (N, time + 2, 3, H, W), (N,). frames: (N, T, 3, H, W) -> scores (N,),
-    NaN where a surprise is no finite number, and bool (N,), in which films the pair differs at all, whoever is asked.
+    last: the surprise at the last frame of films (N, time + 1 + steps, 3, H, W), (N,). frames: (N, T, 3, H, W); steps:
+    see ``turned_back``. -> scores (N,), NaN where a surprise is no finite number, and bool (N,), in which films the
+    last frames of a pair differ at all, whoever is asked.
     """
     scores, moved = [], []
     for time in TIMES:
-        on, back = turned_back(frames, time)
+        on, back = turned_back(frames, time, steps)
         moved.append((on[:, -1] != back[:, -1]).flatten(1).any(dim=1).numpy())
         more = [last(film, time) for film in (on, back)]
         finite = np.isfinite(more[0]) & np.isfinite(more[1])

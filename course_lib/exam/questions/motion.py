@@ -5,7 +5,8 @@ Velocities and places are read off the tokens of a clip by an attentive probe an
 encoder in the last two frames and in all frames of the clip, and the pixels around each patch in two frames. A study
 (``studies/v_jepa``) took the minutes that this takes; its answers are read here. n counts films.
 
-The surprise at films that go back is asked as every world model is (``questions/surprise``), from context only.
+The surprise at films that run backwards (``studies/v_jepa_surprise``) is that of ``questions/surprise``, asked for the
+two frames that its predictor guesses at once; from context only.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from course_lib.exam.rows import Row
 from course_lib.exam.sitting import Sitting
 from course_lib.studies.store import check_weights
 from course_lib.studies.v_jepa import WENT_BACK, last_motion, measured_motion
+from course_lib.studies.v_jepa_surprise import measured_surprise
 
 OWN = "v_jepa"  # whose checkpoint the study was made for
 
@@ -48,7 +50,9 @@ def ask(entrant: Entrant, sitting: Sitting) -> Iterator[Row]:
     yield entrant.row(sitting, where, "attentive_velocities_above_untrained", value=value, low=value, high=value,
                       unit="variables", n=len(VELOCITIES), controls={"below_untrained": float(len(worse))},
                       note=f"above: {', '.join(better) or 'none'}; below: {', '.join(worse) or 'none'}")  # fmt: skip
-    back = kept["went_back"]
-    controls = {name: score["value"] for name, score in back.items() if name != OWN} | {"chance": 0.5}
+    back = measured_surprise()
+    check_weights(back["weights"], entrant.checkpoint, "v_jepa_surprise")
+    controls = {name: back[name]["value"] for name in ("untrained", "pixel_difference")} | {"chance": 0.5}
     yield entrant.row(sitting, sitting.admit_episodes(entrant, WENT_BACK[0]), "went_back", unit="", controls=controls,
-                      note="how often the film that goes back surprises it more, from context only", **back[OWN])
+                      note="how often a film that runs backwards surprises it more, from context only",
+                      **back[OWN])  # fmt: skip
