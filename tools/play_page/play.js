@@ -132,6 +132,7 @@
   async function open(piece, button) {
     for (const one of nav.querySelectorAll("button")) one.removeAttribute("aria-current");
     button.setAttribute("aria-current", "true");
+    history.replaceState(null, "", `#${piece.key}`); // so that the page comes back as it was
     for (const [key, element] of shown) element.hidden = key !== piece.key;
     document.activeElement?.blur(); // a game that is left pauses
     if (shown.has(piece.key)) return;
@@ -171,7 +172,11 @@
       button.onclick = () => open(piece, button);
       piece.button = button;
     }
-    const wanted = pieces.find((piece) => `#${piece.key}` === location.hash) ?? pieces[0];
-    open(wanted, wanted.button);
+    const follow = () => {
+      const wanted = pieces.find((piece) => `#${piece.key}` === location.hash) ?? pieces[0];
+      open(wanted, wanted.button);
+    };
+    addEventListener("hashchange", follow);
+    follow();
   });
 })();
