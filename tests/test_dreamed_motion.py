@@ -15,7 +15,7 @@ from course_lib.exam.measures.dreamed_motion import (
     first_run,
     flight,
     in_dreams,
-    motion,
+    read_motion,
     way_out,
 )
 from course_lib.models.base import fresh
@@ -59,7 +59,7 @@ def test_the_way_out_ends_where_a_body_turns() -> None:
 
 
 def test_the_floor_of_the_reader_is_low_on_the_true_films(reader: Reader, made: tuple) -> None:
-    found = motion(reader, *made, as_it_was)
+    found = read_motion(reader, *made, as_it_was)
     assert np.isfinite(found.gravity).mean() > 0.5 and np.isfinite(found.momentum).all()
     assert abs(np.nanmedian(found.gravity) - 1.0) < 0.05
     assert np.nanmax(np.abs(found.height - 1.0)) < 0.05 and np.median(found.momentum) < 0.1
@@ -79,11 +79,11 @@ def test_wrong_dreams_have_wrong_numbers(reader: Reader, made: tuple) -> None:
         """In B what happens in A, and the other way round: a ball that came from the left goes out on the right."""
         return frames.roll(len(frames) // 2, dims=0)
 
-    through = motion(reader, *made, backwards).momentum
+    through = read_motion(reader, *made, backwards).momentum
     assert np.nanmedian(through) == pytest.approx(2.0, abs=0.1), "through the wall: the momentum is what it was"
-    copied = motion(reader, *made, in_dreams(Extrapolation(rate=0.0)))
+    copied = read_motion(reader, *made, in_dreams(Extrapolation(rate=0.0)))
     assert np.isnan(copied.momentum).all(), "who copies sees no ball again"
     assert not (copied.gravity > 0.01).any(), "and nothing falls"
     blind = fresh(FilmJEPA, FilmJEPAConfig(channels=(4, 4, 4), hidden=16, latent=6, width=8, layers=1, heads=2), 1)
     with pytest.raises(NotCapable, match="no way back|no loss"):
-        motion(reader, *made, in_dreams(blind))
+        read_motion(reader, *made, in_dreams(blind))

@@ -601,7 +601,7 @@ show.table(speeds)
 # Two laws can be read off such dreams. In *energy* the ball bounces behind the screen and flies along a parabola above it: the curvature is **gravity**. In *solidity* it meets a wall, so it must come back with the opposite **momentum** (动量): of $|v_{\text{out}} + v_{\text{in}}| / |v_{\text{in}}|$, 0 is right, 1 is a ball that stops, 2 one that goes through. Where the drawn ball is, says the reader of notebook 03, and the first row is what it finds in the true films: the floor of all others.
 
 # %% tags=["lecture"]
-from course_lib.exam.measures.dreamed_motion import as_it_was, in_dreams, motion
+from course_lib.exam.measures.dreamed_motion import as_it_was, in_dreams, read_motion
 
 
 def of_those_read(values: np.ndarray) -> str:
@@ -612,7 +612,7 @@ def of_those_read(values: np.ndarray) -> str:
 reader, laws = load_checkpoint("reader"), [make_quadruplets(name, split="test", count=12) for name in ("energy", "solidity")]
 dreamers = ("V-M", "transformer", "four frames", "frame by frame", "V-M on occluded")  # the JEPA draws nothing
 draws = {name: in_dreams(several[name]) for name in dreamers}
-newton = [{"films": name, **{law: of_those_read(values) for law, values in vars(motion(reader, *laws, shown)).items()}}
+newton = [{"films": name, **{law: of_those_read(values) for law, values in vars(read_motion(reader, *laws, shown)).items()}}
           for name, shown in ({"true": as_it_was} | draws).items()]  # fmt: skip
 show.table(newton)
 

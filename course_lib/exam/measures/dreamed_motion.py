@@ -93,7 +93,7 @@ def way_out(x: np.ndarray) -> float:
     return float(np.polyfit(spec.FRAME_SECONDS * np.arange(len(places)), places, 1)[0])
 
 
-def motion(
+def read_motion(
     reader: Reader, falling: Quadruplets, stopped: Quadruplets, shown: Callable[[Tensor, np.ndarray], Tensor]
 ) -> Motion:
     """What the reader finds in the films A and B of two properties, or in what somebody makes of them.
