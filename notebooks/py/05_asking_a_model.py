@@ -117,7 +117,7 @@ def my_interval(values: np.ndarray, rng: np.random.Generator, resamples: int = 2
 
 
 # %% [markdown] tags=["lecture"]
-# Your interval as a grey band, over the means of four thousand resamples:
+# Your interval as a blue band, over the means of four thousand resamples:
 
 # %% tags=["lecture"]
 means = six[rng.integers(6, size=(4000, 6))].mean(axis=1)  # (4000, 6) -> (4000,)

@@ -373,7 +373,7 @@ for axis in axes[::2]:
 plt.show()
 
 # %% [markdown] tags=["lecture"]
-# And as a fact, over all pairs of places at the same distance:
+# Over all pairs of places at the same distance:
 
 # %% tags=["lecture"]
 products = line @ line.T  # (32, 32)
