@@ -674,13 +674,13 @@ def load(films: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
     return x, torch.cat([latent[:, :1], latent[:, :-1]], dim=1)
 
 
-x, given = load(test_films.frames)
+x, given = load(test_films.frames[:8, :16])
 own = infer_latent(genie, x)
 for name, i in (("its own", own), ("as loaded", given), ("one step early", own.roll(-1, dims=1)), ("another's", own.roll(1, dims=0))):
     print(f"{name}: {np.nanmean(genie.surprise(x, i).numpy()):.1f} nats a frame, equal to its own in {(i == own).float().mean():.0%}")
 
 # %% [markdown]
-# LATE
+# The last line of `load` shifts: every step gets the action of the step before. In 68 % of the steps that is the same action, because keys are held. Still the surprise goes from 2.3 to 11.0 nats a frame, halfway to another film's actions (20.0). One step early costs as much (9.8), so trying the neighbouring shifts finds the mistake; a falling loss does not.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Decoding steps and temperature

@@ -388,7 +388,7 @@ for labels in (1, 3, 10, 30, 100, 200):
     print(f"{labels} labels: {mixed.trace() / mixed.sum():.0%}, most often {spec.ACTIONS[column]} for {spec.ACTIONS[row]}")
 
 # %% [markdown]
-# PLAY
+# The first line above one half answers the first question, the line with ten labels the second. It is one film, and one clone that was trained for a thousand steps.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Break it
@@ -437,7 +437,7 @@ for length in (1, 2, 3, 4):
     print(f"{length}: at best {named_right(names, guessed):.0%}, with 200 labels {np.mean(right):.1%} ({low:.1%} to {high:.1%} over draws)")
 
 # %% [markdown]
-# LONGER
+# The first number can only grow: a longer word contains the shorter one. But there are 8, 64, 512 and 4,096 words for the same 200 labels, so ever more of them have no label of their own and take what their beginning says. Where the second number stops growing, labels are missing and not codes.
 
 # %% [markdown] tags=["lecture"]
 # And a setting that is easily overlooked: how the key is drawn. By the probabilities as they are (power 1), squared (2), or nearly always the likeliest (20). Think first: what is wrong with always taking the likeliest?
