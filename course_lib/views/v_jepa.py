@@ -51,7 +51,7 @@ def motion_figure(answers: Mapping[str, Mapping[str, Any]], velocities: tuple[st
         figure.subplots(1, 2), (list(velocities), places), ("R² of velocities", "R² of places"), strict=True
     ):
         probe_panel(axes, answers, names, title)
-    figure.axes[0].legend(fontsize=8, loc="lower left")
+    figure.axes[1].legend(fontsize=8, loc="center left")
     return figure
 
 

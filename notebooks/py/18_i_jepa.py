@@ -668,6 +668,6 @@ progress()
 
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["navigation"]
 # - **Before this notebook:** [17 Energy and collapse](17_energy_and_collapse.ipynb)
-# - **After it:** 19 V-JEPA (planned); until it is there, [20 Image world model (IWM)](20_image_world_model.ipynb)
+# - **After it:** [19 V-JEPA](19_v_jepa.ipynb)
 # - **All notebooks:** [contents](contents.md)
 # - **In the claims ledger:** [C60](claims.md#c60), [C61](claims.md#c61), [C62](claims.md#c62), [C63](claims.md#c63), [C64](claims.md#c64), [C65](claims.md#c65), [C66](claims.md#c66), [C67](claims.md#c67)

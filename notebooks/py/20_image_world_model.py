@@ -520,7 +520,7 @@ progress()
 # Claims examined here: C70
 
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["navigation"]
-# - **Before this notebook:** 19 V-JEPA (planned); until it is there, [18 I-JEPA](18_i_jepa.ipynb)
+# - **Before this notebook:** [19 V-JEPA](19_v_jepa.ipynb)
 # - **After it:** [21 The autonomous agent](21_autonomous_agent.ipynb)
 # - **All notebooks:** [contents](contents.md)
 # - **In the claims ledger:** [C70](claims.md#c70)
