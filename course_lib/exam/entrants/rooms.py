@@ -1,4 +1,4 @@
-"""The rooms in perspective, which say how good the ruler for lines and shadows is."""
+"""The rooms in perspective, which say how good the ruler for lines and shadows is, and pictures that a model drew."""
 
 from __future__ import annotations
 
@@ -14,4 +14,13 @@ def _rooms() -> Entrant:
     return Entrant("rooms", {"rooms": make_scenes}, [], questions=["geometry"], bars=BARS)
 
 
-ENTRANTS = {"rooms": _rooms}
+def _room_pictures() -> Entrant:
+    """A small diffusion model, of which the pictures are kept and not the network."""
+    from course_lib.studies.room_pictures import kept_room_pictures
+
+    kept = kept_room_pictures()
+    return Entrant("room-pictures", {"room_pictures": kept.pictures[max(kept.pictures)]}, ["rooms/train"],
+                   questions=["geometry"], checkpoint=kept.digest[:12], minutes=kept.processor_minutes)  # fmt: skip
+
+
+ENTRANTS = {"rooms": _rooms, "room-pictures": _room_pictures}
