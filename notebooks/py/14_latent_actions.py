@@ -714,7 +714,7 @@ for many in (2, 8, 64):
 show.table(rows)
 
 # %% [markdown]
-# NARROW
+# With two codes there is next to no gain (0.01 dB), with eight 0.31, with sixty-four 0.55; the NMI goes from 0.24 to 0.32 and 0.39. So six bits did no harm, for they are far from carrying a frame, and the drawings are alike (27.1 and 26.9 dB). Part of the rise is counting: 44 codes in use take their keys from the same 600 steps. One seed each.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Measure
