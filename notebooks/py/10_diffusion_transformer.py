@@ -295,7 +295,7 @@ from course_lib.views.conditioning import four_ways_figure
 four_ways_figure()
 
 # %% [markdown] tags=["lecture"]
-# **In context** (上下文): they are tokens among the others. **Cross-attention** (交叉注意力): a second attention in every block, to them alone. **adaLN**: shift and scale after each norm, for all tokens alike. **adaLN-Zero**: gates as well, beginning at 0. At DiT-XL/2 and 400,000 steps the paper measures FIDs of 35.2, 26.1, 25.2 and 19.5 (section 5, figure 5). The FID is a distance between the features of made and of real pictures, so lower is better; notebook 11 uses its relative for films. *Measure* repeats this at our size.
+# **In context** (上下文): they are tokens among the others. **Cross-attention** (交叉注意力): a second attention in every block, to them alone. **adaLN**: shift and scale after each norm, for all tokens alike. **adaLN-Zero**: gates as well, beginning at 0. At DiT-XL/2 and 400,000 steps the paper measures FIDs of 35.2, 26.1, 25.2 and 19.5 (section 5, figure 5). The FID compares features of made and real pictures; lower is better. *Measure* repeats this at our size.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### The whole network on one page
@@ -974,12 +974,12 @@ assert rows[0]["high"] < 0, "the held-out loss falls with the operations of a fo
 training_figure(scaling)
 
 # %% [markdown] tags=["lecture"]
-# Not always. With 2 Tflop spent, width 64 with patch 1 has finished at 0.70, where width 96 stands at 0.74; at 3 the larger one is ahead, and it ends at 0.67. (The learning rate falls to a hundredth only at the end of each training. A training planned to stop at the middle of a line would have ended lower than the line stands there.)
+# Not always. With 2 Tflop spent, width 64 with patch 1 has finished at 0.70, where width 96 stands at 0.74; at 3 the larger one is ahead, and it ends at 0.67.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Four ways and locality, at equal computing
 #
-# A second study gives eight networks the *same operations*, by more steps for the cheaper ones, three seeds each: the four ways of the paper, where adaLN sees a caption as one vector; our own (`words`: adaLN-Zero with attention to words); ours with convolutions, depthwise in the feed-forward or around the blocks (`stem`); a small U-Net (convolutions that go down to a coarser grid and come back up) on the same latents.
+# A second study gives eight networks the *same operations*, by more steps for the cheaper ones, three seeds each: the four ways of the paper, where adaLN sees a caption as one vector; our own (`words`: adaLN-Zero with attention to words); ours with convolutions, depthwise in the feed-forward or around the blocks (`stem`); a small U-Net on the same latents.
 
 # %% tags=["lecture"]
 from course_lib.studies.dit_conditioning import measured_conditioning
@@ -992,12 +992,12 @@ conditioning_figure(ways)
 show.table(conditioning_rows(ways))
 
 # %% [markdown] tags=["lecture"]
-# By the loss, both adaLNs are far ahead: 0.889 and 0.904 (with the zeros), against 1.028 for cross-attention and 1.056 in context. The paper has the same order of these three, but there plain adaLN is ahead of cross-attention by little (25.2 and 26.1), and the zeros make the difference. Between our two adaLNs nothing is decided: the zeros cost 0.016 ($-0.001$ to 0.032). They gained nothing with four blocks and 550 steps, and much with eight and 80; the paper has 28. Our attention to words did not pay (0.933).
+# By the loss, both adaLNs are far ahead: 0.889 and 0.904 (with the zeros), against 1.028 for cross-attention and 1.056 in context. The paper has the same order of these three, but there plain adaLN is ahead of cross-attention by little (25.2 and 26.1), and the zeros make the difference. Between our two adaLNs nothing is decided: the zeros cost 0.016 ($-0.001$ to 0.032). The paper has 28 blocks, ours four. Our attention to words did not pay (0.933).
 #
 # But the reader's scores say otherwise: cross-attention 0.19, in-context 0.15, both adaLNs below 0.10. All are poor, yet the two with the *higher* loss follow their prompts better.
 
 # %% [markdown] tags=["lecture"]
-# **Locality.** The depthwise convolution (SANA, Xie et al. 2024) lowers our loss by 0.040 (0.011 to 0.069), the stem by 0.030 ($-0.011$ to 0.070), which may be luck, the U-Net by 0.130 (0.109 to 0.150). So at this size built-in neighbours are worth more than attention everywhere. But a built-in rule stands in for data, and may be worth less as a network grows. So, to the second question *to discuss*: repeat the comparison at several sizes and see whether the gap closes.
+# **Locality.** The depthwise convolution (SANA, Xie et al. 2024) lowers our loss by 0.040 (0.011 to 0.069), the stem by 0.030 ($-0.011$ to 0.070), which may be luck, the U-Net by 0.130 (0.109 to 0.150). So at this size built-in neighbours are worth more than attention everywhere. But a built-in rule stands in for data, and may be worth less in a larger network. To the second question *to discuss*: repeat this at several sizes and see whether the gap closes.
 
 # %% [markdown] tags=["optional"]
 # ### What was tried before

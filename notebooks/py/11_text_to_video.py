@@ -255,7 +255,7 @@ print("films agree to 1e-5")
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Train live
 #
-# About half a minute on two free cores (the output below was made on busy ones), with the recipe of the checkpoint, on a smaller network. Both have something that the DiT of notebook 10 had not: a small **U-Net** around the transformer. Residual blocks of convolutions work at the resolution of the latents; in their middle the transformer sees patches of 2 by 2 places, 32 tokens for five frames. Notebook 10 measured what such built-in neighbours are worth.
+# About half a minute on two free cores, with the recipe of the checkpoint, on a smaller network. Both have something that the DiT of notebook 10 had not: a small **U-Net** around the transformer. Residual blocks of convolutions work at the resolution of the latents; in their middle the transformer sees patches of 2 by 2 places, 32 tokens for five frames.
 #
 # The picture shows the *first* frame of films for our four sentences.
 
@@ -559,7 +559,7 @@ print("your guess:", my_guess_seconds, "s")
 assert drifted.kept["simulator"]["bodies"].mean() > drifted.kept["free"]["bodies"][-10:].mean()
 
 # %% [markdown] tags=["lecture"]
-# Left alone, half of the bodies are lost after 3 seconds (the third answer, of the slide's 60), and a real film that is continued has lost them after 2. In the last ten seconds 7 and 4 of 100 are still what they were. With the prompt in every window the share falls below one half after 17 seconds for the first time, and comes back: 68 of 100 at the end. The words bring back a body that was lost, though not the same one at its place.
+# Left alone, half of the bodies are lost after 3 seconds (the third answer, of the slide's 60), and a real film that is continued has lost them after 2. With the prompt in every window the share falls below one half after 17 seconds for the first time, and comes back: 68 of 100 at the end. The words bring back a body that was lost, though not the same one at its place.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Measure
