@@ -387,7 +387,7 @@ drawn_pictures = {name.replace(", ", ",\n"): with_patches(pictures[rows], part.t
 drawings_figure(pictures[rows], part, drawn_pictures, 4)
 
 # %% [markdown] tags=["lecture"]
-# Look at the third column. The prediction continues the colour of the background, the screen of the first row, the grey shadows and the floor. Bodies that stand behind the mask are mostly *not* drawn: the purple triangle of the third row, the red ball of the fourth. Nobody could know of them from the context. Where a body is cut by the mask, as the box of the second row, a smear of colours stands in its place: the guess lies between several tokens, and belongs to no patch that exists. The true tokens (fourth column) are drawn almost as the picture is, so the smear is the prediction's and not the decoder's. With the context of another picture the background has that picture's colour.
+# Look at the third column. The prediction continues the colour of the background, the screen of the first row, the grey shadows and the floor. Bodies that stand behind the mask are mostly *not* drawn: the purple triangle of the third row, the red ball of the fourth. Nobody could know of them from the context. Where a body may stand, as at the floor of the second row, there is a smear of colours: the guess lies between several tokens, and belongs to no patch that exists. The true tokens (fourth column) are drawn almost as the picture is, so the smear is the prediction's and not the decoder's. With the context of another picture the background has that picture's colour.
 
 # %% tags=["lecture"]
 from course_lib.exam.measures.intervals import mean_and_interval
@@ -403,7 +403,7 @@ show.table([{"patch": name, "squared error": e["value"], "from": e["low"], "to":
             for name, e in zip(errors, spread, strict=True)])  # fmt: skip
 
 # %% [markdown] tags=["lecture"]
-# NUMBERS
+# The squared error of a patch drawn from the prediction is 0.0115 (0.0097 to 0.0135). That is far below another context, 0.0219, and clearly below the mean patch of the place, 0.0165 (0.0148 to 0.0186); pasted from the bank the same prediction has 0.0150 and is not clearly better than that grey blur. Drawn from the true token the error is 0.0011: a token holds nearly all of its patch, and the prediction, which was never asked for pixels, a good part of what can be known from the context.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Play
@@ -660,9 +660,9 @@ progress()
 # The second question *to discuss*: a probe that finds a variable in an untrained encoder shows that random features let it through. So only what a trained encoder shows beyond that has been learned.
 
 # %% [markdown]
-# **Larger.** `python -m course_lib train i_jepa --size gpu` trains the encoder of ViT-S at 64 pixels, with $16 \times 16$ patches. `python -m course_lib exam i_jepa --json` prints the rows of this notebook.
+# **Larger.** `python -m course_lib train i_jepa --size gpu` trains the encoder of ViT-S at 64 pixels, with $16 \times 16$ patches. `python -m course_lib exam i_jepa --json` prints the rows of this notebook. With a copy of CIFAR-10 (`data/photographs/README.md` says where it goes) `python -m course_lib train i_jepa --size gpu-photographs` trains the same I-JEPA on photographs, and `python -m course_lib study photographs` asks it for their ten kinds, beside an untrained encoder and bare pixels.
 #
-# **References.** Assran et al., *Self-Supervised Learning from Images with a Joint-Embedding Predictive Architecture*, 2023, arXiv 2301.08243: sections 3 (method), 6 (counting and depth, Table 4), 8 (drawing predictions), 9 (ablations, Tables 6 and 7), appendix A; program facebookresearch/ijepa. He et al., *Masked Autoencoders Are Scalable Vision Learners*, 2021, arXiv 2111.06377. Bordes, Balestriero & Vincent, *High Fidelity Visualization of What Your Self-Supervised Representation Knows About*, 2022 (RCDM), arXiv 2112.09164. Chen et al., *Context Autoencoder*, 2022, arXiv 2202.03026, section 4 (attentive probing). Grill et al., *BYOL*, 2020, arXiv 2006.07733. Dosovitskiy et al., *An Image is Worth 16x16 Words*, 2020, arXiv 2010.11929.
+# **References.** Bordes, Balestriero & Vincent, *High Fidelity Visualization of What Your Self-Supervised Representation Knows About*, 2022, arXiv 2112.09164. Assran et al., *Self-Supervised Learning from Images with a Joint-Embedding Predictive Architecture*, 2023, arXiv 2301.08243: sections 3 (method), 6 (counting and depth, Table 4), 8 (drawing predictions), 9 (ablations, Tables 6 and 7), appendix A; program facebookresearch/ijepa. He et al., *Masked Autoencoders Are Scalable Vision Learners*, 2021, arXiv 2111.06377. Bordes, Balestriero & Vincent, *High Fidelity Visualization of What Your Self-Supervised Representation Knows About*, 2022 (RCDM), arXiv 2112.09164. Chen et al., *Context Autoencoder*, 2022, arXiv 2202.03026, section 4 (attentive probing). Grill et al., *BYOL*, 2020, arXiv 2006.07733. Dosovitskiy et al., *An Image is Worth 16x16 Words*, 2020, arXiv 2010.11929.
 #
 # Claims examined here: C60, C61, C62, C63, C64, C65, C66, C67
 
