@@ -437,7 +437,7 @@ for length in (1, 2, 3, 4):
     print(f"{length}: at best {named_right(names, guessed):.0%}, with 200 labels {np.mean(right):.1%} ({low:.1%} to {high:.1%} over draws)")
 
 # %% [markdown]
-# The first number can only grow: a longer word contains the shorter one. But there are 8, 64, 512 and 4,096 words for the same 200 labels, so ever more of them have no label of their own and take what their beginning says. Where the second number stops growing, labels are missing and not codes.
+# The first number can only grow, since a longer word contains the shorter one: 87 %, then 95, 95 and 96. The second goes from 85.9 % to 91.6 with two codes, and 92.3 and 92.2 with three and four are within what another draw of labels changes. The step is from one code to two. Longer words do little harm, though most of the 4,096 have no label: they take what their beginning says.
 
 # %% [markdown] tags=["lecture"]
 # And a setting that is easily overlooked: how the key is drawn. By the probabilities as they are (power 1), squared (2), or nearly always the likeliest (20). Think first: what is wrong with always taking the likeliest?
