@@ -12,7 +12,7 @@ from course_lib.lookup import ExamError, did_you_mean, load, names
 ENTRANTS, QUESTIONS = "course_lib.exam.entrants", "course_lib.exam.questions"
 Ask = Callable[[Entrant, Sitting], Iterator[Row]]
 SCHOOLS = {  # names under which several take the exam together
-    "jepa": ("i_jepa", "mae", "iwm", "action_jepa"),
+    "jepa": ("i_jepa", "mae", "v_jepa", "iwm", "action_jepa", "film_jepa"),
     "agent": ("action_jepa",),
 }
 USUAL = ("prediction", "control", "probing", "surprise", "returns")  # put to every world model that names no others

@@ -197,7 +197,7 @@ register(
         ),
         explanation="The best guess under the absolute distance is the median of what may come, under the squared one "
         "the mean. The authors found the absolute one steadier.",
-        gradients=("guess",),
+        gradients=("guess", "features"),
     )
 )
 

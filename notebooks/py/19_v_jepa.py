@@ -470,7 +470,7 @@ show.table([{"who": who, "frames": frames, "went back surprises more": each["val
 # %% [markdown] tags=["lecture"]
 # Asked with two frames, the trained predictor is more surprised by the film that ran backwards in 0.71 of the cases (0.67 to 0.74), the untrained one in 0.44 (0.40 to 0.48), the pixel difference in 0.53 (0.49 to 0.57). So it has learned something of where things go, from the past alone. The bar of 0.9 is missed: in three cases of ten it is wrong. That answers the third question of *Predict first*.
 #
-# The last three rows are a warning. With *one* frame exchanged, as in notebook 05, the same predictor has 0.09 (0.07 to 0.11): it is nearly always *less* surprised by the film that went back. It guesses two frames at once, from those before them; one frame back is the very frame that it saw last, and what it saw last it knows best. That is not a broken model but an unfair pair: the two futures do not lie equally far from its past. A surprise means something only beside a pair that copying cannot decide.
+# The last three rows are a warning. With *one* frame exchanged, as in notebook 05, the same predictor has 0.09 (0.07 to 0.11): it is nearly always *less* surprised by the film that went back. It guesses two frames at once, from those before them; one frame back is the very frame that it saw last, and what it saw last it knows best. That is not a broken model but an unfair pair: the two futures do not lie equally far from its past. A surprise means something only beside a pair that copying cannot decide. The order in which we asked belongs to this: the bar of 0.9 was set for one frame, and the question with two was added after its 0.09 had been seen.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercises
