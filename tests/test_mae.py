@@ -303,3 +303,34 @@ def test_learning_the_tiny_one_beats_the_mean_patch_and_itself_untrained() -> No
     untrained = error_on_new_films(build(get_recipe("mae"), load_config("mae", "tiny").model, seed=1).eval())
     print(f"trained {learned:.3f}, mean patch {mean:.3f}, untrained {untrained:.3f}")
     assert learned < 0.8 * mean and learned < 0.5 * untrained
+
+
+# --- noise in place of masks -----------------------------------------------------------------------------------------
+def noisy(**changes: object) -> MAE:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return MAE(MAEConfig(corruption="noise", normalised_targets=False, **SMALL, **changes))
+
+
+def test_a_denoising_autoencoder_sees_every_patch_and_draws_every_patch() -> None:
+    model, x = noisy(noise=0.2), frames()
+    assert model.config.visible == model.config.patches
+    spread = float((model.noised(x, seeded(3)) - x).std())
+    assert abs(spread - 0.2) < 0.01, "Gaussian noise of the configured deviation"
+    pulled = x.clone().requires_grad_()
+    model.loss({"frames": pulled}, 0, seeded(3))["loss"].backward()
+    assert bool((patchify(pulled.grad, 4).abs().sum(dim=-1) > 0).all()), "no patch is left out of input and target"
+    with pytest.raises(ValueError, match="hides no patch"):
+        model.reconstruct(x, seeded())
+
+
+def test_denoising_is_learned_beyond_the_mean_of_the_films() -> None:
+    films = load_films("rich", split="train", count=8)
+    changes = {"model.corruption": "noise", "model.normalised_targets": False, "train.steps": 40, "train.warmup": 5,
+               "train.learning_rate": 3e-3}  # fmt: skip
+    config = load_config("mae", "tiny", changes)
+    history = train("mae", config, data=films, progress="none")
+    x = to_model(films.frames[:, 0])
+    with torch.no_grad():
+        error = float(history.model.loss({"frames": x}, 0, seeded(5))["loss"])
+    assert error < 0.5 * float((x - x.mean(dim=(0, 2, 3), keepdim=True)).square().mean())
