@@ -17,8 +17,7 @@ from tools import hosted
 from tools import notebooks as machine
 
 # Notebooks that were being written anew when the cell came; `make hosted` gives it to them. This list only shrinks.
-WAITING = {"01", "02", "03", "04", "05", "06", "12", "13", "14", "15", "16", "19", "23"}
-HAVE_IT = [pair for pair in machine.pairs() if pair.name[:2] not in WAITING]
+HAVE_IT = machine.pairs()
 KAGGLE = {"KAGGLE_KERNEL_RUN_TYPE": "Interactive"}
 NO_PIP = "import subprocess\ndef run(*words, **more): raise AssertionError(words)\nsubprocess.run = run\n"
 

@@ -12,6 +12,21 @@
 #     name: python3
 # ---
 
+# %% slideshow={"slide_type": "skip"} tags=["hosted"] jupyter={"source_hidden": true}
+# On a hosted service (Colab, Kaggle) this cell installs the course; where the course is, it does nothing.
+import importlib.util
+import os
+import subprocess
+import sys
+
+hosted = "google.colab" in sys.modules or {"KAGGLE_KERNEL_RUN_TYPE", "COURSE_ADDRESS"} & set(os.environ)
+if hosted and importlib.util.find_spec("course_lib") is None:
+    address = os.environ.get("COURSE_ADDRESS", "")
+    if not address:
+        raise RuntimeError("Where is the course? Run %env COURSE_ADDRESS=git+https://... (or a wheel's address) first")
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", address], check=True)
+    importlib.invalidate_caches()
+
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # # 19 V-JEPA
 #
