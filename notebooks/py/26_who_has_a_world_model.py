@@ -133,11 +133,11 @@ def my_family_wise_error(rows: int, level: float = 0.95) -> float:
 
 
 # %% tags=["lecture", "nbval-check-output"]
-for rows in (1, 8, 32, 770):
+for rows in (1, 8, 32, 850):
     print(f"{rows:4} rows of useless models: a lucky one with probability {my_family_wise_error(rows):.2f}")
 
 # %% [markdown] tags=["lecture"]
-# One row: 0.03. A table of four models and eight columns, 32 rows: 0.56. All rows of this exam that have a number, some 770: it is certain. This is the **family-wise error rate** (族错误率). So a verdict never rests on one mark. What counts below is a difference that is large, or one that comes back in several questions.
+# One row: 0.03. A table of four models and eight columns, 32 rows: 0.56. All rows of this exam that have a number, some 850: it is certain. This is the **family-wise error rate** (族错误率). So a verdict never rests on one mark. What counts below is a difference that is large, or one that comes back in several questions.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Silence
@@ -329,7 +329,7 @@ show.table([{"column": cell.headline.name, "value": cell.row.value, "from": cell
             for cell in cells(live.rows)["mine"].values() if cell.row is not None])  # fmt: skip
 
 # %% [markdown] tags=["lecture"]
-# And the exam? On twenty films it is above its floor in all three columns: the agent is off by a fifth of what a copy is off, the right key is found in four of five cases, and a film that turns back is a surprise in nine of ten. On a hundred films the library's memory has 0.51, 0.77 and 0.91, all above. Nothing was learned, and three columns are passed. Keep that in mind when you read the table: these columns are **necessary** for a world model, and in a world as small as this one they are not **sufficient**.
+# And the exam? On twenty films it is above its floor in all three columns: the agent is off by a fifth of what a copy is off, the right key is found in four of five cases, and a film that turns back is a surprise in nine of ten. On a hundred films the library's memory has 0.51, 0.77 and 0.90, all above. Nothing was learned, and three columns are passed. Keep that in mind when you read the table: these columns are **necessary** for a world model, and in a world as small as this one they are not **sufficient**.
 
 # %% [markdown] tags=["lecture"]
 # A model in a file of your own takes the same exam from the command line. Here the file is written into a new folder, and the command is run in it.
@@ -456,7 +456,7 @@ show.table([{"model": name, "minutes": kept.costs[name].minutes, "parameters": k
              "ms a step": kept.costs[name].milliseconds} for name in [*SCHOOLS, "film-memory"]])
 
 # %% [markdown] tags=["lecture"]
-# The JEPA is the cheapest in every way: 3.8 minutes of training, half a million parameters, no decoder, 0.2 milliseconds a step. V-M-C takes 0.6 milliseconds. The film model pays for each frame with four sampling steps and takes 48, Genie with its decoding steps 45. That is the practical half of LeCun's argument, and it stands: a planner needs hundreds of imagined steps for one key. (The milliseconds are those of the machine that made the rows.)
+# The JEPA is the cheapest in every way: 3.8 minutes of training, half a million parameters, no decoder, 0.14 milliseconds a step. V-M-C takes 1.2 milliseconds. The film model pays for each frame with four sampling steps and takes 48, Genie with its decoding steps 56. That is the practical half of LeCun's argument, and it stands: a planner needs hundreds of imagined steps for one key. (The milliseconds are those of the machine that made the rows.)
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### A page of your own
@@ -480,7 +480,7 @@ print(page.name, f"{page.stat().st_size / 1000:.0f} KB")
 # **Reinforcement learning.** *A world model is what an agent can train in without its world.* Ha & Schmidhuber (2018, sections 2 and 4) put a controller that had only lived in a dream into the real game. **The table:** its claim is kept by the row `dream_return`: the controller that lived in the dream has 0.80 of the return of its twin from the real world (0.70 to 0.90). It dreams best, obeys best, and can be planned in, 17 of 20. But its state cannot be pushed, and without the platform its dream falls apart. **It cannot say** whether a better V would be enough: this one forgets rooms that no film showed.
 
 # %% [markdown] tags=["lecture"]
-# **Video.** *Scale a generator of films, and a simulator of the physical world comes out.* (OpenAI 2024: "a promising path".) **The table:** given keys, the film model obeys (0.93), and it alone dreams more than half of the fall when the cause is taken away, which nobody taught it. Without keys, the text model goes on with a film worse than a copy would (1.80 of the copy's error). As a simulator to plan in it is last, 9 of 20, at 55 times the JEPA's time. **It cannot say** what happens at ten thousand times the size. That is the claim, and no small model can refute it.
+# **Video.** *Scale a generator of films, and a simulator of the physical world comes out.* (OpenAI 2024: "a promising path".) **The table:** given keys, the film model obeys (0.93), and it alone dreams more than half of the fall when the cause is taken away, which nobody taught it. Without keys, the text model goes on with a film worse than a copy would (1.80 of the copy's error). As a simulator to plan in it is last, 9 of 20, at 50 times the JEPA's time for a plan (notebook 22). **It cannot say** what happens at ten thousand times the size. That is the claim, and no small model can refute it.
 
 # %% [markdown] tags=["lecture"]
 # **Genie.** *Actions can be found in films that nobody labelled, and then the world can be played.* (Bruce et al. 2024.) **The table:** from films without a key it has 0.85 in control, and 10.9 dB between its own and another film's actions. In prediction (0.47) it cannot be told from the memory that learned nothing (0.51), in control it is clearly better (0.77). No fall is dreamed: its agent stands in the air. **It cannot say** what a table from keys to codes costs: that is our addition, and part of the loss is its.
@@ -518,7 +518,7 @@ progress()
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Which claim survives?
 #
-# **"No model meets the standard of the literature on causes and physics"** (都没有达到因果推理文献和物理定律所设定标准). Partly, and for our models only. One cause was asked for, one platform, and one model of four dreams more than half of the effect (0.58, 0.44 to 0.71); nobody reaches the simulator's. In notebook 23 two small models judge nine physical properties without an error, in the family of their films, and dream fast balls too slowly and slow ones too fast outside it. So a standard of causes and laws is met by none of them. Millière's own conclusion is weaker than the slide's: behaviour alone cannot decide it.
+# **"No model meets the standard of the literature on causes and physics"** (都没有达到因果推理文献和物理定律所设定标准). Partly, and for our models only. One cause was asked for, one platform, and one model of four dreams more than half of the effect (0.58, 0.44 to 0.71); nobody reaches the simulator's. In notebook 23 a small model judges nine physical properties without an error, in the family of its films, and dreams fast balls too slowly and slow ones too fast outside it. So a standard of causes and laws is met by none of them. Millière's own conclusion is weaker than the slide's: behaviour alone cannot decide it.
 
 # %% [markdown] tags=["lecture"]
 # **"Sora is not a world model: it does not predict frames by simulating the scene"** (Sora 不是世界模型). Cannot be tested here for Sora: its weights are not public, and the claim is about what happens inside. For our film model the sentence is half right. It has no simulator in it that anybody found; but what it draws when a platform disappears is what a simulation would draw, in part. *It does not simulate* does not follow from *it was trained on pixels*.
