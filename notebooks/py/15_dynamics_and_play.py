@@ -345,7 +345,7 @@ print("the same 64 tokens;", int((same == index[0, 3]).sum()), "of them are thos
 # %% [markdown]
 # ### Three parts, one world
 #
-# `course_lib/models/genie.py` joins the three and fulfils the course's contract: `encode` reads frames and keeps their tokens, `predict` makes the tokens of one more, `decode` lets the tokenizer draw them. `surprise` is $-\log p$ of a frame's tokens with all of them hidden.
+# `course_lib/models/genie.py` joins the three and fulfils the course's contract: `encode` reads frames and keeps their tokens, `predict` makes the tokens of one more, `decode` lets the tokenizer draw them. `surprise` is $-\log p$ of a frame's tokens, in nats, with all of them hidden.
 
 # %% [markdown]
 # Of the latent action model only its eight numbers are left. Nothing in `predict` or `decode` calls it, and we can try: a Genie whose latent action model is filled with noise plays exactly the same.
@@ -434,7 +434,7 @@ show.table([{"code": k, "right": moves[k, 0], "up": moves[k, 1], "we call it": n
 # This is how a player of Genie finds the controls: by trying. Eight codes were enough for four keys. Of the others one (2) goes right as well, two (0, 4) drift by a pixel, and one (6) does nothing.
 
 # %% [markdown]
-# The course's exam (the same questions to every model, with the same controls) presses keys, so a table was also counted after training, from 200 training films whose keys *are* known. Do the two agree?
+# The course's exam (the same questions to every model, with the same controls) presses keys, so a table was also counted after training, from 200 training films whose keys *are* known. Do the two agree? On all four keys, as the next cell prints.
 
 # %% tags=["lecture"]
 counted = genie.capabilities.actions.table.latent_of_real
@@ -512,7 +512,7 @@ show.canvas({"dream": dream, "Playground": real}, fps=15)
 show.strip(follow(genie, film, 6, 20 * [by_eye[1]]), every=2)
 
 # %% [markdown] tags=["lecture"]
-# The agent comes to the wall, and goes on into it until nothing is left: at frame 12 it is thinner, at 16 it is gone. At a wall nothing moves, so the latent action model called those steps by another code, and no film shows what the code for "left" does there.
+# The agent comes to the wall, and goes on into it until nothing is left: at frame 12 only a dot is there, at 16 it is gone. At a wall nothing moves, so the latent action model called those steps by another code, and no film shows what the code for "left" does there.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### A key that asks the frame
@@ -557,7 +557,7 @@ for name, world, action in (("table", genie, by_eye[1]), ("map", keyed, 1)):
 show.strips(both, every=2)
 
 # %% [markdown] tags=["lecture"]
-# By the table only a dot is left of the agent after ten frames, and soon nothing. By the map it stands at the wall as long as you hold the key. The painted game below is played with the map.
+# By the table only a dot is left of the agent after ten frames, and at 14 nothing. By the map it stands at the wall as long as you hold the key. The painted game below is played with the map.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### What comes up
@@ -695,7 +695,7 @@ for name, i in (("its own", own), ("as loaded", given), ("one step early", own.r
     print(f"{name}: {np.nanmean(genie.surprise(x, i).numpy()):.1f} nats a frame, equal to its own in {(i == own).float().mean():.0%}")
 
 # %% [markdown]
-# The last line of `load` shifts: every step gets the action of the step before. In 68 % of the steps that is the same action, because keys are held. Still the surprise goes from 2.3 to 11.0 nats a frame, halfway to another film's actions (20.0). One step early costs as much (9.8), so trying the neighbouring shifts finds the mistake; a falling loss does not.
+# The last line of `load` shifts: every step gets the action of the step before. In 68 % of the steps that is the same action, because keys are held. Still the surprise goes from 2.3 to 11.0 nats a frame, halfway to another film's actions (20.0). One step early costs nearly as much (9.8), so trying the neighbouring shifts finds the mistake; a falling loss does not.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Decoding steps and temperature
@@ -718,10 +718,10 @@ for decoding_steps, temperature, min_p in ((1, None, None), (4, None, None), (12
 show.table(quality)
 
 # %% [markdown] tags=["lecture"]
-# A frame gains nothing from 4 decoding steps instead of 1: with the likeliest tokens one is as good as twelve, and five times as fast; with drawn ones (the last row) it is as good as four. The paper takes 25. Remember the six coins: several steps are needed where tokens must agree about something that the past and the action leave open. Here these determine nearly everything; in films from the internet they do not.
+# A frame gains nothing from 4 decoding steps instead of 1: with the likeliest tokens one is as good as twelve (37.3 and 36.8 dB), and more than four times as fast; with drawn ones (the last row, 37.3 dB) it is as good as four (37.0). The paper takes 25. Remember the six coins: several steps are needed where tokens must agree about something that the past and the action leave open. Here these determine nearly everything; in films from the internet they do not.
 
 # %% [markdown] tags=["lecture"]
-# To draw as the model believes (1.0) costs nothing here. At 2.0 all tokens come closer together; min-p keeps the unlikely ones out (36 dB), and without it they cost 7 dB. Yet Genie samples at 2, with 25 decoding steps (1.0 for CoinRun, appendix F): the table speaks of *this* model only.
+# To draw as the model believes (1.0) costs nothing here. At 2.0 the probabilities of all tokens come closer together. Min-p keeps the unlikely tokens out (36.3 dB); without it they cost 7 dB (29.9). Yet Genie samples at 2, with 25 decoding steps (1.0 for CoinRun, appendix F): the table speaks of *this* model only.
 
 # %% tags=["lecture"]
 db = [row["dB"] for row in quality]
@@ -748,7 +748,7 @@ columns = {"question": "question", "value": "value (95 % interval)", "controls":
 show.table(answers.table(), columns)
 
 # %% [markdown] tags=["lecture"]
-# The controls are an untrained network, and wrong actions. In the two rows of a $\Delta$ the control measures one film's wrong actions against another's. With many films that would be 0; here it is 2.8 and 4.1 dB, so uncertain are sixteen films. The exam at full length has a hundred. Your second answer, and the exam's notes:
+# The controls are an untrained network, and wrong actions. In the two rows of a $\Delta$ the control compares one set of wrong actions with another. With many films that would be 0; here it is 2.8 and 4.1 dB. So uncertain are sixteen films, and so 16.4 dB here and 14.0 on the twenty dreams of *Look* do not contradict each other. The exam at full length has a hundred films. Your second answer, and the exam's notes:
 
 # %% tags=["lecture"]
 by_question = {row.question: row for row in answers.rows}
@@ -785,7 +785,7 @@ plt.legend()
 plt.show()
 
 # %% [markdown] tags=["lecture"]
-# The curve does not fall: .97 in the first thirty frames, .96 in the last thirty. Mistakes happen and are **repaired**, as the spoilt past of the training taught. Under the likeliest tokens it sinks to .73, because the likeliest frame after an empty room is an empty room, while a draw finds the way back.
+# The curve does not fall: .97 in the first thirty frames, .96 in the last thirty. Mistakes happen and are **repaired**, as the spoilt past of the training taught. Under the likeliest tokens it sinks to .73 about frame 135 and ends at .90: the likeliest frame after an empty room is an empty room, so an agent that is lost stays away for longer, while a draw soon finds the way back.
 
 # %% [markdown] tags=["lecture"]
 # And the star? Somebody who runs to every star (`exam/measures/seeking.py`) touches 3.7 a room in the simulator in 300 frames, 4.2 in V-M-C's dream, and 0.1 here. A touched star should come back in one of many places. At each of them it is unlikely, so min-p cuts it off. In 99 of 100 rooms painted at random (`play_painted`) the agent is there in nine tenths of a hundred frames.
