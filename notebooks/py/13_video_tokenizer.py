@@ -389,7 +389,7 @@ print("agree to 1e-5;", sum(p.numel() for p in mine.parameters()), "parameters")
 # One thing the library adds. It counts for how many steps each code has been idle, and a code that was idle for 50 training steps is put on a vector of the batch.
 
 # %% [markdown] tags=["lecture"]
-# Which one is drawn at random, but not evenly: most vectors are of the empty room, which has its code already. The probability of a vector grows with the square of its distance to its code, the rule of **k-means++** (Arthur and Vassilvitskii 2007). A fresh codebook counts as dead from the start, so the first batch fills it.
+# The vector is drawn at random, but not evenly: most vectors are of the empty room, which has its code already. The probability of a vector grows with the square of its distance to its code, the rule of **k-means++** (Arthur and Vassilvitskii 2007). A fresh codebook counts as dead from the start, so the first batch fills it.
 
 # %% [markdown]
 # **Exercise 4. Back to life.** Dead codes take the places of drawn vectors; the others stay where they are. (Difficulty 3, 8 minutes.)
@@ -417,7 +417,7 @@ before, after = (len(nearest(everyone, codes).unique()) for codes in (mine.codeb
 print(f"codes in use: {before} before, {after} after")
 
 # %% [markdown] tags=["lecture"]
-# Not all of them are in use even now, for these eight frames hold many equal patches of empty room, and codes that stand on the same spot share one chooser. As training moves on, the rest find their places.
+# Not all of them are in use even now, for these eight frames hold many equal patches of empty room, and of codes on the same spot only one is chosen. As training moves on, the rest find their places.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### A quantiser without a book
@@ -472,7 +472,7 @@ for hidden in (4.0, 0.5):
     print(f"feed-forward {hidden} times as wide inside: {count / 1e6:.0f} million")
 
 # %% [markdown]
-# With the usual factor of 4 the tables come to nearly twice the published figure. With a feed-forward that holds as few weights as a single layer of the block's own width they come near it. That is our guess, and no more than one.
+# With the usual factor of 4 the tables come to nearly twice the published figure. With a feed-forward of half the width (0.5) they come near it. That is our guess, and no more than one.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Train live

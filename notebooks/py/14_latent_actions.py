@@ -110,10 +110,10 @@ error_blur = ((x @ blur - y) ** 2).mean()
 print(f"squared error {error_blur:.3f}, of doing nothing {((x - y) ** 2).mean():.3f}")
 
 # %% [markdown] tags=["lecture"]
-# Now with one **bit**. There are two maps, and for each pair a sign, 0 or 1, that says which of the two is used. We know neither the maps nor the signs, so we find each from the other, in turns: fit each map to the pairs that carry its sign; then give each pair the sign whose map draws it better. The signs begin at random.
+# Now with one **bit**. There are two maps, and for each pair a sign, 0 or 1, that says which of the two is used. We know neither the maps nor the signs, so we find each from the other, again and again: fit each map to the pairs that carry its sign; then give each pair the sign whose map draws it better. The signs begin at random.
 
 # %% [markdown]
-# **Exercise 1. Which of the shifts was it.** The second half of a turn, for $K$ maps: for each pair, the map that draws $y$ from $x$ with the least squared error. It is the encoder of the six numbers. (Difficulty 1, 6 minutes. A blank left as `...` never stops the notebook: the library's answer is used. `hint("lam.which_code")` helps in two steps; `answer("lam.which_code")` shows a solution.)
+# **Exercise 1. Which of the shifts was it.** The second half of a round, for $K$ maps: for each pair, the map that draws $y$ from $x$ with the least squared error. It is the encoder of the six numbers. (Difficulty 1, 6 minutes. A blank left as `...` never stops the notebook: the library's answer is used. `hint("lam.which_code")` helps in two steps; `answer("lam.which_code")` shows a solution.)
 
 # %%
 @exercise("lam.which_code")
@@ -123,7 +123,7 @@ def my_which_code(x: torch.Tensor, y: torch.Tensor, maps: torch.Tensor) -> torch
 
 
 # %% [markdown] tags=["lecture"]
-# Twenty turns, each with both halves:
+# Twenty rounds, each with both halves:
 
 # %% tags=["lecture"]
 sign = rng.integers(0, 2, 200)
@@ -143,7 +143,7 @@ for axis, w, name in zip(axes, (blur, *maps), ("no sign", "sign 0", "sign 1"), s
 plt.show()
 
 # %% [markdown] tags=["lecture"]
-# Without a sign the best map is half a turn to the left plus half a turn to the right: a blur of both futures. With one bit there are two clean turns. Nobody said that turning exists.
+# Without a sign the best map is roughly the mean of the two shifts: a blur of both futures. With one bit each shift has a clean map of its own. Nobody said that turning exists.
 
 # %% tags=["lecture", "nbval-check-output"]
 agree = max((sign == turn).mean(), (sign != turn).mean())
@@ -404,7 +404,7 @@ assert torch.allclose(error, losses["reconstruction"], rtol=1e-5)
 print("agree to 1e-5;", sum(p.numel() for p in mine.parameters()), "parameters")
 
 # %% [markdown]
-# (The first step of a piece is not counted in the loss: its past is not in it. And the error is divided by 0.01, an ordinary variance of a pixel, so that $\beta$ means the same for every film set.)
+# (The first step of a piece is not counted in the loss, since its past lies outside the piece. And the error is divided by 0.01, an ordinary variance of a pixel, so that $\beta$ means the same for every film set.)
 #
 # ### The paper's own size
 

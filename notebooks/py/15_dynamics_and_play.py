@@ -670,7 +670,7 @@ show.table(rows)
 # The surprise under the film's own actions hardly tells the three apart, yet the third model ignores its action almost completely. After 250 steps an action that is added to every token is used; one token among 65, which attention has to learn to fetch, is not yet, and a quiet one least of all.
 
 # %% [markdown] tags=["lecture"]
-# So here prepending is no cure, rather the other way round. The sources disagree as well: the paper says that added embeddings improved control over concatenated ones (section 2); jasmine, an open Genie, that on CoinRun prepending was essential.
+# So here prepending is no cure, rather the other way round. The sources disagree as well: the paper says that added embeddings improved control over concatenated ones (section 2); jasmine, an open Genie, reports that on CoinRun prepending was essential.
 
 # %% tags=["lecture"]
 worth = {row["action"]: row["worth"] for row in rows}
@@ -748,7 +748,7 @@ columns = {"question": "question", "value": "value (95 % interval)", "controls":
 show.table(answers.table(), columns)
 
 # %% [markdown] tags=["lecture"]
-# The controls are an untrained network, and wrong actions. In the two rows of a $\Delta$ the control compares one set of wrong actions with another. With many films that would be 0; here it is 2.8 and 4.1 dB. So uncertain are sixteen films, and so 16.4 dB here and 14.0 on the twenty dreams of *Look* do not contradict each other. The exam at full length has a hundred films. Your second answer, and the exam's notes:
+# The controls are an untrained network, and wrong actions. In the two rows of a $\Delta$ the control compares one set of wrong actions with another. With many films that would be 0; here it is 2.8 and 4.1 dB. Sixteen films are that uncertain, so 16.4 dB here and 14.0 on the twenty dreams of *Look* do not contradict each other. The exam at full length has a hundred films. Your second answer, and the exam's notes:
 
 # %% tags=["lecture"]
 by_question = {row.question: row for row in answers.rows}

@@ -326,7 +326,7 @@ for name, answers, number in (("words", words, 64), ("keys", keys, 4)):
 watch.close()
 
 # %% [markdown] tags=["lecture"]
-# (Words are harder to guess than keys, since they say two things; the curves have different ends.) Both play thirty held-out episodes. A score of 0 is a random player's, 1 the scripted expert's.
+# (Words are harder to guess than keys, since they say two things. So the curves end at different heights, 0.92 and 0.20.) Both play thirty held-out episodes. A score of 0 is a random player's, 1 the scripted expert's.
 
 # %% tags=["lecture"]
 from course_lib.planning.games import play_together
@@ -364,7 +364,7 @@ for name, where in (("turned round", turned), ("went on", went_on)):
 show.table(rows)
 
 # %% [markdown] tags=["lecture"]
-# In the step in which left is pressed the agent still goes to the right, or slows down, and the code says so: 5 is the code of running to the right (notebook 15 calls it that), 4 one of slowing down. Code 7, running to the left, comes a step later. So in a dictionary of single codes 5 and 4 stand for right *and* for left, it takes whichever the labels had more often, and cannot name the turn when it happens.
+# In the step in which left is pressed the agent still goes to the right, or slows down, and the code says so: in 46 % of these steps it is 5, the code of running to the right (notebook 15 calls it that), in 50 % it is 4, one of slowing down. Code 7, running to the left, comes a step later (67 %). So in a dictionary of single codes 5 and 4 stand for right *and* for left, it takes whichever the labels had more often, and cannot name the turn when it happens.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Play
@@ -669,10 +669,10 @@ progress()
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Which claim survives?
 #
-# **"Fewer than 11 billion parameters"** (模型规模 < 11B). It stands as the paper's own figure. Its tables lead there under one reading of sixteen, and that one is stated nowhere and passes over a key size that is.
+# **"Fewer than 11 billion parameters"** (模型规模 < 11B). It stands as the paper's own figure. Its tables lead there under one reading of sixteen. That reading is stated nowhere, and it contradicts a key size that the paper does state.
 
 # %% [markdown] tags=["lecture"]
-# **"30,000 hours of films without labels"** (30K 小时无标注视频). It fits: the tokens that the paper says it trained on are 28,000 hours of its frames, about one pass on average. **"The tables of layers, widths, heads and codes"** (LAM 20/1024/16, Tokenizer 12/512/8 和 20/1024/16). They stand as printed, and leave out what decides about the count.
+# **"30,000 hours of films without labels"** (30K 小时无标注视频). It fits: the tokens that the paper says it trained on are 28,000 hours of its frames, about one pass on average. **"The tables of layers, widths, heads and codes"** (LAM 20/1024/16, Tokenizer 12/512/8 和 20/1024/16). They stand as printed, and leave out what decides the count.
 
 # %% [markdown] tags=["lecture"]
 # **"Larger data, larger encoders and larger latent action models will help"** (更大的数据集, 更大的 Video Encoder 和 LAM). Partly. The paper's scaling study enlarges the *dynamics* model, from 41 million to 2.7 billion, and the loss falls; encoder and latent action model were not scaled in it. Nothing here tests it at such sizes.
