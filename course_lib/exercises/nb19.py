@@ -74,7 +74,7 @@ register(
 
 
 # --- 2. what a tube leaves ------------------------------------------------------------------------------------------
-def my_context(blocks: Tensor, times: int) -> Tensor:
+def my_tube_context(blocks: Tensor, times: int) -> Tensor:
     """The tubelets that are shown: those of patches in no block, at all times.
 
     blocks: bool (M, N), M blocks on the N patches of a picture -> int64 (times * K,), ascending. Tubelet t * N + n is
@@ -122,7 +122,7 @@ register(
         title="What a tube leaves",
         difficulty=2,
         minutes=8,
-        reference=my_context,
+        reference=my_tube_context,
         check=_check_context,
         hints=(
             "First the patches of one picture that stand in no block, then the same at every time.",
@@ -135,7 +135,7 @@ register(
 
 
 # --- 3. the loss ----------------------------------------------------------------------------------------------------
-def my_loss(guess: Tensor, features: Tensor, places: Tensor) -> Tensor:
+def my_vjepa_loss(guess: Tensor, features: Tensor, places: Tensor) -> Tensor:
     """The mean absolute distance of guesses to targets, which carry no gradient.
 
     features: (B, N, D), of the target encoder; each token is normalised over its channels to mean 0 and variance 1
@@ -189,7 +189,7 @@ register(
         title="The loss",
         difficulty=2,
         minutes=8,
-        reference=my_loss,
+        reference=my_vjepa_loss,
         check=_check_loss,
         hints=(
             "Three steps: detach and normalise the features, take the tokens at the places, average |difference|.",

@@ -154,7 +154,7 @@ def row_of(values: Mapping[str, Any]) -> Row:
     return Row(**{name: value for name, value in values.items() if name != "pass"})
 
 
-def shipped_weights(folder: Path = CHECKPOINTS) -> set[str]:
+def weights_here(folder: Path = CHECKPOINTS) -> set[str]:
     """The first digits of the SHA-256 of every checkpoint that is here, as its provenance has it."""
     found = (json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*/*.json")))
     return {facts["sha256"][:12] for facts in found}
@@ -165,7 +165,7 @@ def measured_verdict(folder: Path = CHECKPOINTS) -> Verdict:
 
     Raises ExamError when the file is missing or damaged, or when somebody was asked with weights that are not here.
     """
-    present = shipped_weights(folder) | {kept_room_pictures().digest[:12]}  # of the latter the pictures are kept alone
+    present = weights_here(folder) | {kept_room_pictures().digest[:12]}  # of the latter the pictures are kept alone
 
     def parse(facts: dict[str, Any]) -> Verdict:
         costs = {

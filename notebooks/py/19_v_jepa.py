@@ -147,7 +147,7 @@ assert torch.equal(cut, patchify(small[:, None], 2, 2))  # the library's, which 
 
 # %%
 @exercise("vjepa.context")
-def my_context(blocks: torch.Tensor, times: int) -> torch.Tensor:
+def my_tube_context(blocks: torch.Tensor, times: int) -> torch.Tensor:
     """The tubelets that are shown: those of patches in no block, at all times.
 
     blocks: bool (M, N), M blocks on the N patches of a picture -> int64 (times * K,), ascending. Tubelet t * N + n is
@@ -158,7 +158,7 @@ def my_context(blocks: torch.Tensor, times: int) -> torch.Tensor:
 
 # %% tags=["lecture", "nbval-check-output"]
 blocks = torch.tensor([[True, True, False, False], [False, True, True, False]])
-print(my_context(blocks, times=3).tolist())
+print(my_tube_context(blocks, times=3).tolist())
 
 # %% [markdown] tags=["lecture"]
 # Two blocks on four patches leave one, and it is shown at three times. In numbers, on the paper's grid and on ours:
@@ -243,7 +243,7 @@ for name in ("short", "long"):
 
 # %%
 @exercise("vjepa.loss")
-def my_loss(guess: torch.Tensor, features: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+def my_vjepa_loss(guess: torch.Tensor, features: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
     """The mean absolute distance of guesses to targets, which carry no gradient.
 
     features: (B, N, D), of the target encoder; each token is normalised over its channels to mean 0 and variance 1
@@ -263,7 +263,7 @@ net, given = VJEPA(load_config("v_jepa", "cpu").model), to_model(clips[:8])  # (
 library, generator = net.loss({"frames": given}, 0, torch.Generator().manual_seed(2)), torch.Generator().manual_seed(2)
 for kind, masking in net.maskings.items():
     masks = masking.draw(8, generator)
-    mine = my_loss(net.predict(given, masks)[:, 0], net.encode(given), masks.targets[:, 0])
+    mine = my_vjepa_loss(net.predict(given, masks)[:, 0], net.encode(given), masks.targets[:, 0])
     assert torch.allclose(mine, library[kind], atol=1e-5)
 past, future = my_past_and_future(64, 2, 1)
 assert torch.equal(masks.context[0], past) and torch.equal(masks.targets[0, 0], future)

@@ -51,7 +51,7 @@ def clips_of(films: Films) -> Pictures:
 # --- controls: clips (P, T, 3, H, W) in [0, 1] -> tokens (P, N, D) ----------------------------------------------------
 
 
-def side_by_side(tokens: Tensor) -> Tensor:
+def joined_frames(tokens: Tensor) -> Tensor:
     """The tokens of several frames, beside each other at each place. (P, T, N, D) -> (P, N, T * D)."""
     return tokens.transpose(1, 2).flatten(2)
 
@@ -60,7 +60,7 @@ def two_frames_of_pixels(frames: Tensor, patch: int = 4) -> Tensor:
     """The pixels of each patch and of one patch's width around it in the last two frames, with its place."""
     last = frames[:, -2:]
     around = neighbourhoods(last.flatten(0, 1), patch, patch).unflatten(0, last.shape[:2])  # (P, 2, N, 3 * (3 patch)^2)
-    return with_places(side_by_side(around))
+    return with_places(joined_frames(around))
 
 
 def by_pictures(encoder: PictureEncoder, frames: int) -> PictureEncoder:
@@ -68,6 +68,6 @@ def by_pictures(encoder: PictureEncoder, frames: int) -> PictureEncoder:
 
     def tokens(clips: Tensor) -> Tensor:
         last = clips[:, -frames:]
-        return side_by_side(encoder(last.flatten(0, 1)).unflatten(0, last.shape[:2]))
+        return joined_frames(encoder(last.flatten(0, 1)).unflatten(0, last.shape[:2]))
 
     return tokens
