@@ -15,9 +15,10 @@ from torch import Tensor
 
 from course_lib.contract import NotCapable
 from course_lib.exam.entrant import Candidate, Entrant, EntrantError, own_entrant
+from course_lib.exam.measures import surprises
 from course_lib.exam.measures.intervals import mean_and_interval
 from course_lib.exam.measures.rollout import check_frames
-from course_lib.exam.questions import expectation, long_play, playing, reconstruction, surprise, text, tokens
+from course_lib.exam.questions import expectation, long_play, playing, reconstruction, text, tokens
 from course_lib.exam.registry import candidate, entrants, questions
 from course_lib.exam.rows import Row
 from course_lib.exam.run import examine
@@ -205,7 +206,7 @@ def short_questions(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few films to fit controls to, early moments, short games: here rows are asked for, not their values."""
     monkeypatch.setattr(playing, "seconds_a_frame", partial(playing.seconds_a_frame, steps=2))
     monkeypatch.setattr(long_play, "ask", partial(long_play.ask, frames=12, tries=(6,)))
-    monkeypatch.setattr(surprise, "TIMES", surprise.TIMES[:1])
+    monkeypatch.setattr(surprises, "TIMES", surprises.TIMES[:1])
     all_films = expectation._quadruplets
     monkeypatch.setattr(expectation, "_quadruplets", lambda *asked: islice(all_films(*asked), 1))
     judged = expectation.quadruplet_surprises  # the text model takes six seconds for a quadruplet
