@@ -10,7 +10,8 @@ from setuptools import setup
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
-CARRIED = ("data/**/*.safetensors", "data/**/*.json", "data/**/*.npz", "data/**/*.md", "notebooks/contents.yaml")
+CARRIED = ("data/**/*.safetensors", "data/**/*.json", "data/**/*.npz", "data/**/*.png", "data/**/*.md",
+           "notebooks/contents.yaml")  # fmt: skip
 
 
 class BuildWithFiles(build_py):
