@@ -379,5 +379,5 @@ def test_show_stands_alone() -> None:
     code = "import sys, course_lib.show; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert "course_lib.show.widgets" in loaded and "torch" not in loaded
-    own = {name for name in loaded if name.startswith("course_lib.")} - {"course_lib.places"}  # the package itself asks it
+    own = {name for name in loaded if name.startswith("course_lib.")} - {"course_lib.places"}  # the package asks it
     assert all(name.startswith("course_lib.show") for name in own)
