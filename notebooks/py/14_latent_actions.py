@@ -523,7 +523,8 @@ def my_code_table(counts: np.ndarray) -> np.ndarray:
 # %% tags=["lecture"]
 for code, key in enumerate(my_code_table(counts)):
     print(f"code {code}: {spec.ACTIONS[key]:6} right in {counts[code, key]:4.0f} of its {counts[code].sum():4.0f} steps")
-print(f"together {counts[np.arange(8), my_code_table(counts)].sum() / counts.sum():.2f}, the most frequent key {counts.sum(axis=0).max() / counts.sum():.2f}")
+right = counts[np.arange(8), my_code_table(counts)].sum() / counts.sum()
+print(f"together {right:.2f}, the most frequent key {counts.sum(axis=0).max() / counts.sum():.2f}")
 
 # %% [markdown] tags=["lecture"]
 # Take the code that goes most often with no key at all. It goes with left and right, too. What do those steps have in common? A suspicion: the agent runs against a wall. The key is held, and nothing moves.
