@@ -491,7 +491,7 @@ for name, by in kept.scores["held-out"].items():
 show.table(outside)
 
 # %% [markdown] tags=["lecture"]
-# Continuity holds everywhere. The rest does not: on *shape* .77, on *gravity* .85, on *colour* .89. Look at which change hurts. *Inertia* suffers from fast bodies (.78; slow ones .99, other screens 1.00); *gravity* fails with a shelf at another height (.77 and .63), where the ball has to be held at a place in which no training film held one; *energy* with a low screen (.81). The engine, which knows the rules, keeps 1.00 (.99 on colour). So 1.00 in the family meant: *within these ranges*.
+# Continuity holds everywhere. The rest does not: on *shape* .77, on *gravity* .85, on *colour* .89. *Inertia* suffers from fast bodies (.78; slow ones .99, other screens 1.00); *gravity* fails with a shelf at another height (.77 and .63), where the ball has to be held at a place in which no training film held one; *energy* with a low screen (.81). The engine, which knows the rules, keeps 1.00 (.99 on colour). So 1.00 in the family meant: *within these ranges*.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Other schools, the same films
@@ -570,7 +570,7 @@ together = {name: quadruplet_surprises(several[name], four[:1])[0] for name in u
 schools_figure(together, made.cuts[0], hidden(made), units)
 
 # %% [markdown] tags=["lecture"]
-# The same frames, four models, one ball that comes out. V-M expects it in A; the transformer is surprised in A too (about 35 nats), and both far more in BA (about 130 and 88). For the memory of four frames the two curves are one: a ball that comes out surprises it *every* time, the possible one too. That is what forgetting looks like. The JEPA is surprised in A as well, but more in BA.
+# The same frames, four models, one ball that comes out. V-M expects it in A; the transformer is surprised in A too (about 35 nats), and both far more in BA (about 130 and 88). For the memory of four frames the two curves are one: a ball that comes out surprises it *every* time, the possible one too. The JEPA is surprised in A as well, but more in BA.
 
 # %% tags=["lecture"]
 show.table(schools_table("held-out", labels))
@@ -654,7 +654,7 @@ for name, judge in judges.items():
 show.table([{"who": name, "right, of six": number} for name, number in right.items()])
 
 # %% [markdown] tags=["lecture"]
-# The model that learned from the family and the engine are right in all six, the model trained live in three, as a guess would be. Your number stands in the first row, if you have put it in.
+# The model that learned from the family and the engine are right in all six, the model trained live in three, as a guess would be.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercises
@@ -670,7 +670,7 @@ progress()
 # **"Was Sora trained with an engine, does it hold one?"** (内嵌了物理引擎?) For Sora it cannot be tested here: what it was trained on is not published. Our own case is known: every model here was trained on an engine's films, none calls it when it is asked, and the model of this notebook has what it needs in the 512 numbers that M carries from frame to frame.
 
 # %% [markdown] tags=["lecture"]
-# **"Game engines seldom simulate the laws of physics"** (不严格遵守热力学方程). Stands for ours, as far as we looked: what is lost in a bounce is gone, and nothing carries it away. Nor is energy kept in free flight: a fall gains 2.1 %. For films that is close enough.
+# **"Game engines seldom simulate the laws of physics"** (不严格遵守热力学方程). Stands for ours, as far as we looked: what is lost in a bounce is gone, and nothing carries it away. Nor is energy kept in free flight: a fall gains 2.1 %.
 
 # %% [markdown] tags=["lecture"]
 # **"Intuitive physics predicts by simulation, on principles that are not exact"** (直观物理学). Stands as an account that works: an engine with errors of a tenth of a unit, run eight times, is right in all 200 quadruplets of eight properties and has .998 on colour (.990 outside the family). That an account works does not show that people use it. And the recurrent model shows that simulation with bodies and forces is not the only way to the same judgements, inside what it has seen.
