@@ -47,9 +47,9 @@ if hosted and importlib.util.find_spec("course_lib") is None:
 # **To discuss.** 1. A thermostat keeps a room at 20 degrees. Has it a model of the room? 2. Which is better in a car: a model that is right about 99 % of the streets and does not know which, or one that is right about 90 % and knows?
 
 # %% [markdown] tags=["lecture"]
-# The slide's definition, with our English:
+# The lecture defines the word; below it stands our English:
 #
-# > 世界模型指的是智能体对其交互的外部环境的内部表示 → 给定环境状态和智能体行动，世界模型可以预测智能体采取该行动后环境的未来状态。
+# > **The slides.** 世界模型指的是智能体对其交互的外部环境的内部表示 → 给定环境状态和智能体行动，世界模型可以预测智能体采取该行动后环境的未来状态。
 # >
 # > A world model is an agent's (智能体) inner representation of the environment it acts in. **Given the state of the environment and an action of the agent, it predicts the state that follows.**
 
@@ -116,7 +116,7 @@ twice = to_light[0, 1] * to_light[1, 1] + (1 - to_light[0, 1]) * to_light[0, 1]
 print("p(lit) after pressing twice, begun in the dark:", twice)
 
 # %% [markdown] tags=["lecture"]
-# **The lamp is lit with probability 0.375.** Two presses begun in the dark happened twice, and both ended lit: counting whole sequences would say "for sure". The model counts steps and **computes the sequence from them**, so all eight presses contribute. It can answer about any sequence, even one never seen.
+# **The lamp is lit with probability 0.375.** Twice that evening two presses in a row began in the dark, and both times the lamp ended lit: counting whole sequences would say "for sure". The model counts steps and **computes the sequence from them**, so all eight presses contribute. It can answer about any sequence, even one never seen.
 
 # %% [markdown] tags=["lecture"]
 # That is 3/4 × 1/4 + 1/4 × 3/4: each result of the first press, then the second. Everything below is this line with more states.
@@ -298,7 +298,7 @@ v = bellman_backup(room.transitions, room.rewards, np.zeros(S), gamma)
 print("states with any value after one sweep:", int((v > 0).sum()))
 
 # %% [markdown] tags=["lecture"]
-# Two states have a value now: the neighbours of the goal, whose reward of now is not discounted. Repeating the sweep is **value iteration** (价值迭代); its update is the book's (4.10).
+# Two states have a value now: the neighbours of the goal. The reward of this very step is not discounted; only what follows is. Repeating the sweep is **value iteration** (价值迭代); its update is the book's (4.10).
 
 # %% tags=["lecture"]
 pictures, v = {}, np.zeros(S)
@@ -807,7 +807,7 @@ show.table(rows)
 # (Where some lives did not get there, the truth is larger.)
 
 # %% [markdown] tags=["lecture"]
-# **The first question: about 440.** Dyna needs 439 steps, Q 3,356: a share of 0.13 (interval 0.11 to 0.16). The bar is met, also against the sweep's best number. With 5 rehearsals the share is 0.32. The price is fifty imagined steps for each real one: too much in a computer game, worth it where steps wear out a robot.
+# **The first question: about 440, so the last of the four.** Dyna needs 439 steps, Q 3,356: a share of 0.13 (interval 0.11 to 0.16). The bar is met, also against the sweep's best number. With 5 rehearsals the share is 0.32. The price is fifty imagined steps for each real one: too much in a computer game, worth it where steps wear out a robot.
 
 # %% [markdown]
 # Dyna-Q needs 2,269 steps at Q's rate (2 of 12 lives got there), because draws are noisy, and 677 at its own.
@@ -876,7 +876,7 @@ ratios = [row["Dyna / Q"] for row in rows]
 assert ratios[0] < 0.2 and ratios[3] > 0.3 > ratios[1]
 
 # %% [markdown] tags=["lecture"]
-# The share is 0.11 without slips and 0.17 at 0.02 (eight other lives; interval to 0.24). It misses the bar at 0.05 (0.23), at 0.1 (0.65 or more: two of Dyna's lives had not arrived), and narrowly with less exploration (0.21).
+# The share is 0.11 without slips, which meets the bar, and 0.17 at 0.02, where the interval of these eight lives reaches 0.24, beyond the bar. The share itself is above the bar at 0.05 (0.23), at 0.1 (0.65 or more: two of Dyna's lives had not arrived), and narrowly with less exploration (0.21).
 
 # %% [markdown] tags=["lecture"]
 # So "a fifth" holds for this room, floor and settings; it is not a law.

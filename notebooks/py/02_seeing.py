@@ -46,6 +46,11 @@ if hosted and importlib.util.find_spec("course_lib") is None:
 # **To discuss.** 1. The paper trains V without ever telling it what the agent wants to do. What could that cost? 2. A code that keeps 99 % of the picture may lose the one thing that matters: which thing in the Playground is most at risk?
 
 # %% [markdown] tags=["lecture"]
+# Two steps of Sora, as the slides have them:
+#
+# > **The slides.** *视频数据切分为 Patches 通过 VAE 编码器压缩成低维空间表示* (a video is cut into patches, and a VAE's encoder compresses them into a space of few dimensions). *DiT 生成的低维空间表示, 通过 VAE 解码器恢复成像素级的视频数据* (the VAE's decoder turns what was generated there back into the pixels of a video).
+
+# %% [markdown] tags=["lecture"]
 # Ha & Schmidhuber's agent has three parts. **V** sees: it turns a frame into a short list of numbers. **M** remembers and predicts: it works on those lists only (notebook 03). **C** acts on what V and M tell it (notebook 04). This notebook builds V.
 #
 # Why squeeze at all? M has to predict the next frame. Predicting 3,072 pixel values, most of which are background, is a poor use of a small network. Predicting 32 numbers that say where things are is not.
@@ -396,7 +401,7 @@ live = library.VAE(live_config.model)
 shown = test_films.frames[[1, 2, 3, 4], [6, 12, 3, 20]]  # (4, 32, 32, 3)
 
 # %% [markdown] tags=["lecture"]
-# Left: the loss. Right: the four frames above, and below the model's drawings of them. Watch the order in which things appear. The loss drops at once to that of the mean frame and stands still there for some two hundred steps. Do not give up on such a plateau. Then come places. After a minute colours have only begun, warm against cold; shapes are for a longer run.
+# Left: the loss. Right: the four frames above, and below the model's drawings of them. Watch the order in which things appear. The loss drops at once to that of the mean frame and stands still there for some two hundred steps. Do not give up on such a plateau. Then come places. At the end colours have only begun, warm against cold; shapes are for a longer run.
 
 # %% tags=["lecture"]
 watch = show.live("VAE, live", every=25)
@@ -414,7 +419,7 @@ history = train("vae", live_config, on_step=update_curves, data=train_films, mod
 watch.close()
 
 # %% [markdown] tags=["lecture"]
-# (The curve is a running mean; the bar above shows the last step.) It looks flat at the end, but only because the learning rate has run down to nothing, on schedule. The checkpoint that comes with the course is this very recipe on more films and with a longer schedule. It ends at about half of this loss; its provenance file says how long it took.
+# (The curve is a running mean; the bar above shows the last step.) It looks flat at the end, but only because the learning rate has run down to nothing, on schedule. The checkpoint that comes with the course is this very recipe on more films and with a longer schedule. It ends at less than half of this loss:
 
 # %% tags=["lecture"]
 from course_lib.training import load_checkpoint, provenance
@@ -429,7 +434,7 @@ assert loss_shipped < 0.6 * loss_live
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Look
 #
-# Pictures before tables. The film of the beginning, and three drawings of it, each from 32 numbers a frame: PCA, the network after its minute, the shipped network. (To look, we decode the mean $\mu$; to measure, further down, we decode a draw of $z$.)
+# Pictures before tables. The film of the beginning, and three drawings of it, each from 32 numbers a frame: PCA, the network trained live, the shipped network. (To look, we decode the mean $\mu$; to measure, further down, we decode a draw of $z$.)
 
 # %% tags=["lecture"]
 from course_lib.exam.measures.coders import pca_coder
@@ -458,7 +463,7 @@ for name in ("PCA, 32 numbers", "VAE, live", "VAE, shipped"):
     print(f"{name}: {my_psnr(to_model(film), to_model(drawings[name])).mean():.1f} dB, mean of this film")
 
 # %% [markdown] tags=["lecture"]
-# The minute of training is 1.6 dB ahead of PCA here, the shipped network 5.9. PCA does with moving bodies what it did with the moving dot: it smears them over all the places where bodies have been. It draws the agent on the floor well enough, since so many frames have one there. Look for the agent at $t = 24$, where it has jumped: both codes lose it there. It is the smallest thing in the picture, and the one that matters most to an agent.
+# The network trained live is 1.6 dB ahead of PCA here, the shipped one 5.9. PCA does with moving bodies what it did with the moving dot: it smears them over all the places where bodies have been. It draws the agent on the floor well enough, since so many frames have one there. Look for the agent at $t = 24$, where it has jumped: PCA and the live network lose it, and the shipped one draws a brown lump in its place. It is the smallest thing in the picture, and the one that matters most to an agent.
 
 # %% [markdown] tags=["lecture"]
 # And your first answer? Places come back well, colours mostly (look for the box that turns blue and the triangle that turns teal). What goes first is the angle: a tilted box is drawn as a lump without corners. An angle changes few pixels, and the loss counts pixels. Here are the same drawings in motion.
@@ -597,7 +602,7 @@ with torch.no_grad():
         print(f"rank {rank}: mean cosine {cosines.mean():.2f}, from {cosines.min():.2f} to {cosines.max():.2f}")
 
 # %% [markdown] tags=["lecture"]
-# It does not: the mean cosine is 0.13 for the most expensive number and 0.05 for the cheapest, and two frames can differ as much as −0.22 or agree as well as 0.74. What a number does depends on the others.
+# It does not: the mean cosine is 0.13 for the most expensive number and 0.05 for the cheapest. For the most expensive one, single pairs of frames lie between −0.22 and 0.74. What a number does depends on the others.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Break it
@@ -777,7 +782,7 @@ progress()
 # %% [markdown] tags=["lecture"]
 # **What this toy cannot show.** Sora's autoencoder compresses video in space and time, with latents that remain pictures; that is notebook 09. And V alone is no world model: it says what is there, not what comes next. That is M's work, in notebook 03.
 #
-# The two questions *to discuss*. 1. V spends its numbers on whatever fills many pixels: on `rich` backgrounds and shadows survive, bodies change their colour or vanish. What an agent needs may be the first thing to go. 2. Whatever is small, then, and here that is a body, not the wall behind it.
+# The two questions *to discuss*. 1. V spends its numbers on whatever fills many pixels: on `rich` backgrounds and shadows survive, bodies change their colour or vanish. What an agent needs may be the first thing to go. 2. Whatever covers few pixels. In the film above that was the agent at $t = 24$.
 
 # %% [markdown] tags=["lecture"]
 # **An erratum on the way.** The slides cut a video into patches and then compress; the Sora report compresses first and cuts the latents. Notebook 09 does it in that order.

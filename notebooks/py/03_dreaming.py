@@ -46,6 +46,11 @@ if hosted and importlib.util.find_spec("course_lib") is None:
 # **To discuss.** 1. A dream that is wrong about the star but right about the agent: is it a good model? For whom? 2. You forecast your own day step by step. What keeps your forecast from drifting away?
 
 # %% [markdown] tags=["lecture"]
+# The slides show a headline, and say who named the parts that we build:
+#
+# > **The slides.** *自回归模型将死！杨立昆：你们这条路行不通* (Autoregressive models will die! Yann LeCun: this road of yours leads nowhere). *2018 年 Ha 和 Schmidhuber 发表 RNN 建模世界模型论文, 提出世界模型的组成* (in 2018 Ha and Schmidhuber modelled the world with a recurrent network and named the parts of a world model).
+
+# %% [markdown] tags=["lecture"]
 # In notebook 02 we built **V**, the eyes: a frame becomes a list of 32 numbers called $z$. Now comes **M**, the memory. It never sees a pixel. It gets $z_t$ and the key $a_t$ that is pressed, remembers what came before, and says what $z_{t+1}$ will be. Feed it its own answer and it goes on alone. A film made like that is a **dream** (梦境).
 
 # %% [markdown] tags=["lecture"]
@@ -539,7 +544,7 @@ for tau in (0.1, 0.5, 1.0, 1.5, 2.5):
 show.table(rows, {"temperature": "temperature", "there is": "there is", "value": "share", "low": "from", "high": "to"})
 
 # %% [markdown]
-# Warmth loses the agent: 0.82 of the dreams still have it at 2.5 (0.74 to 0.89), 0.96 at 1 (0.90 to 0.99). A cold dream keeps it (0.97). The star fares best at 1 (0.77) and worse at both ends (0.60 at 0.1, 0.65 at 2.5); there the intervals overlap.
+# Warmth loses the agent: 0.82 of the dreams still have it at 2.5 (0.74 to 0.89), 0.96 at 1 (0.90 to 0.99). A cold dream keeps it (0.97). The star fares best at 1 (0.77) and worse at both ends (0.60 at 0.1, 0.65 at 2.5), though the intervals overlap.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Inside the dream
@@ -648,7 +653,7 @@ silent = {"the film": film, "M gets the keys": dreams["dream, shipped"],
 show.strips(silent, every=4)
 
 # %% [markdown] tags=["lecture"]
-# A still agent under a still star: a flawless film of a world in which nobody acts. Looking at it shows nothing wrong; only the comparison with the real film does.
+# A still agent beside a still star: a flawless film of a world in which nobody acts. Looking at it shows nothing wrong; only the comparison with the real film does.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Measure
@@ -743,7 +748,7 @@ plt.show()
 # The agent: the error rises for twenty steps or so, and then it stops rising. After 200 steps, twenty seconds without a look at the world, the dream still knows where the agent is far better than any control.
 
 # %% [markdown] tags=["lecture"]
-# The star: it stands still until it is caught, so copy-last is perfect until then, and M, which has to draw it anew at every step, never beats it. After a catch nobody can know where it is. Late in the dream M's curve is the worst of all, because many dreams have no star left, and a thing that is not there counts as 14 units.
+# The star: it stands still until it is caught, so copy-last is perfect until then, and M, which has to draw it anew at every step, never beats it. After a catch nobody can know where it is. After 200 steps M's curve is the worst of all, because many dreams have no star left, and a thing that is not there counts as 14 units.
 
 # %% tags=["lecture"]
 last = {name: mean_and_interval(error[:, -1], seed=0) for name, error in agent.items()}
@@ -751,7 +756,7 @@ assert last["M"]["high"] < 0.5 * min(last["copy-last"]["low"], last["another fil
 show.table([{"the agent after 200 steps, error": name} | row for name, row in last.items()])
 
 # %% [markdown] tags=["lecture"]
-# Why does it not drift? The argument behind the slide's headline goes like this: if each step fails with probability $e$, then after $n$ steps the forecast is still right with probability $(1-e)^n$, which soon is nothing. It takes for granted that a failure is final. Let us put numbers in: call the agent *lost* when it is more than 3 units from the truth, read $e$ off the first 20 steps, and compare.
+# Why does it not drift? The argument behind the slide's headline goes like this: if each step fails with probability $e$, then after $n$ steps the forecast is still right with probability $(1-e)^n$, which soon is nothing. It assumes that a failure is final. Let us put numbers in: call the agent *lost* when it is more than 3 units from the truth, read $e$ off the first 20 steps, and compare.
 
 # %% tags=["lecture"]
 kept = agent["M"] < 3.0  # (100, 12)
@@ -813,7 +818,7 @@ assert by_name["M"]["high"] < by_name["Gaussian of changes"]["low"]
 show.table(rows, {"model": "model", "value": "nats a step", "low": "from", "high": "to"})
 
 # %% [markdown] tags=["lecture"]
-# Half a minute of training beats that Gaussian by 17 nats; the shipped M is better again, by 9. The live M had 5.6 nats on the films that it was trained on and has 13.3 here, on films that it never saw: with 400 films it has overfitted. (A difference of $d$ nats means that what happened was $e^d$ times as likely under the one model as under the other, at every step.)
+# About a minute of training beats that Gaussian by 17 nats; the shipped M is better again, by 9. The live M had 5.6 nats on the films that it was trained on and has 13.3 here, on films that it never saw: with 400 films it has overfitted. (A difference of $d$ nats means that what happened was $e^d$ times as likely under the one model as under the other, at every step.)
 
 # %% [markdown] tags=["lecture"]
 # And what is the mixture worth, against the one Gaussian with its mean and variance? Ask at the catches, where there are many futures, and at all other steps. The difference is taken at each step, then the intervals.
@@ -886,7 +891,7 @@ progress()
 # %% [markdown] tags=["lecture"]
 # **What this toy cannot show.** The headline was about language models and, in the lecture, about Sora, which is a diffusion model and does not go step by step (an erratum of the slide; notebook 11 measures its long films). Our world is small, closed and full of walls; a text has no floor to fall back on.
 #
-# The two questions *to discuss*. 1. For somebody who steers the agent it is a good model: the agent's place holds for 200 steps. For somebody who is paid for stars it is not: a star that the dream has lost never comes back. 2. Whatever brings a late forecast back to the same place as an early one. In this room walls and the floor do it; in a day it may be a fixed hour.
+# The two questions *to discuss*. 1. For somebody who steers the agent it is a good model: the agent's place holds for 200 steps. For somebody who is paid for stars it is not: a star that the dream has lost never comes back. 2. Whatever undoes an error. In this room walls and the floor do: after 200 steps 0.87 of the dreams have not lost the agent. In your day it may be a fixed hour, such as lunch.
 
 # %% [markdown] tags=["lecture"]
 # **The parts of a world model** (Ha & Schmidhuber 2018: V, M, C). M is now built, and with V it keeps the course's contract: `encode`, `predict`, `decode`, `surprise`. Whether a dream is good enough to *learn* in is another question, and harder: notebook 04.

@@ -46,6 +46,11 @@ if hosted and importlib.util.find_spec("course_lib") is None:
 # **To discuss.** 1. A controller that trains in a dream is rewarded by M, not by the world. Whose weaknesses will it learn? 2. The world is expensive in robotics, in medicine, on the road. Which mistakes of a dream could you afford there, and which not?
 
 # %% [markdown] tags=["lecture"]
+# The slides tell where the parts of a world model come from, and what sets Sora apart:
+#
+# > **The slides.** *2018 年 Ha 和 Schmidhuber 发表 RNN 建模世界模型论文, 提出世界模型的组成* (in 2018 Ha and Schmidhuber modelled the world with a recurrent network and named the parts of a world model). *Sora 也与 Ha 和 Schmidhuber 的世界模型大不相同. 它不基于离散动作、观察和奖励信号的历史来运行模拟, 没有传统意义上 Policy 算法* (Sora differs: it does not run on a history of discrete actions, observations and rewards, and has no policy in the usual sense).
+
+# %% [markdown] tags=["lecture"]
 # **V** sees: a frame becomes $z$, 32 numbers. **M** predicts: from $z$, an action and its memory $h$ it says what may come next, so it can dream. Together they are the world model (世界模型). **C**, the controller (控制器), chooses the actions.
 #
 # The paper makes C "as simple and small as possible" (section 2.3): one linear map. V and M learn without a goal; only C learns the goal.
@@ -505,7 +510,7 @@ print(f"it finds {in_reality.mean():.1f} stars in 128 real steps; standing still
 assert in_reality.mean() > standing.mean()
 
 # %% [markdown] tags=["lecture"]
-# It finds 4.4 stars in a world that it has never been in; standing still finds none. Much of this is luck: with another seed (try `seed=1` in the settings) it can be twice as many, or half. The shipped one was trained for longer.
+# It finds 4.4 stars in a world that it has never been in; standing still finds none. Luck plays a large part: with another seed (try `seed=1` in the settings) it can be twice as many, or half. The shipped one was trained for longer.
 
 # %% [markdown] tags=["lecture"]
 # The shipped controllers are named after their training worlds: dreams at four temperatures, the real Playground, and the *reservoir*, the real Playground with an M that has learned nothing (question 3). In the real worlds a life has 128 steps and every star counts: the table's last two rows are in stars, the others in the worth of the first star.
@@ -663,7 +668,7 @@ show.strips({"its dream": its_dream.frames, "reality": its_reality.frames}, ever
             title=f"bred in the careless dream: {its_dream.stars:.1f} dreamed stars, {its_reality.stars:.0f} real ones")  # fmt: skip
 
 # %% [markdown]
-# In its dream stars fade and appear elsewhere, and M pays for 3.6 in 88 steps. In reality it jumps to and fro over the first star and never touches it. Neither M's loss, which is the same for both, nor any measurement inside the dream would have shown this.
+# In its dream stars fade and appear elsewhere, and M pays for 3.6 in 88 steps. In reality it jumps to and fro over the first star and never touches it. M's loss is the same for both controllers, and no measurement inside the dream would have shown this.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Temperature alone
@@ -728,10 +733,10 @@ for (name, tau), five in both.stars.items():  # (5,) means over 100 real games
 show.table(rows)
 
 # %% [markdown] tags=["lecture"]
-# So it depends on the dream. In the careless one the cold does harm, as in the paper: it promises most, 4.28 stars, and finds 3.03 (2.12 to 4.13), the warm one 4.36 (3.80 to 4.94); the intervals just overlap. In the careful one it does none: 5.00 (3.96 to 6.22) against 3.18 (2.06 to 4.45). Neither care nor warmth wins alone. And single evolutions lie between 1.4 and 7.0, so one controller of each, as in the sweep above, decides nothing.
+# So it seems to depend on the dream. The careless cold dream promises most, 4.28 stars, and finds 3.03 (2.12 to 4.13); the careless warm one finds 4.36 (3.80 to 4.94). That is the paper's direction, but the intervals overlap. In careful dreams it is the other way round: cold 5.00 (3.96 to 6.22), warm 3.18 (2.06 to 4.45), and again they overlap. Neither care nor warmth wins alone. And single evolutions lie between 1.4 and 7.0, so one controller of each, as in the sweep above, decides nothing.
 
 # %% [markdown]
-# A share above 100 % means that the dream was the harder place: there a star counts only when M is surer of it than not, and in a warm dream many fade first. Does the best temperature lie *inside* the sweep, as in the paper? No, it is an end, $\tau = 0.1$: the sweep was too short, or its differences are too small.
+# Back to the sweep. A *share kept* above 100 % means that the dream was the harder place: there a star counts only when M is surer of it than not, and in a warm dream many fade first. Does the best temperature lie *inside* the sweep, as in the paper? No, it is an end, $\tau = 0.1$: the sweep was too short, or its differences are too small.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Measure
@@ -1005,7 +1010,7 @@ progress()
 # %% [markdown] tags=["lecture"]
 # **What this toy cannot show.** In the Playground a wandering agent visits nearly everything. Where most places are reached only by playing well, M would know nothing of them. The paper says so (section 5) and proposes to take turns: act, film, learn M, learn C.
 #
-# The two questions *to discuss*. 1. M's: the careless controller of *Break it* collects 4.55 stars in its dream and 1.62 in the world. 2. Those that a test in the world shows before they cost anything; not those that are found only by somebody who has already acted.
+# The two questions *to discuss*. 1. M's: the careless controller of *Break it* collects 4.55 stars in its dream and 1.62 in the world. 2. Mistakes that a cheap test in the world shows before anybody acts on them. Not those that show only afterwards, as here: inside the careless dream nothing was wrong.
 
 # %% [markdown]
 # **CarRacing.** The paper's 906 ± 21 came from 1.8 million races. At five to eight seconds for a thousand frames, these would take months. Our three-hundredth part (5,760 races) missed the goal of 900 by 118.

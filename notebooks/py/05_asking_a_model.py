@@ -46,6 +46,11 @@ if hosted and importlib.util.find_spec("course_lib") is None:
 # **To discuss.** 1. A colleague shows you a film that her model dreamed and says: it understands gravity. Which single number would you ask for first? 2. All films on the internet were made by somebody who chose what to do. What can a model that learns from them alone not know?
 
 # %% [markdown] tags=["lecture"]
+# The lecture says of models that learned from data:
+#
+# > **The slides.** *从数据中学习物理属性的信息, 可从模型隐藏信息中通过激活值解码出来 → 不意味模型具有因果效力或者物理效应* (what a model has learned of physical properties can be decoded from its activations; that does not mean that it has causal power or physical effect in the model).
+
+# %% [markdown] tags=["lecture"]
 # This notebook is about measuring itself. You will make each mistake, see how good the number looks, and then see the control that takes it away.
 
 # %% tags=["lecture"]
@@ -684,7 +689,7 @@ plt.show()
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Play
 #
-# Choose a film of the wandering agent and a moment. Where does the shipped M draw another place than the Playground? Not in the stored picture, in the air beside a wall; there the pupil of the coin puts the agent on the floor, and the pupil of the rule draws none.
+# Choose a film of the wandering agent and a moment. Where does the shipped M draw another place than the Playground? In the stored picture it does not, although the agent is in the air beside a wall. The pupil of the coin puts it on the floor there, and the pupil of the rule draws no agent.
 
 # %% tags=["lecture", "nbval-ignore-output"]
 def four_keys(film: int = 3, moment: int = 12):
@@ -846,7 +851,7 @@ show.table(selectivity)
 # 0.57 and 0.54. The task is read off in part, because neighbouring ranges of the place differ in many of the 256 numbers.
 
 # %% [markdown]
-# So the probes are not just learning by heart. (For the *speed*, with three values, selectivity would mislead.)
+# So the probes are not just learning by heart. (For the *speed* selectivity would mislead: it takes few values, so even a meaningless task is easy to learn.)
 
 # %% tags=["lecture"]
 r2_of = {key: r2(truth(films, key[1]).T.ravel(), guess) for key, guess in guesses.items()}
@@ -1190,7 +1195,7 @@ progress()
 # **"That a property can be decoded from a model's hidden information through its activations does not mean that it is causally effective"** (可从隐藏信息中通过激活值解码, 不意味具有因果效力). It stands, in two ways.
 
 # %% [markdown] tags=["lecture"]
-# What can be decoded need not have been *learned*: an M with random weights holds the agent's place nearly as well (0.93 for 0.99). What is held need not be *used*: the pupil of the rule carries its key in its memory, readable in 94 % of cases, and draws the same frame whatever it was.
+# What can be decoded need not have been *learned*: an M with random weights holds the agent's place nearly as well (0.93 for 0.99). And what is held need not be *used*: the pupil of the rule carries its key in its memory, readable in 94 % of cases, and draws the same frame whatever it was.
 
 # %% [markdown] tags=["lecture"]
 # **What this toy cannot show.** Our interventions change the key, not the state. That a model uses what a probe found needs an intervention on the state (notebook 25).

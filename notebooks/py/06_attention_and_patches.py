@@ -46,6 +46,11 @@ if hosted and importlib.util.find_spec("course_lib") is None:
 # **To discuss.** 1. Attention knows no neighbours: every token may attend to every other one, from the first step. When is that a gift, and when a waste? 2. A picture shows that patch A attends to patch B. Does it show that B is why A answered as it did?
 
 # %% [markdown] tags=["lecture"]
+# The slides say of Genie's transformer:
+#
+# > **The slides.** *避免 T×H×W 的矩阵计算复杂度* (the complexity of a matrix over all $T \times H \times W$ tokens is avoided). *计算复杂度与视频帧数线性相关, 而非平方关系* (the cost grows linearly with the number of frames, not with its square).
+
+# %% [markdown] tags=["lecture"]
 # Part II had a convolution for the eyes and a recurrent network for the memory. From here to the end of the course nearly everything is a **transformer** (Vaswani et al. 2017): CLIP, the diffusion transformer, Genie's three networks, the JEPAs.
 
 # %% [markdown] tags=["lecture"]
@@ -426,7 +431,7 @@ narrow = my_window(6, 2).float()
 print((narrow @ narrow > 0).int().numpy())
 
 # %% [markdown]
-# Three places: each layer adds `reach - 1` to the distance.
+# Two places back, to token 3: each layer adds `reach - 1` to the distance.
 
 # %% [markdown] tags=["lecture"]
 # Is it true of the layer, and does it stay true through several of them? Do not trust the mask; ask the gradient.
@@ -527,7 +532,7 @@ print(tuple(picture.shape), "->", tuple(tokens.shape), "-> back:", torch.equal(u
 # %% [markdown] tags=["lecture"]
 # ### Patches of a film
 #
-# A film can be cut frame by frame. Or through time as well: a **tubelet** (时空块) is the same square in several frames that follow each other. A tubelet holds a piece of motion.
+# A film can be cut frame by frame. Or through time as well: a **tubelet** (时空管块) is the same square in several frames that follow each other. A tubelet holds a piece of motion.
 
 # %% tags=["lecture", "nbval-check-output"]
 film = to_model(test_films.frames[1])  # (32, 3, 32, 32)
