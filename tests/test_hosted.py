@@ -86,6 +86,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("repository")
     names = ["pyproject.toml", "setup.py", "README.md", "LICENSE", "LICENSE-text", "notebooks/contents.yaml"]
     names += ["data/README.md", "data/playground/returns.json", "data/coinrun/test.npz"]
+    names += ["data/playground/room_pictures.png"]
     names += [f"data/checkpoints/mae/{path.name}" for path in (ROOT / "data/checkpoints/mae").glob("*-cpu.*")]
     for name in names:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
