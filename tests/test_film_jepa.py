@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 
@@ -10,9 +9,9 @@ from course_lib.contract import NotCapable
 from course_lib.models.base import fresh, untrained_twin
 from course_lib.models.film_jepa import FilmJEPA, FilmJEPAConfig
 from course_lib.nets.regularisers import covariance_term, variance_term
-from course_lib.training import ConfigError, get_recipe, load_config, train
-from course_lib.worlds.family import make_family
+from course_lib.training import ConfigError, get_recipe, load_config
 from tests.contract_tests import check_world_model
+from tests.possible_films import check_learns_from_possible_films
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -69,16 +68,8 @@ def test_the_loss_is_the_sum_that_it_says() -> None:
 
 
 def test_it_learns_from_possible_films_alone() -> None:
-    films, recipe = make_family(split="train", count=16), get_recipe("film_jepa")
-    config = load_config("film_jepa", "tiny", {"train.steps": 40})
-    history = train(recipe, config, data=films, progress="none")
-    begin, end = (np.mean([row["loss"] for row in rows]) for rows in (history.rows[:5], history.rows[-5:]))
-    assert end < 0.9 * begin
-    for split in ("validation", "test"):
-        with pytest.raises(ValueError, match="held out"):
-            recipe.load(config, make_family(split=split, count=2))
-    with pytest.raises(TypeError, match="from films"):
-        recipe.load(config, films.frames)
+    check_learns_from_possible_films("film_jepa")
+    recipe = get_recipe("film_jepa")
     with pytest.raises(ConfigError, match="model.context is 28"):
         recipe.check(load_config("film_jepa", "tiny", {"model.context": 28}))
     with pytest.raises(ConfigError, match="follows from actions"):

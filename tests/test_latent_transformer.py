@@ -16,8 +16,8 @@ from course_lib.nets.past import PastTransformer
 from course_lib.training import ConfigError, get_recipe, load_checkpoint, load_config, save_checkpoint, train
 from course_lib.training.data import random_places
 from course_lib.training.latent_transformer import load_latent_transformer
-from course_lib.worlds.family import make_family
 from tests.contract_tests import check_world_model
+from tests.possible_films import check_learns_from_possible_films
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -84,16 +84,7 @@ def test_the_loss_on_latents_is_the_mixtures_surprise_at_what_came() -> None:
 
 
 def test_it_learns_from_possible_films_alone() -> None:
-    films, recipe = make_family(split="train", count=16), get_recipe("latent_transformer")
-    config = load_config("latent_transformer", "tiny", {"train.steps": 40})
-    history = train(recipe, config, data=films, progress="none")
-    begin, end = (np.mean([row["loss"] for row in rows]) for rows in (history.rows[:5], history.rows[-5:]))
-    assert end < 0.9 * begin
-    for split in ("validation", "test"):
-        with pytest.raises(ValueError, match="held out"):
-            recipe.load(config, make_family(split=split, count=2))
-    with pytest.raises(TypeError, match="from films"):
-        recipe.load(config, films.frames)
+    check_learns_from_possible_films("latent_transformer")
 
 
 def test_pieces_begin_anywhere_and_are_neighbours() -> None:

@@ -165,16 +165,15 @@ class DiTWorld:
     def surprise_at(self, z: Tensor, actions: Tensor | None = None, *, first: int = 1) -> Tensor:
         """The same of films that the codec has seen already. z: (B, T, C, h, w); actions: (B, T - 1) -> (B, T)."""
         led, diffusion, grows = self._led(z, actions), self.dit.diffusion, z.shape[1] <= self.config.window
-        count, result, past = len(LEVELS), torch.full(z.shape[:2], torch.nan, device=z.device), None
+        count, result = len(LEVELS), torch.full(z.shape[:2], torch.nan, device=z.device)
+        past = self.remember(z[:, :first], led[:, :first]) if grows else None
         t = torch.tensor(LEVELS, device=z.device).repeat(len(z))  # (B * K,), all levels of a film side by side
-        for now in range(1 if grows else first, z.shape[1]):
-            if grows:  # nothing is forgotten: the past has one frame more
-                past = self.remember(z[:, now - 1 : now], led[:, now - 1 : now], past)
-            else:
+        for now in range(first, z.shape[1]):
+            if not grows:
                 seen = self._last(Window(z[:, :now], led[:, :now], now))
                 past = self.remember(seen.latents, seen.actions)
-            if now < first:
-                continue
+            elif now > first:  # nothing is forgotten: the past has one frame more
+                past = self.remember(z[:, now - 1 : now], led[:, now - 1 : now], past)
             x = z[:, now].repeat_interleave(count, dim=0)  # (B * K, C, h, w)
             noise = noise_of(now, (count, *x.shape[1:])).to(x).repeat(len(z), 1, 1, 1)
             target = diffusion.target_of(x, noise, t)

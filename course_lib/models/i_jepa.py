@@ -43,6 +43,20 @@ from course_lib.nets.masks import Masking, Masks, MultiBlock, RandomPatches, Ras
 from course_lib.nets.patches import sincos_2d
 from course_lib.nets.vit import ViT
 
+Momentum = Annotated[
+    float, Field(ge=0.0, le=1.0, description="of the target encoder at the first step; it rises to 1")
+]
+
+
+def normalised_tokens(features: Tensor) -> Tensor:
+    """What a JEPA is to guess: each token with mean 0 and variance 1 over its channels. (..., D) -> the same, float."""
+    return F.layer_norm(features.float(), features.shape[-1:])
+
+
+def batch_deviation(features: Tensor) -> Tensor:
+    """The standard deviation over the batch, of all processes, of features (B, N, D) averaged over N; mean over D."""
+    return gather_batch(features.float().mean(dim=1)).std(dim=0, correction=0).mean()
+
 
 class PredictorConfig(ViTConfig):
     """The sizes of an encoder with a narrow predictor beside it. The default is the paper's predictor of ViT-H."""
@@ -52,9 +66,7 @@ class PredictorConfig(ViTConfig):
     predictor_width: PositiveInt = 384
     predictor_depth: Layers = 12
     predictor_heads: PositiveInt = 16
-    momentum: Annotated[
-        float, Field(ge=0.0, le=1.0, description="of the target encoder at the first step; it rises to 1")
-    ] = 0.996
+    momentum: Momentum = 0.996
 
     @model_validator(mode="after")
     def _predictor_fits(self) -> PredictorConfig:
@@ -163,8 +175,8 @@ class IJEPA(nn.Module):
         return self._chosen(self.encode(frames), masks)
 
     def _chosen(self, features: Tensor, masks: Masks) -> Tensor:
-        normalised = F.layer_norm(features.float(), features.shape[-1:])  # (B, N, D)
-        found = normalised.take_along_dim(masks.targets.flatten(1)[..., None], dim=1)  # (B, M * L, D)
+        asked = masks.targets.flatten(1)[..., None]
+        found = normalised_tokens(features).take_along_dim(asked, dim=1)  # (B, N, D) -> (B, M * L, D)
         return found.unflatten(1, masks.targets.shape[1:])
 
     def loss(self, batch: dict[str, Tensor], step: int, generator: torch.Generator) -> dict[str, Tensor]:
@@ -179,7 +191,7 @@ class IJEPA(nn.Module):
         with torch.no_grad():
             features = self.encode(frames)
             targets = self._chosen(features, masks)
-            deviation = gather_batch(features.float().mean(dim=1)).std(dim=0, correction=0).mean()
+            deviation = batch_deviation(features)
         return {"loss": F.smooth_l1_loss(self.predict(frames, masks), targets), "deviation": deviation}
 
     @torch.no_grad()

@@ -33,37 +33,31 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from course_lib.models.base import Layers, PositiveInt, ViTConfig, check_heads
-from course_lib.models.i_jepa import IJEPA
+from course_lib.models.base import Layers, PositiveInt
+from course_lib.models.i_jepa import IJEPA, PredictorConfig, batch_deviation, normalised_tokens
 from course_lib.nets import chance
 from course_lib.nets.attention import Block
 from course_lib.nets.ema import with_average
-from course_lib.nets.gather import gather_batch
 from course_lib.nets.patches import sincos_2d
 from course_lib.nets.transforms import NAMES, draw_actions, transform
 from course_lib.nets.vit import ViT
 
 
-class IWMConfig(ViTConfig):
+class IWMConfig(PredictorConfig):
     """The sizes of one image world model. The default is the paper's equivariant one: ViT-B/16, predictor 18 x 384."""
 
     width: PositiveInt = 768
     depth: Layers = 12
     heads: PositiveInt = 12
-    predictor_width: PositiveInt = 384
     predictor_depth: Layers = 18
     predictor_heads: PositiveInt = 12
     conditioned: Annotated[bool, Field(description="whether the predictor is given the action")] = True
     dropped: Annotated[float, Field(ge=0.0, lt=1.0, description="largest share of the source that is not seen")] = 0.4
     still: Annotated[float, Field(ge=0.0, le=1.0, description="share of the actions without a shift")] = 0.5
     plain: Annotated[float, Field(ge=0.0, le=1.0, description="share of them without a change of colour")] = 0.1
-    momentum: Annotated[
-        float, Field(ge=0.0, le=1.0, description="of the target encoder at the first step; it rises to 1")
-    ] = 0.996
 
     @model_validator(mode="after")
     def _shares_fit(self) -> IWMConfig:
-        check_heads("predictor_heads", self.predictor_heads, "predictor_width", self.predictor_width, waves=True)
         if self.still + self.plain > 1.0:
             raise ValueError(f"still is {self.still:g} and plain {self.plain:g}: shares of one whole")
         return self
@@ -136,7 +130,7 @@ class IWM(nn.Module):
     def targets(self, frames: Tensor) -> Tensor:
         """What is to be guessed: the target encoder's tokens of changed frames, each with mean 0 and variance 1 over
         its channels. (B, 3, H, W) -> (B, N, D), without a gradient."""
-        return F.layer_norm(self.encode(frames).float(), (self.config.width,))
+        return normalised_tokens(self.encode(frames))
 
     def draw_seen(self, batch: int, generator: torch.Generator) -> Tensor:
         """Which patches of the source are seen, int64 (B, K), ascending: K is drawn once for the batch, the patches
@@ -156,7 +150,6 @@ class IWM(nn.Module):
         action = draw_actions(len(frames), generator, still=self.config.still, plain=self.config.plain).to(frames)
         seen = self.draw_seen(len(frames), generator).to(frames.device)
         with torch.no_grad():
-            features = self.encode(transform(frames, action)).float()
-            targets = F.layer_norm(features, features.shape[-1:])
-            deviation = gather_batch(features.mean(dim=1)).std(dim=0, correction=0).mean()
+            features = self.encode(transform(frames, action))
+            targets, deviation = normalised_tokens(features), batch_deviation(features)
         return {"loss": F.smooth_l1_loss(self.predict(frames, action, seen), targets), "deviation": deviation}

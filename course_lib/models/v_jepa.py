@@ -29,13 +29,18 @@ from typing import Annotated, Literal
 import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from course_lib.contract import Actions, Capabilities
-from course_lib.models.i_jepa import IJEPA, MaskedPredictor, PredictorConfig
+from course_lib.models.i_jepa import (
+    IJEPA,
+    MaskedPredictor,
+    Momentum,
+    PredictorConfig,
+    batch_deviation,
+    normalised_tokens,
+)
 from course_lib.nets.ema import with_average
 from course_lib.nets.film_vit import FilmViT, film_places
-from course_lib.nets.gather import gather_batch
 from course_lib.nets.masks import Masking, Masks
 from course_lib.nets.tubes import FutureMasks, TubeMasks, future_masks
 
@@ -51,9 +56,7 @@ class VJEPAConfig(PredictorConfig):
     masks: Annotated[
         tuple[Kind, ...], Field(strict=False, min_length=1, description="kinds of masks that each clip is shown with")
     ] = ("short", "long")
-    momentum: Annotated[
-        float, Field(ge=0.0, le=1.0, description="of the target encoder at the first step; it rises to 1")
-    ] = 0.998
+    momentum: Momentum = 0.998
 
     @property
     def times(self) -> int:
@@ -108,7 +111,7 @@ class VJEPA(nn.Module):
 
         (B, T, 3, H, W) -> (B, T / Q * N, D), without a gradient.
         """
-        return F.layer_norm(self.encode(frames).float(), (self.config.width,))
+        return normalised_tokens(self.encode(frames))
 
     def loss(self, batch: dict[str, Tensor], step: int, generator: torch.Generator) -> dict[str, Tensor]:
         """The L1 distance between guesses and targets, averaged over the kinds of masks and given for each kind, and
@@ -119,9 +122,8 @@ class VJEPA(nn.Module):
         """
         frames = batch["frames"]
         with torch.no_grad():
-            features = self.encode(frames).float()
-            targets = F.layer_norm(features, features.shape[-1:])
-            deviation = gather_batch(features.mean(dim=1)).std(dim=0, correction=0).mean()
+            features = self.encode(frames)
+            targets, deviation = normalised_tokens(features), batch_deviation(features)
         parts = {}
         for kind, masking in self.maskings.items():
             masks = Masks(*(part.to(frames.device) for part in masking.draw(len(frames), generator)))

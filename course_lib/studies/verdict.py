@@ -31,7 +31,7 @@ from course_lib.exam.rows import Report, Row
 from course_lib.exam.run import examine
 from course_lib.exam.sitting import Sitting
 from course_lib.lookup import ExamError
-from course_lib.studies.room_pictures import kept_room_pictures
+from course_lib.studies import room_pictures
 from course_lib.studies.store import DATA, get_study, kept_piece, read_study, study_names
 from course_lib.training.checkpoints import CHECKPOINTS
 from course_lib.worlds.films import load_films
@@ -155,8 +155,9 @@ def row_of(values: Mapping[str, Any]) -> Row:
 
 
 def weights_here(folder: Path = CHECKPOINTS) -> set[str]:
-    """The first digits of the SHA-256 of every checkpoint that is here, as its provenance has it."""
-    found = (json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*/*.json")))
+    """The first digits of the SHA-256 of every checkpoint that is here, as its provenance has it, and of the pictures
+    that are kept in place of the network that drew them."""
+    found = (json.loads(path.read_text(encoding="utf-8")) for path in (*folder.glob("*/*.json"), room_pictures.KEPT))
     return {facts["sha256"][:12] for facts in found}
 
 
@@ -165,7 +166,7 @@ def measured_verdict(folder: Path = CHECKPOINTS) -> Verdict:
 
     Raises ExamError when the file is missing or damaged, or when somebody was asked with weights that are not here.
     """
-    present = weights_here(folder) | {kept_room_pictures().digest[:12]}  # of the latter the pictures are kept alone
+    present = weights_here(folder)
 
     def parse(facts: dict[str, Any]) -> Verdict:
         costs = {

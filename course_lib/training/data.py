@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import torch
@@ -66,9 +66,14 @@ def check_films(films: Films, frames: int, size: int) -> None:
                          f"{films.frames.shape[1]} of {films.size}")  # fmt: skip
 
 
+def frames_of_set(name: str) -> int:
+    """How long the films of a set of the Playground are, or of the family with screens."""
+    return SCREENS_FRAMES if name == SCREENS else spec.FILM_FRAMES
+
+
 def check_context(config: RunConfig) -> None:
     """Raises ConfigError for a memory (``model.context``) that no film of ``data.films`` would ever fill."""
-    frames = SCREENS_FRAMES if config.data.films == SCREENS else spec.FILM_FRAMES
+    frames = frames_of_set(config.data.films)
     if config.model.context >= frames:
         raise ConfigError(f"model.context is {config.model.context}; a film of {config.data.films} has {frames} "
                           "frames, one of which is judged")  # fmt: skip
@@ -100,10 +105,12 @@ class FilmData(Strict):
     count: Annotated[int, Field(ge=1, le=100_000, description="films")] = 500
     batch: Annotated[int, Field(ge=1, le=65_536, description="examples in each step")] = 64
 
+    elsewhere: ClassVar[tuple[str, ...]] = (CARRACING,)  # data that are not the Playground's, and no split to refuse
+
     @field_validator("films")
     @classmethod
     def _may_be_learned_from(cls, name: str) -> str:
-        if name != CARRACING:
+        if name not in cls.elsewhere:
             check_learnable(name)
         return name
 
@@ -111,12 +118,7 @@ class FilmData(Strict):
 class PicturesData(FilmData):
     """Single pictures to learn from: frames of films, or photographs (``worlds/photographs``)."""
 
-    @field_validator("films")
-    @classmethod
-    def _may_be_learned_from(cls, name: str) -> str:
-        if name not in (CARRACING, PHOTOGRAPHS):
-            check_learnable(name)
-        return name
+    elsewhere: ClassVar[tuple[str, ...]] = (CARRACING, PHOTOGRAPHS)
 
 
 class FilmSets(Strict):

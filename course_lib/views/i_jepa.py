@@ -7,10 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from course_lib.models.i_jepa import IJEPA
+from course_lib.models.i_jepa import IJEPA, normalised_tokens
 from course_lib.models.token_decoder import TokenDecoder
 from course_lib.nets.masks import Masks, MaskStatistics
 from course_lib.nets.patches import patchify, unpatchify
@@ -87,8 +86,7 @@ def bank_of(model: IJEPA, frames: np.ndarray) -> Bank:
     """What the target encoder says of every patch of these frames, uint8 (P, H, W, 3), and the patches themselves."""
     given = to_model(frames)
     parts = [model.encode(part) for part in given.split(128)]
-    tokens = F.layer_norm(torch.cat(parts), parts[0].shape[-1:])
-    return Bank(tokens, patchify(given, model.config.patch))
+    return Bank(normalised_tokens(torch.cat(parts)), patchify(given, model.config.patch))
 
 
 @torch.no_grad()

@@ -14,13 +14,11 @@ from torch import Tensor
 from course_lib.models.dit import AveragedDiT
 from course_lib.models.dit_world import DiTWorldConfig
 from course_lib.training.config import ConfigError
-from course_lib.training.data import FilmSets, check_films, check_learnable, training_films
+from course_lib.training.data import FilmSets, check_films, check_learnable, frames_of_set, training_films
 from course_lib.training.latents import check_latents, code_films, codec_of, phases
 from course_lib.training.recipe import Data, Recipe, RunConfig, TrainConfig
 from course_lib.worlds import spec
-from course_lib.worlds.family import NAME as SCREENS
 from course_lib.worlds.films import Films
-from course_lib.worlds.screens import FRAMES as SCREENS_FRAMES
 
 
 class PlayedLatents(FilmSets):
@@ -47,7 +45,7 @@ def check(config: RunConfig) -> None:
     if model.actions not in (0, len(spec.ACTIONS)):
         raise ConfigError(f"model.actions is {model.actions}; the Playground has {len(spec.ACTIONS)} keys, and 0 is a "
                           "world without any")  # fmt: skip
-    shortest = SCREENS_FRAMES if SCREENS in config.data.films else spec.FILM_FRAMES
+    shortest = min(frames_of_set(name) for name in config.data.films)
     if model.window > shortest:
         raise ConfigError(f"model.window is {model.window}, and films have {shortest} frames")
     check_latents(config, codec_of(config))

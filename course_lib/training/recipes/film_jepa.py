@@ -10,9 +10,8 @@ from torch import Tensor
 
 from course_lib.models.film_jepa import FilmJEPA, FilmJEPAConfig
 from course_lib.training.config import ConfigError
-from course_lib.training.data import CARRACING, FilmData, check_context, check_films, random_places, training_films
+from course_lib.training.data import CARRACING, FilmData, check_context, random_places, whole_films
 from course_lib.training.recipe import Data, Phase, Recipe, RunConfig, TrainConfig, decay_groups
-from course_lib.worlds.films import Films
 from course_lib.worlds.frames import to_model
 
 
@@ -25,18 +24,8 @@ def check(config: RunConfig) -> None:
 
 
 def load(config: RunConfig, given: Any) -> Data:
-    """Frames uint8 (N, T, H, W, 3). given: ``Films`` to use instead, training films only.
-
-    Raises TypeError for anything else that is given, ValueError for films that are too short, of another size, or held
-    out.
-    """
-    if given is None:
-        given = training_films(config.data.films, count=config.data.count, size=config.model.frame_size)
-    if not isinstance(given, Films):
-        raise TypeError(f"this JEPA learns from films (Films), not from {type(given).__name__}")
-    films = given.for_training()
-    check_films(films, config.model.context + 1, config.model.frame_size)
-    text = f"{len(films)} films of the Playground set {films.name!r}, {films.split}, {films.size} pixels"
+    """Frames uint8 (N, T, H, W, 3). given, and what is refused: see ``whole_films``."""
+    films, text = whole_films(config, given, config.model.frame_size)
     return Data({"frames": films.frames}, text, films.hash)
 
 

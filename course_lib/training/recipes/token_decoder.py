@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
 
+from course_lib.models.i_jepa import normalised_tokens
 from course_lib.models.token_decoder import TokenDecoder, TokenDecoderConfig
 from course_lib.nets.patches import patchify
 from course_lib.training.checkpoints import load_checkpoint
@@ -47,8 +47,7 @@ def load(config: RunConfig, given: Any) -> Data:
     encoder = load_checkpoint("i_jepa").eval()
     seen = film_frames(config.data, encoder.config.frame_size, given)
     frames = to_model(seen.arrays["frames"][:: config.data.every])
-    tokens = torch.cat([encoder.encode(part) for part in frames.split(CHUNK)])
-    tokens = F.layer_norm(tokens, tokens.shape[-1:])  # as I-JEPA's targets, and so its predictions, are
+    tokens = normalised_tokens(torch.cat([encoder.encode(part) for part in frames.split(CHUNK)]))
     arrays = {"patches": patchify(frames, encoder.config.patch).numpy(), "tokens": tokens.numpy()}
     return Data(arrays, f"{seen.description}, every {config.data.every}th, seen by I-JEPA", seen.sha256)
 
