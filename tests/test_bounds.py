@@ -114,7 +114,8 @@ def films(size: int) -> Films:
 def data_for(config: RunConfig) -> Any:
     model = config.model
     sizes = (getattr(model, "frame_size", 0), getattr(getattr(model, "v", None), "frame_size", 0))
-    size = next((s for s in sizes if s), 32 if {"codec", "eyes"} & {*dict(config.data)} else None)  # latents too
+    seen = hasattr(config.data, "films")  # through a kept model of 32 pixels: a codec, I-JEPA
+    size = next((s for s in sizes if s), 32 if seen or {"codec", "eyes"} & {*dict(config.data)} else None)
     return None if size is None else films(size)  # who learns from no frames draws its own points
 
 

@@ -54,7 +54,8 @@ given = None  # who learns from no films draws its own points
 if name == "vmc" and config.data.films == "carracing":
     given = make_races(1)
 elif hasattr(config.data, "films"):
-    size = 32 if {"codec", "eyes", "every"} & {*dict(config.data)} else getattr(config.model, "frame_size", 64)
+    seen = name == "token_decoder" or {"codec", "eyes"} & {*dict(config.data)}  # through a kept model, of 32 pixels
+    size = 32 if seen else getattr(config.model, "frame_size", 64)
     given = make_films("rich", split="train", count=1, size=size)
 print(estimate(get_recipe(name), config, given).total)
 """
