@@ -145,7 +145,10 @@ def _draw_curves(
     axes.set_xlabel("step")
     axes.locator_params(axis="x", nbins=6, integer=True)
     if curves:
-        axes.legend(loc="lower right" if rising else "upper right")
+        if len(curves) > 2:  # below the axis: inside it so many names would lie over a curve
+            axes.legend(loc="upper left", bbox_to_anchor=(0.0, -0.22), ncols=3, fontsize=10)
+        else:
+            axes.legend(loc="lower right" if rising else "best")
 
 
 def _averaged(x: np.ndarray, y: np.ndarray, window: int) -> tuple[np.ndarray, np.ndarray]:

@@ -419,6 +419,7 @@ low, high = bootstrap_interval(shadows, generator=np.random.default_rng(9), stat
 print(f"shadow residual {np.median(shadows):.2f} px ({low:.2f} to {high:.2f}), lamp {np.nanmedian(kept.lamp):.2f} px off")
 print(f"{int(real.matched.sum())} of {int(real.balls.sum())} balls have a shadow; "
       f"shadows of a wrong lamp miss by {np.nanmedian(kept.judged['wrong lamp'].shadows):.1f} px")
+print(f"question 1: {ruler[AXES.index('away')]['median, degrees']:.2f} degrees; your guess was {my_degrees}")
 assert np.median(kept.errors[np.isfinite(kept.errors[:, 2]), 2]) < 1.0 and high < 1.0, "the bars: a degree, a pixel"
 
 # %% [markdown] tags=["lecture"]
@@ -502,7 +503,7 @@ show.table([{"room": "ABCDEF"[i], "is": kinds[i], "lines": six.lines[i], "shadow
              "you": my_kinds[i]} for i in range(6)])  # fmt: skip
 
 # %% [markdown] tags=["lecture"]
-# Shadows give away A and E, lines C and D; in D the two cameras have moved a shadow as well. F passes. B, which is real, fails by its lines, 1.69 degrees against 1.38: only 11 lines were found in it. That is what a limit of 95 % means. One real picture in twenty fails each test, so one picture that fails proves little. A set of pictures can be judged, a single one hardly.
+# Your answers stand in the last column (n/a: none was given). Shadows give away A and E, lines C and D; in D the two cameras have moved a shadow as well. F passes. B, which is real, fails by its lines, 1.69 degrees against 1.38: only 11 lines were found in it. That is what a limit of 95 % means. One real picture in twenty fails each test, so one picture that fails proves little. A set of pictures can be judged, a single one hardly.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercises

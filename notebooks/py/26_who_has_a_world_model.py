@@ -434,6 +434,16 @@ for name in [*SCHOOLS, "film-memory"]:
 show.table(counts)
 
 # %% [markdown] tags=["lecture"]
+# Your three predictions, beside what was found:
+
+# %% tags=["lecture"]
+eight = sum(row["above"] == len(HEADLINES) for row in counts if row["model"] != "film-memory")
+planned = {name: table[name]["planning"].row.value for name in SCHOOLS if table[name]["planning"].row is not None}
+print(f"1. above in all eight: {eight} models; your guess was {my_all_eight}")
+print(f"2. the memory is above in {counts[-1]['above']} of {counts[-1]['columns answered']} columns; your guess was {my_memory}")
+print(f"3. planned in best: {max(planned, key=planned.get)}; your guess was {my_planner}")
+
+# %% [markdown] tags=["lecture"]
 # Nobody is above in all eight. The JEPA is above in five of six columns that it answers, V-M-C in five of eight, the film model in five of eight. Some marks are luck: for six to eight columns the probability of at least one lucky mark is 0.14 to 0.18. And a mark is not a size: V-M-C's *above* in intervention stands for two hundredths of what was asked.
 
 # %% tags=["lecture"]
