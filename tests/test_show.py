@@ -19,7 +19,7 @@ from nbclient import NotebookClient
 from PIL import Image
 
 from course_lib import show
-from course_lib.show.figure import FRAME, LIMIT, PAGE, png_of_picture
+from course_lib.show.figure import FRAME, LIMIT, PAGE, CourseFigure, png_of_picture
 
 matplotlib.use("agg")
 
@@ -119,6 +119,22 @@ def test_a_frame_is_as_wide_as_the_strip_says() -> None:
     runs = [np.diff(each)[::2] for each in edges]
     assert {int(n) for run in runs for n in run} == {int(frame_of(shown)[0])}
     assert len(runs) == 2 * frame_of(shown)[0] and {len(run) for run in runs} == {6}, "two rows of six"
+
+
+def test_names_and_titles_of_a_strip_are_not_cut() -> None:
+    """Letters are of different widths, so their number says little: the picture's edge must be white."""
+    wide = "a title far wider than the two frames are"
+    for name, title in (("mmmmmmmmmm", "t"), ("remembered", "t"), ("l", wide), ("", "M" * 30)):
+        drawn = pixels(png(show.strips({name: np.zeros((2, 32, 32, 3), np.uint8)}, title=title)))
+        assert (drawn[:, :2] == 255).all() and (drawn[:, -2:] == 255).all() and (drawn[:2] == 255).all(), (name, title)
+
+
+def test_what_reaches_beyond_a_figure_is_drawn_as_well() -> None:
+    figure = CourseFigure(3.0, 2.0, "a figure with a long title")
+    figure.subplots().set_title("a title that is far too long for a figure of three inches", fontsize=14)
+    drawn = pixels(png(figure))
+    inked = np.flatnonzero(drawn.min(axis=(0, 2)) < 99)
+    assert drawn.shape[1] > 3.0 * figure.dpi and drawn.shape[1] - 12 < inked[-1] < drawn.shape[1] - 2
 
 
 def test_a_grid_of_frames_has_no_more_columns_than_are_wide_enough() -> None:
