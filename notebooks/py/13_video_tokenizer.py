@@ -54,7 +54,7 @@ if hosted and importlib.util.find_spec("course_lib") is None:
 # Genie (Bruce et al. 2024) learns to be a game from films alone. It has three parts. The **tokenizer** writes films as whole numbers; the latent action model guesses what was pressed between two frames (notebook 14); the dynamics model predicts the next frame's numbers (notebook 15). This notebook builds the first.
 
 # %% [markdown] tags=["lecture"]
-# Why whole numbers? V of notebook 02 gave 32 real numbers, and M had to say with mixtures of Gaussians where they might go next. A **token** (词元), one of $K$ whole numbers, is easier to be uncertain about: the network gives a probability to each of the $K$, and two possible futures stay two, with no grey mean between them. It is what language models do, and their machinery can be taken over as it is.
+# Why whole numbers? V of notebook 02 gave 32 real numbers, and M had to say with mixtures of Gaussians where they might go next. A **token** (词元), one of $K$ whole numbers, is easier to be uncertain about: the network gives a probability to each of the $K$, and two possible futures stay two, with no grey mean between them.
 
 # %% tags=["lecture"]
 import math
@@ -111,7 +111,7 @@ for _ in range(3):
     codes = torch.stack([numbers[choice == k].mean() for k in range(2)])
 
 # %% [markdown] tags=["lecture"]
-# After one round the codes stand in the middle of the two groups, and nothing moves any more. This is k-means, an idea of the 1950s, and it is half of what a VQ-VAE does. Now begin again with three codes, the third one far away.
+# After one round the codes stand in the middle of the two groups, and nothing moves any more. This is k-means, and it is half of what a VQ-VAE does. Now begin again with three codes, the third one far away.
 
 # %% tags=["lecture", "nbval-check-output"]
 codes = torch.tensor([1.0, 2.0, 9.0])
@@ -253,7 +253,7 @@ e = codebook[index]  # (8, 64) -> (8, 64, 16)
 print(tuple(index.shape), tuple(e.shape), "-", len(index.unique()), "codes in use")
 
 # %% [markdown] tags=["lecture"]
-# Eight frames have become 512 whole numbers. How few of the 512 codes they name! Fresh codes are spread wide, fresh vectors are not. We come back to that.
+# Eight frames have become 512 whole numbers. How few of the 512 codes they name! Fresh codes are spread wide, fresh vectors are not.
 
 # %% [markdown] tags=["lecture"]
 # ### Straight through
@@ -440,7 +440,7 @@ x = torch.tensor([-3.0, -1.0, -0.2, 0.0, 0.2, 1.0, 3.0])
 print([round(v, 1) for v in bound(x).tolist()], "->", bound(x).round().int().tolist())
 
 # %% [markdown] tags=["lecture"]
-# The digits of three numbers make one token, as hours and minutes make a time. And the way back needs no table: take the token apart again.
+# The digits of three numbers make one token. And the way back needs no table: take the token apart again.
 
 # %% [markdown]
 # **Exercise 5. Digits of a code.** From the levels of an FSQ code to its number, for any list of levels; the first digit counts ones. (Difficulty 2, 8 minutes.)
@@ -478,7 +478,7 @@ for hidden in (4.0, 0.5):
     print(f"feed-forward {hidden} times as wide inside: {count / 1e6:.0f} million")
 
 # %% [markdown]
-# With the usual factor of 4 the tables come to nearly twice the published figure. With a feed-forward of half the width (0.5) they come near it. That is our guess, and no more than one.
+# With the usual factor of 4 the tables come to nearly twice the published figure. With a feed-forward of half the width (0.5) they come near it. That is a guess.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Train live
@@ -539,7 +539,7 @@ drawings = {
 show.strips(drawings, every=4)
 
 # %% [markdown] tags=["lecture"]
-# Compare the bodies with those of the plain patches. The codes are as many and as long; what is better is the encoder that chooses them and the decoder that draws them. The live network is not there yet. In the shipped drawings corners are still softer than they should be, and here and there a colour is off. In motion:
+# Compare the bodies with those of the plain patches: as many codes, chosen and drawn better. The live network is not there yet. In the shipped drawings corners are still softer than they should be, and here and there a colour is off. In motion:
 
 # %% tags=["lecture"]
 show.side_by_side({k: drawings[k] for k in ("the film", "its tokens", "shipped")}, scale=5)
@@ -853,10 +853,10 @@ best = max(values.mean() for name, values in scores.items() if name != "tokenize
 assert ours["low"] > best + 1.0, "the network earns its place"
 
 # %% [markdown] tags=["lecture"]
-# Look at the row of plain patches again. K-means without any network has 29.3 dB. Our live network, after its minute, was nearly 4 dB below it, and the shipped one is 1.4 dB above: for the same bits, a network draws better, but not by much. (The interval of the share alive is a bootstrap over films. A resample holds fewer different films, so it sees fewer codes, and the interval is biased downwards.)
+# Look at the row of plain patches again. K-means without any network has 29.3 dB. Our live network was nearly 4 dB below it, and the shipped one is 1.4 dB above: for the same bits, a network draws better, but not by much. (The interval of the share alive is a bootstrap over films. A resample holds fewer different films, so it sees fewer codes, and the interval is biased downwards.)
 
 # %% [markdown] tags=["lecture"]
-# That was `simple`, the set from which nine of ten of its films came. The world that we will *play* is `goal`: an agent, one star, one platform. The course also comes with 512 plain patches for these films. They are a tokenizer without any layer, `kind: patches`: a patch becomes the nearest of 512 patches, and the codebook loss alone moves them, with the revival that you have just seen. Which of the two has the better words for which films? The last column is new: the share of tokens that stay the same from a frame to the next.
+# That was `simple`, the set from which nine of ten of its films came. The world that we will *play* is `goal`: an agent, one star, one platform. The course also comes with 512 plain patches for these films. They are a tokenizer without any layer, `kind: patches`: a patch becomes the nearest of 512 patches, and the codebook loss alone moves them, with the revival that you have just seen. Which has the better words for which films? Mind the column *learned from*: two rows compare fairly only where both learned from the films they are asked about. The last column is the share of tokens that stay the same from a frame to the next.
 
 # %% tags=["lecture"]
 patches, rows = load_checkpoint("tokenizer", size="cpu-patches"), []
@@ -873,7 +873,7 @@ for name in ("simple", "goal"):
 show.table(rows)
 
 # %% [markdown] tags=["lecture"]
-# On `goal` the plain patches win by about 5.5 dB, and by 4.6 in front. A few hundred patches are nearly all that these films ever show, so a list of them is hard to beat, and a network that was mostly taught other films is beaten. On `simple` the network wins by 5.7 dB. But neither comparison is fair: these patches were fitted to films of play, and never saw a body of `simple`. The patches fitted to `simple` had 29.3 dB in the table above, so there the network is ahead by 1.4 dB only. Each does better on the films it learned from. The richness of the films counts as well: bodies in six colours, at any place and angle, need more than 512 patches, and layers can combine what they know.
+# On `goal` the patches of these films win by 5.5 dB, and by 4.6 in front. A few hundred patches are nearly all that such films ever show, so a list of them is hard to beat. On `simple` the same patches lose by 5.7 dB, but that is uneven: they never saw a body of `simple`. The fair row is the one between, patches that learned from `simple`: the network is ahead by 1.5 dB only. On `goal` it is the other way round, the network learned mostly from other films. Each is best on the films it learned from. Their richness counts as well: bodies in six colours, at any place and angle, need more than 512 patches, and layers can combine what they know.
 #
 # The last column matters as much for a world that is played. On `goal` 11 % of the network's tokens change from a frame to the next, and 4.5 % of the patches'. A network's token knows the eight patches around it, so it changes when a neighbour does, and whoever predicts tokens has to guess that as well.
 
