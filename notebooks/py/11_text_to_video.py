@@ -595,7 +595,7 @@ for wanted_colours, found in ((["red", "red"], ["red"]), (["red", "blue"], ["blu
 # The last line shows what no such score can see: bodies that nobody asked for. So the **number** is marked beside it. The exam pairs by colour and shape together and then compares motions; rows "ordered" compare strictly from left to right, as captions are ordered.
 
 # %% [markdown]
-# **Exercise 5. Motions, balanced.** Two of three bodies in real films fall. A model that lets everything fall must not be praised for it: average over the *motions*. (Difficulty 2, 8 minutes.)
+# **Exercise 5. Motions, balanced.** Most bodies in real films fall. A model that lets everything fall must not be praised for it: average over the *motions*. (Difficulty 2, 8 minutes.)
 
 # %%
 @exercise("film.balanced")
