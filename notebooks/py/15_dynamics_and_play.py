@@ -578,7 +578,7 @@ plt.gca().set(title="grey: each dream, blue: their median", xlabel="frames after
 plt.show()
 
 # %% [markdown] tags=["lecture"]
-# The median jump goes up, slows down, stops, and comes down faster and faster: a parabola, learned from films as tokens. Its top is 7.8 pixels above the ground, as in the simulator. Some dreams hang in the air, and some never take off. The map is needed here too: the table's code for "no key" means that nothing moves, which in the air never happens.
+# The median jump goes up, slows down, stops, and comes down faster and faster: a parabola, learned from films as tokens. Its top is 7.8 pixels above the ground; a jump in the simulator rises 7.8 too (`worlds/spec.py`). Some dreams hang in the air, and some never take off. The map is needed here too: the table's code for "no key" means that nothing moves, which in the air never happens.
 
 # %% tags=["lecture"]
 median = np.nanmedian(up - up[:, :1], axis=0)
@@ -770,7 +770,7 @@ for player, name in shown_as.items():
 show.table(rows)
 
 # %% [markdown] tags=["lecture"]
-# Read the columns together: in a picture that never changes everything is there, and no key works. As shipped, the agent is there in .97 of the frames (.956 to .971) and .95 of the late tries go the right way (.929 to .966): the course's bars of .95 and .9 are met. With the likeliest tokens instead .84 of the frames have their agent, with the table .91. The bar for the star, .9, is missed by far: .53, and V-M-C has .68.
+# Read the columns together: in a picture that never changes everything is there, and no key works. As shipped, the agent is there in .97 of the frames (.96 to .97) and .95 of the late tries go the right way (.93 to .97): the course's bars of .95 and .9 are met. With the likeliest tokens instead .84 of the frames have their agent, with the table .91. The bar for the star, .9, is missed by far: .53, and V-M-C has .68.
 
 # %% tags=["lecture"]
 for player in ("genie", "table", "likeliest", "vmc"):

@@ -69,7 +69,7 @@ show.use_style()
 lam = load_checkpoint("lam")
 
 # %% [markdown]
-# The task is that of notebook 04: run and jump to the star; each star that is touched is a point, and a new one appears. The expert is a script that knows the simulator. We film it for 80 episodes in which no other film of the course was made.
+# The task is that of notebook 04: run and jump to the star; each star that is touched is a point, and a new one appears. The expert is a script that knows the simulator. We film it for 80 episodes that no other film of the course comes from.
 
 # %% tags=["lecture"]
 from course_lib.worlds.expert import film_expert
