@@ -771,11 +771,7 @@ show.table([{"encoder, taught the keys": kind, **{name: ceilings.value(kind, nam
 # %% [markdown] tags=["lecture"]
 # They can be seen. Our encoder names 92 % of the keys on `simple` when somebody tells it what a key is, and one frame more brings it to 94 %. The patches stay at 65 %: at this size that encoder cannot see the key, whatever its codes are worth.
 #
-<<<<<<< HEAD
-# So nothing is missing in the frames, and the gap between .71 and .92 has another cause: nobody asked the codes for the key. They are asked for what helps to draw the next frame. Away from the walls the two are nearly the same, and the rows with `off_walls` say so: an accuracy of .85 in the place of .71, an NMI of .51 in the place of .38. At a wall they part: what happens under a held key is nothing, as when no key is pressed. A player needs the way back, from keys to codes, and notebook 15 lets it look at the frame first.
-=======
 # So nothing is missing in the frames, and the gap between .71 and .92 has another cause: nobody asked the codes for the key. They are asked for what helps to draw the next frame. Away from the walls the two come closer, as the rows with `off_walls` say: an accuracy of .85 in the place of .71, an NMI of .51 in the place of .38. At a wall they part. A held key keeps the agent there, and what happens is nothing, as when no key is pressed in the open. A table from codes to keys cannot tell the two apart. A player needs the way back, from keys to codes, and notebook 15 lets it look at the frame first.
->>>>>>> readF
 
 # %% [markdown] tags=["lecture"]
 # The claims, as assertions:
