@@ -529,8 +529,8 @@ show.grid(sweep(shipped, film[6], chosen, amounts), columns=len(amounts))
 # %% tags=["lecture"]
 from course_lib.views.vae import blend
 
-pixels_mixed, latents_mixed = blend(shipped, film[1], film[6], steps=9)
-show.strips({"pixels mixed": pixels_mixed, "latents mixed": latents_mixed}, labels=[""] * 9)
+pixels_mixed, latents_mixed = blend(shipped, film[1], film[6], steps=8)
+show.strips({"pixels mixed": pixels_mixed, "latents mixed": latents_mixed}, labels=[""] * 8)
 
 # %% [markdown]
 # In the lower row the box slides as one body: the code knows what lies between here and there. The triangle does not. It shrinks to a wisp at the old place and grows again at the new one, in another colour, and for a while the agent is lost in it. A straight line through this code is not always a way through the world, and nothing in the loss asked for that.

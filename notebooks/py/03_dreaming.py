@@ -470,8 +470,8 @@ show.strips({"the film": missed, "dream, shipped": one_dream(vmc, missed[:1], mi
 # %% tags=["lecture"]
 caught, caught_keys = held_out.frames[24, :21], held_out.actions[24, :20]  # the star is reached in frame 12
 futures = {f"dream {seed}": one_dream(vmc, caught[:12], caught_keys, at_temperature(1.0, seed)) for seed in range(1, 6)}
-show.strips({"the film": caught[9:], **{name: dream[9:] for name, dream in futures.items()}},
-            labels=[f"t = {t}" if t == 9 else str(t) for t in range(9, 21)])
+show.strips({"the film": caught[11:19], **{name: dream[11:19] for name, dream in futures.items()}},
+            labels=[f"t = {t}" if t == 11 else str(t) for t in range(11, 19)])
 
 # %% [markdown] tags=["lecture"]
 # The agent goes the same way in all of them: the keys decide that. The star does not, and it should not. Look closely and you see a fault as well: pale stars, half a star in two places at once, or none; and in some dreams the agent itself fades for some frames. That is the price of treating the 32 numbers as independent: where the star goes is *one* decision, but M makes 32 draws that do not agree with each other. Sometimes the memory settles on one star a step or two later. Sometimes the star is gone for good.
@@ -523,7 +523,7 @@ from course_lib.views.dreams import temperature_strips
 def dream_at(temperature: float = 2.5, film: int = 94, seed: int = 0):
     """Dreams at 0.1, at 1 and at this temperature, below the real film."""
     taus = (0.1, 1.0, temperature)
-    return temperature_strips(vmc, held_out.frames[film, :48], held_out.actions[film, :47], taus, seed, every=4)
+    return temperature_strips(vmc, held_out.frames[film, :48], held_out.actions[film, :47], taus, seed, every=6)
 
 
 show.explore(dream_at, temperature=(0.1, 3.0, 0.1), film=(0, 99), seed=(0, 9))

@@ -650,7 +650,7 @@ keys_beside(models, tests["rule"], film=5, time=9)
 # The Playground draws two places, and so do the shipped M and the pupil of the coin. The pupil of the rule draws one, where its player would have gone. (Neither pupil has ever seen a jump, so their last column means nothing.)
 
 # %% [markdown] tags=["lecture"]
-# Now twelve frames of the film, and then, for ten frames, the *opposite* of the film's key. Here it presses the real agent against the wall, where it stays.
+# Now twelve frames of the film, and then, for eight frames, the *opposite* of the film's key. Here it presses the real agent against the wall, where it stays.
 
 # %% tags=["lecture"]
 from course_lib.worlds.scenes import film_seed
@@ -659,9 +659,9 @@ keys = tests["rule"].actions[5].copy()
 keys[11:] = LEFT + RIGHT - keys[11]  # the other key, held
 against = make_film("goal", film_seed("test", 5), actions=keys)
 seen_frames, held = to_model(against.frames[None]), torch.from_numpy(keys[None]).long()
-strips = {"the Playground": against.frames[12:22]}
+strips = {"the Playground": against.frames[12:20]}
 for name, model in models.items():
-    strips[name] = to_uint8(dream(model, seen_frames, held, seen=12, steps=10)[0])
+    strips[name] = to_uint8(dream(model, seen_frames, held, seen=12, steps=8)[0])
 show.strips(strips, every=1, title="The other key, held")
 
 # %% [markdown] tags=["lecture"]

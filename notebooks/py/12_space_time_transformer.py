@@ -39,11 +39,16 @@ if hosted and importlib.util.find_spec("course_lib") is None:
 # | It costs | about a minute of computing on two cores, an hour of reading and exercises; about 1 GiB of memory |
 # | It needs | notebook 06: attention, heads, masks, patches |
 # | It builds | the space-time transformer (时空变换器, ST-transformer) of Genie (2024), from which notebooks 13 to 15 are made |
-# | It examines | sentences of the slides (of the lecture that this course follows; `claims.md` lists them all): "only 1 × H × W and T × 1 × 1", "linear in the number of frames", "one feed-forward layer improves it markedly" |
+# | It examines | sentences of the slides (of the lecture that this course follows; `claims.md` lists them all), shown in the box below |
 #
 # **Lecture plan (45 minutes).** 4 question and prediction; 8 six numbers; 10 the block; 5 the count; 5 training; 5 look and play; 4 the leak; 4 the discussion.
 #
 # **To discuss.** 1. A ball rolls from the left edge of the picture to the right. Which attention follows it, and in how many steps? 2. The slide promises a cost linear in the frames. For which uses does it matter that this is only nearly true?
+
+# %% [markdown] tags=["lecture"]
+# The slides say of the block that Genie is made of:
+#
+# > **The slides.** *SA 在每个时间点内关注 Spatial 上相邻 Token (只在 1×H×W 计算 Attention); TA 关注跨空间 Token (只在 T×1×1 计算 Attention). 避免 T×H×W 的矩阵计算复杂度* (spatial attention works inside each moment, over 1 × H × W only; temporal attention works "across space", over T × 1 × 1 only; a matrix over T × H × W is avoided). *计算复杂度与视频帧数线性相关, 而非平方关系* (the cost is linear in the number of frames, not quadratic). *空间和时间处理之后再执行 FFN, 显著提升了性能* (the feed-forward layer comes after both, which improves the result markedly).
 
 # %% [markdown] tags=["lecture"]
 # Genie makes a game out of a picture: it sees a film up to now and an action, and draws the next frame. All of its three parts (the tokenizer of notebook 13, the latent actions of 14, the dynamics of 15) are made of one block, and this notebook builds that block.

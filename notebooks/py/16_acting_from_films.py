@@ -39,11 +39,16 @@ if hosted and importlib.util.find_spec("course_lib") is None:
 # | It costs | about a minute and a half of computing on two cores, an hour of reading and exercises; about 1.8 GiB of memory |
 # | It needs | notebook 14 for latent actions; notebook 12 for the block whose weights are counted |
 # | It builds | a policy (策略) that learned by watching, and its dictionary from latent actions to keys |
-# | It examines | sentences of the slides (of the lecture that this course follows; `claims.md` lists them all): "fewer than 11 billion parameters", "larger will be better", "it spares reinforcement learning its environment", "action as a new modality", "video costs much computation" |
+# | It examines | sentences of the slides (of the lecture that this course follows; `claims.md` lists them all), shown in the box below |
 #
 # **Lecture plan (45 minutes).** 4 question and prediction; 8 ice, and an expert on six places; 9 words, policy, dictionary; 4 training; 6 look and play; 4 three ways to break it; 10 the measurement, CoinRun, the sizes, the discussion.
 #
 # **To discuss.** 1. The internet is full of films of people who do things well. What is missing in them, besides the keys? 2. A clone does what the expert did where the expert was. What will it do where the expert never was?
+
+# %% [markdown] tags=["lecture"]
+# The slides give Genie's size, and raise questions for discussion:
+#
+# > **The slides.** *模型规模: < 11B* (fewer than 11 billion parameters). *更大的数据集上训练、更大的 Video Encoder 和 latent action 模型* (larger data, a larger video encoder and latent action model). *利用视频学习未来动作把 RL 的环境节省了, 但是交互方式受限于游戏视频* (learning actions from video spares reinforcement learning its environment, but the interaction is limited to that of game videos). *动作空间 Action Space 也可以作为一种新模态* (the action space can be a new modality). *视频生成和压缩会消耗大量算力* (making and compressing video takes much computation).
 
 # %% [markdown] tags=["lecture"]
 # A world model is good for more than making films. Genie's latent action model (notebook 14) names what was done in *any* film of such a world. So a film of an expert becomes a list of decisions, for nothing. A few labelled steps tell which button each name stands for.
@@ -64,7 +69,7 @@ show.use_style()
 lam = load_checkpoint("lam")
 
 # %% [markdown]
-# The task is that of notebook 04: run and jump to the star; each star that is touched is a point, and a new one appears. The expert is a script that knows the simulator. We film it for 80 episodes in which no other film of the course was made.
+# The task is that of notebook 04: run and jump to the star; each star that is touched is a point, and a new one appears. The expert is a script that knows the simulator. We film it for 80 episodes that no other film of the course comes from.
 
 # %% tags=["lecture"]
 from course_lib.worlds.expert import film_expert

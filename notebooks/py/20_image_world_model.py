@@ -373,7 +373,7 @@ show.explore(ask_for, picture=(0, 79), kind=list(KINDS), brightness=ends, contra
              right=(-8, 8), down=(-8, 8))  # fmt: skip
 
 # %% [markdown] tags=["lecture"]
-# Three things to try. Ask for a shift alone in the bank of all: the first entries have that shift, and colours that are nearly unchanged. Ask in the bank `shift` for a change of colour: nothing in the bank has it, and the distances grow. And ask for two changes at once, more brightness and less contrast: see whether the first entries follow both.
+# Three things to try. Ask for a shift alone in the bank of all: the first entries have that shift, and colours that are nearly unchanged. Ask in the bank `shift` for a change of colour: nothing in the bank has it, and the distances grow. And ask for two changes at once, more brightness and less contrast; the truth beside them shows which of the two the first entries follow.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Break it
