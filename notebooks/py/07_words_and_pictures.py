@@ -390,6 +390,8 @@ assert 0.5 < found["live"] < found["shipped"]
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Look
 #
+# The first answer: the small network finds 61 %, the shipped one 91 %.
+#
 # ### Who is similar to whom?
 #
 # Eight test films and their captions in the shipped network. The number in each field is a cosine.
