@@ -686,7 +686,7 @@ progress()
 # **"It spares reinforcement learning its environment, but control is limited to game films"** (把 RL 的环境节省了, 但是交互方式受限于游戏视频). Partly, both halves. The clone never touched the world while it learned, and 200 labels were enough to come near one that was given every key. But an expert had to be filmed in that world, and without playing in it nobody would know the score. As to game films, the paper trains a second model on films of robots.
 
 # %% [markdown] tags=["lecture"]
-# **"The action space can be a new modality"** (动作空间作为新模态). As far as this: actions that were found in films can be learned, predicted and translated like words, with a dictionary of 64 entries from 200 labels. They had to become words of two codes before they said enough about the keys; single codes reached three quarters.
+# **"The action space can be a new modality"** (动作空间作为新模态). Partly: actions that were found in films can be learned, predicted and translated like words, with a dictionary of 64 entries from 200 labels. They had to become words of two codes before they said enough about the keys; single codes reached three quarters.
 
 # %% [markdown] tags=["lecture"]
 # **"Making and compressing video costs much computation"** (视频生成和压缩会消耗大量算力). It stands, and has a number now: about 6 times 10 to the 22 operations for learning the dynamics alone, some 240 million times ours.
