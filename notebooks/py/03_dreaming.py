@@ -544,7 +544,7 @@ for tau in (0.1, 0.5, 1.0, 1.5, 2.5):
 show.table(rows, {"temperature": "temperature", "there is": "there is", "value": "share", "low": "from", "high": "to"})
 
 # %% [markdown]
-# Warmth loses the agent: 0.82 of the dreams still have it at 2.5 (0.74 to 0.89), 0.96 at 1 (0.90 to 0.99). A cold dream keeps it (0.97). The star fares best at 1 (0.77) and worse at both ends (0.60 at 0.1, 0.65 at 2.5), though the intervals overlap.
+# Only one thing is sure: warmth loses the agent. 0.82 of the dreams still have it at 2.5 (0.74 to 0.89), 0.96 at 1 (0.90 to 0.99). A cold dream keeps it (0.97). Stars are lost at every temperature, fewest at 1 (0.77), more at both ends (0.60 at 0.1, 0.65 at 2.5), though there the intervals overlap.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Inside the dream
@@ -748,7 +748,7 @@ plt.show()
 # The agent: the error rises for twenty steps or so, and then it stops rising. After 200 steps, twenty seconds without a look at the world, the dream still knows where the agent is far better than any control.
 
 # %% [markdown] tags=["lecture"]
-# The star: it stands still until it is caught, so copy-last is perfect until then, and M, which has to draw it anew at every step, never beats it. After a catch nobody can know where it is. After 200 steps M's curve is the worst of all, because many dreams have no star left, and a thing that is not there counts as 14 units.
+# The star: it stands still until it is caught, so copy-last is perfect until then, and M, which has to draw it anew at every step, never beats it. After a catch nobody can know where it is. After 200 steps M's curve is the highest (its band overlaps that of another film), because many dreams have no star left, and a thing that is not there counts as 14 units.
 
 # %% tags=["lecture"]
 last = {name: mean_and_interval(error[:, -1], seed=0) for name, error in agent.items()}

@@ -738,7 +738,7 @@ for name, fit in splits.items():
 show.table(rows)
 
 # %% [markdown] tags=["lecture"]
-# The birthday's. With frames split at random the bare pixels "know" a number that is not in them ($R^2$ 0.735), because they know the film by its platform. This is *data leakage*. The place looks better too, 0.991 for 0.924, and nobody would have noticed. Split by whole films, the birthday's $R^2$ is −3.51.
+# The birthday's. With frames split at random the bare pixels "know" a number that is not in them ($R^2$ 0.735), because they know the film by its platform. This is *data leakage*. The place looks better too, 0.991 against 0.924, and nobody would have noticed. Split by whole films, the birthday's $R^2$ is −3.51.
 
 # %% tags=["lecture"]
 leaky, clean = rows
@@ -1077,7 +1077,7 @@ turned = report["vmc", "surprise_turned_back_accuracy"]
 assert turned.low > turned.controls["pixel_difference"], "more than pixels could say"
 
 # %% [markdown] tags=["lecture"]
-# So this M has learned something. Its position error after ten frames is 0.09 units, the untrained twin's 14, copy-last's 3.7, the perfect model's 0.04; it follows keys that nobody pressed (0.98).
+# So this M has learned something. Its position error after ten frames is 0.09 units, the untrained twin's 14, copy-last's 3.7, the perfect model's 0.04; it follows keys that nobody pressed (0.98). (Notebook 03 had 1.57 on a hundred films. In these sixteen no star is caught in those frames and no agent is lost: an interval knows nothing of what none of its films shows.)
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Your own model
@@ -1195,7 +1195,7 @@ progress()
 # **"That a property can be decoded from a model's hidden information through its activations does not mean that it is causally effective"** (可从隐藏信息中通过激活值解码, 不意味具有因果效力). It stands, in two ways.
 
 # %% [markdown] tags=["lecture"]
-# What can be decoded need not have been *learned*: an M with random weights holds the agent's place nearly as well (0.93 for 0.99). And what is held need not be *used*: the pupil of the rule carries its key in its memory, readable in 94 % of cases, and draws the same frame whatever it was.
+# What can be decoded need not have been *learned*: an M with random weights holds the agent's place nearly as well (0.93 against 0.99). And what is held need not be *used*: the pupil of the rule carries its key in its memory, readable in 94 % of cases, and draws the same frame whatever it was.
 
 # %% [markdown] tags=["lecture"]
 # **What this toy cannot show.** Our interventions change the key, not the state. That a model uses what a probe found needs an intervention on the state (notebook 25).

@@ -595,7 +595,7 @@ for wanted_colours, found in ((["red", "red"], ["red"]), (["red", "blue"], ["blu
 # The last line shows what no such score can see: bodies that nobody asked for. So the **number** is marked beside it. The exam pairs by colour and shape together and then compares motions; rows "ordered" compare strictly from left to right, as captions are ordered.
 
 # %% [markdown]
-# **Exercise 5. Motions, balanced.** Two of three bodies in real films fall. A model that lets everything fall must not be praised for it: average over the *motions*. (Difficulty 2, 8 minutes.)
+# **Exercise 5. Motions, balanced.** Most bodies in real films fall. A model that lets everything fall must not be praised for it: average over the *motions*. (Difficulty 2, 8 minutes.)
 
 # %%
 @exercise("film.balanced")
@@ -683,7 +683,7 @@ assert at[1.0]["colour"] > at[0.0]["colour"], "the sentence helps"
 assert at[5.0]["too_many"] > at[1.0]["too_many"], "guidance adds bodies"
 
 # %% [markdown] tags=["lecture"]
-# The second prediction. Without guidance ($w = 1$) 79 % of the colours are right, at $w = 2$ 82 %, beyond that fewer. The number is best at $w = 1.5$ (89 %) and falls to 76 % at $w = 5$, while films with too many bodies rise from 1 % to 13 %. So guidance is bought with bodies that nobody asked for.
+# The second prediction. Without guidance ($w = 1$) 79 % of the colours are right, at $w = 2$ 82 %, beyond that fewer, with bands that overlap. The number is best at $w = 1.5$ (89 %) and falls to 76 % at $w = 5$, while films with too many bodies rise from 1 % to 13 %. So guidance is bought with bodies that nobody asked for.
 #
 # A likely reason, not tested here: a second red ball makes "red ball" *more* probable, and nothing in the push says "one".
 

@@ -128,7 +128,7 @@ axes[0].set_ylabel("attends")
 plt.show()
 
 # %% [markdown] tags=["lecture"]
-# The right-hand matrix is full below the diagonal blocks: two sparse steps reach everything that one dense step reaches, and nothing that comes later.
+# The right-hand matrix is full in and below the diagonal blocks: two sparse steps reach everything that one dense step may reach, and nothing that comes later.
 
 # %% [markdown] tags=["lecture"]
 # Take 16 frames with 64 places. Printed are the pairs that are left in space, those left along time, and all pairs:
@@ -704,7 +704,7 @@ plt.show()
 # The counted exponents are exact: 1.03 for the space-time block, 1.71 for the joint one, whose linear part still carries much of the work at few frames. (Multiplications grow by factors of 17.7 and 112.)
 
 # %% [markdown] tags=["lecture"]
-# The clock follows, with what a processor adds. Each call has a fixed price, and a long film spreads it over more frames. So both exponents can come out lower than counted, the space-time block's even below 1. The space-time block makes more calls. That may be why the joint block is the faster one at 4 and 8 frames, although the counts are nearly equal there; from 16 frames on it is the slower one.
+# The clock follows, with what a processor adds. Each call has a fixed price, and a long film spreads it over more frames. So both exponents can come out lower than counted, the space-time block's even below 1. The space-time block makes more calls, which may be why the joint block is the faster one at 4 frames, where the counts are nearly equal, and still at 8, where it multiplies half as much again; from 16 frames on it is the slower one.
 
 # %% [markdown] tags=["lecture"]
 # Now your two factors, and the claims.

@@ -348,7 +348,7 @@ class Tokenizer(nn.Module):
 
 
 # %% [markdown] tags=["lecture"]
-# Who hears of which term? Ask the gradients. If the table shows anything but the diagonal and the first row, one of the `detach()` stands in the wrong place.
+# Who hears of which term? Ask the gradients. If a part moves that should stand still, one of the `detach()` is in the wrong place.
 
 # %% tags=["lecture", "nbval-check-output"]
 def who_moves(model: nn.Module) -> None:

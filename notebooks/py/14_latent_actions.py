@@ -483,7 +483,7 @@ used = [int(k) for k in np.argsort(-often) if often[k] > 0.05]
 show.strips({f"code {k}": hold_code(shipped, film, 3, k, steps=6) for k in used}, every=2)
 
 # %% [markdown] tags=["lecture"]
-# Can you name them? Some rows go left, some right, some rise. The bodies go on by themselves in every row, as well as the decoder knows how: what the past says already, the code need not say. After some steps the drawings decay: this decoder was never trained on frames of its own making.
+# Can you name them? Code 5 goes right, 7 left; the rare code 1, which rises, is in the picture above only. The bodies go on by themselves in every row, as well as the decoder knows how: what the past says already, the code need not say. After some steps the drawings decay: this decoder was never trained on frames of its own making.
 
 # %% [markdown] tags=["lecture"]
 # Now we look at the recorded keys. How often does each code go with each key? We count the steps whose key had a **visible** effect: each other key would have drawn another frame.
@@ -757,7 +757,7 @@ for row in answers.rows:
 assert np.isclose(my_nmi(counts.astype(float)), by_question["action_nmi"].value, atol=1e-3), "your NMI, the counts of Look"
 
 # %% [markdown] tags=["lecture"]
-# The accuracy is .71, and the course wanted .85. (The table above had .72 because it was fitted on the very films it was asked about.) Can the keys be seen any better? A study taught the same encoder the true keys, which it never gets otherwise, with the same films and sizes; and two others beside it, the same with one frame more after the step, and the paper's kind, a transformer on patches (`python -m course_lib study seen_keys`). The share of visible keys that each names on other films:
+# The accuracy is .71, and the course wanted .85. (The table above had .72 because it was fitted on the very films it was asked about.) Can the keys be seen any better? A study taught three encoders the true keys, which ours never gets otherwise, on the same films: ours, ours with one frame more after the step, and the paper's kind, a transformer on patches (`python -m course_lib study seen_keys`). The share of visible keys that each names on other films:
 
 # %% tags=["lecture"]
 from course_lib.studies.seen_keys import measured_ceilings
@@ -771,7 +771,7 @@ show.table([{"encoder, taught the keys": kind, **{name: ceilings.value(kind, nam
 # %% [markdown] tags=["lecture"]
 # They can be seen. Our encoder names 92 % of the keys on `simple` when somebody tells it what a key is, and one frame more brings it to 94 %. The patches stay at 65 %: at this size that encoder cannot see the key, whatever its codes are worth.
 #
-# So nothing is missing in the frames, and the gap between .71 and .92 has another cause: nobody asked the codes for the key. They are asked for what helps to draw the next frame. Away from the walls the two are nearly the same, and the rows with `off_walls` say so: an accuracy of .85 in the place of .71, an NMI of .51 in the place of .38. At a wall they part: what happens under a held key is nothing, as when no key is pressed. A player needs the way back, from keys to codes, and notebook 15 lets it look at the frame first.
+# So nothing is missing in the frames, and the gap between .71 and .92 has another cause: nobody asked the codes for the key. They are asked for what helps to draw the next frame. Away from the walls the two come closer, as the rows with `off_walls` say: an accuracy of .85 in the place of .71, an NMI of .51 in the place of .38. At a wall they part. A held key keeps the agent there, and what happens is nothing, as when no key is pressed in the open. A table from codes to keys cannot tell the two apart. A player needs the way back, from keys to codes, and notebook 15 lets it look at the frame first.
 
 # %% [markdown] tags=["lecture"]
 # The claims, as assertions:

@@ -578,7 +578,7 @@ plt.gca().set(title="grey: each dream, blue: their median", xlabel="frames after
 plt.show()
 
 # %% [markdown] tags=["lecture"]
-# The median jump goes up, slows down, stops, and comes down faster and faster: a parabola, learned from films as tokens. Its top is 7.8 pixels above the ground, as in the simulator. Some dreams hang in the air, and some never take off. The map is needed here too: the table's code for "no key" means that nothing moves, which in the air never happens.
+# The median jump goes up, slows down, stops, and comes down faster and faster: a parabola, learned from films as tokens. Its top is 7.8 pixels above the ground; a jump in the simulator rises 7.8 too (`worlds/spec.py`). Some dreams hang in the air, and some never take off. The map is needed here too: the table's code for "no key" means that nothing moves, which in the air never happens.
 
 # %% tags=["lecture"]
 median = np.nanmedian(up - up[:, :1], axis=0)
@@ -770,7 +770,7 @@ for player, name in shown_as.items():
 show.table(rows)
 
 # %% [markdown] tags=["lecture"]
-# Read the columns together: in a picture that never changes everything is there, and no key works. As shipped, the agent is there in .97 of the frames (.956 to .971) and .95 of the late tries go the right way (.929 to .966): the course's bars of .95 and .9 are met. With the likeliest tokens instead .84 of the frames have their agent, with the table .91. The bar for the star, .9, is missed by far: .53, and V-M-C has .68.
+# Read the columns together: in a picture that never changes everything is there, and no key works. As shipped, the agent is there in .97 of the frames (.96 to .97) and .95 of the late tries go the right way (.93 to .97): the course's bars of .95 and .9 are met. With the likeliest tokens instead .84 of the frames have their agent, with the table .91. The bar for the star, .9, is missed by far: .53, and V-M-C has .68.
 
 # %% tags=["lecture"]
 for player in ("genie", "table", "likeliest", "vmc"):
@@ -823,7 +823,7 @@ progress()
 # **"First the tokenizer, then the latent action model and the dynamics together"** (两阶段训练). It stands for the paper. The dynamics gives no gradient to the latent actions there, so they may as well learn one after the other.
 
 # %% [markdown] tags=["lecture"]
-# **"A decoder-only MaskGIT; the prediction is compared with the truth"** (decoder-only 的 MaskGIT). It stands (one stack reads what is shown and answers, there is no encoder apart), with a correction: the slide writes prediction and truth with the same symbol, a hat. The loss compares the *predicted* distribution of hidden tokens with the tokens of the *real* frame; only hidden tokens count.
+# **"A decoder-only MaskGIT; the prediction is compared with the truth"** (decoder-only 的 MaskGIT). Partly: a MaskGIT it is (one stack reads what is shown and answers, there is no encoder apart), but the slide writes prediction and truth with the same symbol, a hat. The loss compares the *predicted* distribution of hidden tokens with the tokens of the *real* frame; only hidden tokens count.
 
 # %% [markdown] tags=["lecture"]
 # **"In use the user gives the action, and the latent action model is not needed"** (不需要使用 LAM 模块). It stands, and *Build* showed it: with noise in its place the pictures are the same to the bit. Somebody still has to find out what the eight numbers do.
@@ -832,7 +832,7 @@ progress()
 # **"The environment is updated in real time"** (实时更新). Corrected. The paper speaks of about one frame a second, on far larger hardware. Ours has the speeds shown above because its dynamics is some eight thousand times smaller (1.2 million parameters against 10.1 billion), and because few decoding steps are enough for it.
 
 # %% [markdown] tags=["lecture"]
-# **"From a picture to a game: a new paradigm"** (图像 → 游戏环境). Here: within what the codes of its tokenizer can draw. A platform where the films have platforms is entered as one; ours, painted higher up, came out thinner, because no patch of the films is so thick. The paper's world has more codes and had far more films.
+# **"From a picture to a game: a new paradigm"** (图像 → 游戏环境). Partly: within what the codes of its tokenizer can draw. A platform where the films have platforms is entered as one; ours, painted higher up, came out thinner, because no patch of the films is so thick. The paper's world has more codes and had far more films.
 
 # %% [markdown] tags=["lecture"]
 # **What this toy cannot show.** Films with a moving camera, long memory (it attends to three past frames only), and worlds in which the past leaves much open.

@@ -181,7 +181,7 @@ for future in (0.62, -0.62, 0.0):
 #
 # ### Three architectures
 #
-# The slides show figure 2 of the I-JEPA paper: three ways to build an energy. In code the difference is where the error is measured, and whether there is a predictor. $D$ is a squared distance. The next cell is run on stand-ins, to see the shapes.
+# The slides show figure 2 of the I-JEPA paper: three ways to build an energy. In code the difference is where the error is measured, and whether there is a predictor. $D$ is a squared distance. The cell after the definitions runs them on stand-ins, to see the shapes.
 
 # %% tags=["lecture"]
 def joint_embedding(x, y, enc):  # 联合嵌入架构

@@ -169,7 +169,7 @@ print("cut at frame", cut, "of", len(first), "- hidden for", made.hidden[0], "fr
 show.strips({"AB": four[0, 2], "BA": four[0, 3]}, every=2, title="and two impossible ones")
 
 # %% [markdown] tags=["lecture"]
-# In AB the ball never comes out. In BA a ball comes out that never went in. The four films are a **quadruplet**, as in IntPhys (Riochet et al. 2018). Are ours balanced, as the letters were? The control is a cut in plain view.
+# In AB the body, here a box, never comes out. In BA one comes out that never went in. The four films are a **quadruplet**, as in IntPhys (Riochet et al. 2018). Are ours balanced, as the letters were? The control is a cut in plain view.
 
 # %% tags=["lecture", "nbval-check-output"]
 from course_lib.exam.measures.expectation import balance
