@@ -81,7 +81,7 @@ def strips(
     for x, y, words in texts:
         axes.text(x, y + 0.03 * dots_per_inch, words, ha="center", va="top", fontsize=11, color="#444444")
     for y, name in names:
-        axes.text(-0.08 * dots_per_inch, y, name, ha="right", va="center", fontsize=12)
+        axes.text(-0.5 - 0.08 * dots_per_inch, y, name, ha="right", va="center", fontsize=12)
     return figure
 
 
