@@ -693,7 +693,7 @@ assert simple["kl"]["low"] > 5.0, "below this the code would say next to nothing
 assert simple["untrained"]["high"] < simple["mean_frame"]["low"] < simple["pca"]["low"]
 
 # %% [markdown] tags=["lecture"]
-# The controls read from top to bottom. An untrained network is worse than the mean frame. The mean frame already has many decibels, because most of a frame is background: a decibel value alone means little, a difference between two of them on the same films means something.
+# So the second answer is 6.6 dB. The controls read from top to bottom. An untrained network is worse than the mean frame. The mean frame already has many decibels, because most of a frame is background: a decibel value alone means little, a difference between two of them on the same films means something.
 
 # %% [markdown] tags=["lecture"]
 # Why is the KL there? PCA's 32 numbers are kept at full precision; the VAE's are drawn with noise. The KL says how little they can hold: 91 nats are 131 bits, four bits a number. (The shipped network saw more films than PCA was fitted to. That is not where the gain comes from: PCA fitted to twice as many frames gains a few hundredths of a decibel.)

@@ -847,7 +847,7 @@ count = {name: sum(p.numel() for p in part.parameters()) for name, part in (("V"
 print(count, "C:", car.c.weights[0].numel())
 
 # %% [markdown]
-# 4,348,547 and 867 are the paper's numbers. M has 423,392 for its 422,368, because torch's LSTM keeps two biases a gate, and 514 in two extra heads. What differs is the training:
+# 4,348,547 and 867 are the paper's numbers. M has 423,392 against its 422,368, because torch's LSTM keeps two biases a gate, and 514 in two extra heads. What differs is the training:
 
 # %% tags=["lecture"]
 facts = {part: provenance("vmc", size="cpu-carracing", part=part) for part in ("v", "m", "c")}

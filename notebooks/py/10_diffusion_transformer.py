@@ -979,7 +979,7 @@ training_figure(scaling)
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Four ways and locality, at equal computing
 #
-# A second study gives eight networks the *same operations*, by more steps for the cheaper ones, three seeds each: the four ways of the paper, where adaLN sees a caption as one vector; our own (`words`: adaLN-Zero with attention to words); ours with convolutions, depthwise in the feed-forward or around the blocks (`stem`); a small U-Net on the same latents.
+# A second study gives eight networks the *same operations*, by more steps for the cheaper ones, three seeds each: the four ways of the paper, where adaLN sees a caption as one vector; our own (`words`: adaLN-Zero with attention to words); ours with convolutions, depthwise (each channel alone) in the feed-forward or around the blocks (`stem`); a small U-Net (convolutions at two scales) on the same latents.
 
 # %% tags=["lecture"]
 from course_lib.studies.dit_conditioning import measured_conditioning

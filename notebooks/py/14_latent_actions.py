@@ -757,7 +757,7 @@ for row in answers.rows:
 assert np.isclose(my_nmi(counts.astype(float)), by_question["action_nmi"].value, atol=1e-3), "your NMI, the counts of Look"
 
 # %% [markdown] tags=["lecture"]
-# The accuracy is .71, and the course wanted .85. (The table above had .72 because it was fitted on the very films it was asked about.) Can the keys be seen any better? A study taught the same encoder the true keys, which it never gets otherwise, with the same films and sizes; and two others beside it, the same with one frame more after the step, and the paper's kind, a transformer on patches (`python -m course_lib study seen_keys`). The share of visible keys that each names on other films:
+# The accuracy is .71, and the course wanted .85. (The table above had .72 because it was fitted on the very films it was asked about.) Can the keys be seen any better? A study taught three encoders the true keys, which ours never gets otherwise, on the same films: ours, ours with one frame more after the step, and the paper's kind, a transformer on patches (`python -m course_lib study seen_keys`). The share of visible keys that each names on other films:
 
 # %% tags=["lecture"]
 from course_lib.studies.seen_keys import measured_ceilings

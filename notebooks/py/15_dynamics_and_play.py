@@ -823,7 +823,7 @@ progress()
 # **"First the tokenizer, then the latent action model and the dynamics together"** (两阶段训练). It stands for the paper. The dynamics gives no gradient to the latent actions there, so they may as well learn one after the other.
 
 # %% [markdown] tags=["lecture"]
-# **"A decoder-only MaskGIT; the prediction is compared with the truth"** (decoder-only 的 MaskGIT). It stands (one stack reads what is shown and answers, there is no encoder apart), with a correction: the slide writes prediction and truth with the same symbol, a hat. The loss compares the *predicted* distribution of hidden tokens with the tokens of the *real* frame; only hidden tokens count.
+# **"A decoder-only MaskGIT; the prediction is compared with the truth"** (decoder-only 的 MaskGIT). Partly: a MaskGIT it is (one stack reads what is shown and answers, there is no encoder apart), but the slide writes prediction and truth with the same symbol, a hat. The loss compares the *predicted* distribution of hidden tokens with the tokens of the *real* frame; only hidden tokens count.
 
 # %% [markdown] tags=["lecture"]
 # **"In use the user gives the action, and the latent action model is not needed"** (不需要使用 LAM 模块). It stands, and *Build* showed it: with noise in its place the pictures are the same to the bit. Somebody still has to find out what the eight numbers do.
@@ -832,7 +832,7 @@ progress()
 # **"The environment is updated in real time"** (实时更新). Corrected. The paper speaks of about one frame a second, on far larger hardware. Ours has the speeds shown above because its dynamics is some eight thousand times smaller (1.2 million parameters against 10.1 billion), and because few decoding steps are enough for it.
 
 # %% [markdown] tags=["lecture"]
-# **"From a picture to a game: a new paradigm"** (图像 → 游戏环境). Here: within what the codes of its tokenizer can draw. A platform where the films have platforms is entered as one; ours, painted higher up, came out thinner, because no patch of the films is so thick. The paper's world has more codes and had far more films.
+# **"From a picture to a game: a new paradigm"** (图像 → 游戏环境). Partly: within what the codes of its tokenizer can draw. A platform where the films have platforms is entered as one; ours, painted higher up, came out thinner, because no patch of the films is so thick. The paper's world has more codes and had far more films.
 
 # %% [markdown] tags=["lecture"]
 # **What this toy cannot show.** Films with a moving camera, long memory (it attends to three past frames only), and worlds in which the past leaves much open.

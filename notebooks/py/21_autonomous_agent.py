@@ -121,7 +121,7 @@ print("the planner's first steps, learned by heart:", policy)
 #
 # ### The task, and a model to plan in
 #
-# The Playground without its star. The goal is a picture of the same room with the agent on the platform. It is reached when the agent's centre is within the star's reach of where the picture has it.
+# The Playground without its star. The goal is a picture of the same room with the agent on the platform. It is reached when the agent's centre is as near to the place in the picture as it has to be to a star to touch it.
 
 # %% tags=["lecture"]
 from course_lib.worlds.goal_pictures import draw_goal_tasks, goal_pictures
@@ -698,7 +698,7 @@ progress()
 # **"Six modules; the critic predicts the cost of future actions; the memory keeps a record of the world model"** (预测未来动作的成本). Partly. The six stand, and in code each is an object of a few lines. The critic foresees the *intrinsic cost that is still to come* from a state; the memory holds *states and what they cost*, and that is where the critic learns. (LeCun's paper, sections 3.2 and 3.3.)
 
 # %% [markdown] tags=["lecture"]
-# **"Mode-1: s[0] = Enc(x), a[0] = A(s[0])"**. Stands, and it is as quick and as narrow as the paper says. (The slide's next line repeats f[0] where the cost of the next state, f[1] = C(s[1]), is meant.)
+# **"Mode-1: s[0] = Enc(x), a[0] = A(s[0])"**. Partly: these two formulas stand, and Mode-1 is as quick and as narrow as the paper says; but the slide's next line repeats f[0] where the cost of the next state, f[1] = C(s[1]), is meant.
 
 # %% [markdown] tags=["lecture"]
 # **"Mode-2: perception, action, as Mode-1"** (同 Mode-1). Corrected. Mode-2 proposes, imagines, sums up the cost, carries out the beginning and plans again; it is model-predictive control. (The last line of the slide stretches the one step into a sequence and searches it; notebook 22 examines that line.) The two modes differ in the one thing that lets the agent follow a wish that it never practised.

@@ -405,7 +405,7 @@ show.table([{"upper level": name} | play(player) for name, player in
 #
 # ### One task, three ways
 #
-# The test tasks of notebook 21. The table of 200 cells was played in the first 100 of them for this notebook, the two other tables in the first 50 (`python -m course_lib study three_ways`), the others are kept from there. First, how long does each take for a key, from frames to keys, here and now and in turns? An untrained policy stands for Mode-1: what it has learned changes nothing in its time.
+# The test tasks of notebook 21. The table of 200 cells was played in the first 100 of them for this notebook, the two other tables in the first 50 (`python -m course_lib study three_ways`); search and policy are kept from notebook 21. First, how long does each take for a key, from frames to keys, here and now and in turns? An untrained policy stands for Mode-1: what it has learned changes nothing in its time.
 
 # %% tags=["lecture", "nbval-ignore-output"]
 from course_lib.planning.cem import cross_entropy
