@@ -45,10 +45,10 @@ class FrameDecoderConfig(ModelConfig):
     times: Annotated[Times, Field(description="at which times it is trained")] = "uniform"
 
 
-class FrameDecoder(nn.Module):
+class DiffusionFrameDecoder(nn.Module):
     """A noisy frame, a time and an embedding -> the clean frame.
 
-        decoder = FrameDecoder(FrameDecoderConfig())
+        decoder = DiffusionFrameDecoder(FrameDecoderConfig())
         decoder.draw(embeddings, generator=g)          # (B, 64) -> frames (B, 3, 32, 32) in [0, 1]
     """
 
