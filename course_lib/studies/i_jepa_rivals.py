@@ -15,7 +15,7 @@ from typing import Any
 from torch import Tensor
 
 from course_lib.exam.measures.pictures import VARIABLES, PictureEncoder, with_places
-from course_lib.models.tokenizer import Tokenizer
+from course_lib.models.tokenizer import VideoTokenizer
 from course_lib.studies.i_jepa import asked_of, in_a_line, pictures_to_ask, probe_pictures
 from course_lib.studies.store import DATA, check_weights, kept_piece, read_study, weights_of
 from course_lib.training import load_checkpoint
@@ -25,12 +25,12 @@ RIVALS = {"denoising": ("mae", "cpu-noise"), "vqvae": ("tokenizer", "cpu-rich"),
           "vqvae_codes": ("tokenizer", "cpu-rich")}  # the checkpoint of each  # fmt: skip
 
 
-def tokens_before_rounding(model: Tokenizer) -> PictureEncoder:
+def tokens_before_rounding(model: VideoTokenizer) -> PictureEncoder:
     """What its encoder puts out for pictures (P, 3, H, W), with the places of the tokens: (P, N, D + PLACES)."""
     return lambda frames: with_places(model.encode(frames[:, None])[:, 0])  # (P, 1, N, D) -> (P, N, D + PLACES)
 
 
-def tokens_rounded(model: Tokenizer) -> PictureEncoder:
+def tokens_rounded(model: VideoTokenizer) -> PictureEncoder:
     """The codes that this is rounded to, with their places: (P, N, D + PLACES)."""
 
     def codes(frames: Tensor) -> Tensor:
