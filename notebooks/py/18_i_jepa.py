@@ -508,7 +508,7 @@ probes_figure({name: each["attentive"] for name, each in shown.items()}, VARIABL
 # By the attentive probe I-JEPA is clearly above the untrained network on seven variables: the number of bodies (0.78 against 0.62), the screen (1.00, 0.88), the place of the body nearest the centre (x 0.48, 0.35; y 0.75, 0.65), its colour (0.79, 0.73), the agent's x (0.90, 0.85) and the lamp (0.99, 0.94). On none it is clearly below.
 
 # %% [markdown] tags=["lecture"]
-# And where it does not win, the table says so. The agent's facing is read from its pixels in 0.91 of the pictures, and from I-JEPA's tokens in 0.66, which is not clearly different from the untrained 0.71. Our guess at the reason: it is a matter of a few pixels inside the agent, which no context can tell, and an encoder that keeps what can be predicted has no reason to keep it. Shapes, boxes and triangles are hard for everybody: 0.46 to 0.51, 0.35 to 0.41, and at most 0.21.
+# And where it does not win, the table says so. The agent's facing is read from its pixels in 0.91 of the pictures, and from I-JEPA's tokens in 0.66, which is not clearly different from the untrained 0.71. A possible reason: it is a matter of a few pixels that no context can tell. Shapes, boxes and triangles are hard for everybody: 0.46 to 0.51, 0.35 to 0.41, and at most 0.21.
 
 # %% tags=["lecture"]
 from course_lib.exam.measures.attentive import above
@@ -559,7 +559,7 @@ show.table([{"steps": int(step), "deviation": each["deviation"]["value"], "rank 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Who knows more?
 #
-# Beside whom did it win? The slide names four autoencoders. VAE and masked autoencoder are among the encoders of the kept answers; two more learned from the same films. The *denoising* one (去噪自编码器) has the networks of the masked one, sees every patch with noise on it and draws the clean picture. The *VQ-VAE* is the tokenizer of notebook 13, asked before its tokens are rounded (`vqvae`) and after (`vqvae_codes`). On how many variables is I-JEPA clearly above or below each?
+# Beside whom did it win? The slide names four autoencoders. VAE and masked autoencoder were asked with I-JEPA; the other two learned from the same films. The *denoising* one (去噪自编码器) has the networks of the masked one, sees every patch with noise on it and draws the clean picture. The *VQ-VAE* is the tokenizer of notebook 13, asked before its tokens are rounded (`vqvae`) and after (`vqvae_codes`). On how many variables is I-JEPA clearly above or below each?
 
 # %% tags=["lecture"]
 from course_lib.studies.i_jepa_rivals import RIVALS, measured_rivals
@@ -586,10 +586,10 @@ mae = kept["encoders"]["mae"]
 assert len(above(mae["attentive"], trained["attentive"])) > len(above(trained["attentive"], mae["attentive"]))
 
 # %% [markdown] tags=["lecture"]
-# **The masked autoencoder knows more.** It has the same encoder, the same films and 34 minutes of training (ours: 32), and is clearly better than I-JEPA on seven variables by the attentive probe (the agent's place 0.95 and 0.86 against 0.90 and 0.75, the colour 0.87 against 0.79, the number of bodies 0.83 against 0.78, platforms 0.89 against 0.74), worse only on the lamp. By the linear probe it is better on seven and worse on none. A possible reason: to draw a picture one needs all of these, and drawing is what MAE was trained for. The paper's own Table 4 has such a case: in counting objects (Clevr/Count) MAE reaches 90.5 % and I-JEPA 86.7 %.
+# **The masked autoencoder knows more.** It has the same encoder, the same films and 34 minutes of training (ours: 32), and is clearly better than I-JEPA on seven variables by the attentive probe (the agent's place 0.95 and 0.86 against 0.90 and 0.75, the colour 0.87 against 0.79, the number of bodies 0.83 against 0.78, platforms 0.89 against 0.74), worse only on the lamp. By the linear probe it is better on seven and worse on none. To draw a picture one needs all of these. The paper's own Table 4 has such a case: in counting objects (Clevr/Count) MAE reaches 90.5 % and I-JEPA 86.7 %.
 
 # %% [markdown] tags=["lecture"]
-# **The other autoencoders know less.** The denoising one is clearly below I-JEPA on three variables (the agent's column, the screen, the lamp) and above on one, its facing; by the linear probe it is above on eight and below on none. The VQ-VAE is below on nine and above on none, rounded or not, but it is the smallest network here, and saw 96,000 pictures where I-JEPA saw 384,000. So the lecture's ranking holds for two of its autoencoders by one of two probes.
+# **The other autoencoders know less.** The denoising one is clearly below I-JEPA on three variables (the agent's column, the screen, the lamp) and above on one, its facing; by the linear probe it is above on eight and below on none. The VQ-VAE is below on nine and above on none by the attentive probe, rounded or not; it saw 96,000 pictures, I-JEPA 384,000. So the lecture's ranking holds against the VQ-VAE, against the VAE by the attentive probe alone, and not against the masked autoencoder.
 
 # %% [markdown] tags=["lecture"]
 # And an *untrained* encoder four times as wide comes close: I-JEPA is above it on three variables (bodies, screen, lamp) and below it on two (facing, platforms). Untrained features are random mixtures of pixels, and many of them hold much.
@@ -606,7 +606,7 @@ show.table([{"masks": kind} | {f"{probe}, {word}": len(above(*pair)) for probe i
     ("below", (masks_kept[UNTRAINED][probe], masks_kept[kind][probe])))} for kind in KINDS])  # fmt: skip
 
 # %% [markdown] tags=["lecture"]
-# The paper's order does not show here. All four are above on one or two variables by the attentive probe, and below on two (random patches), three (multi-block and one block) or five (quadrants). Quadrants are worst, as in the paper; random patches are at least as good as blocks. The likely reason is the length of the training: these have a sixth of the checkpoint's steps and half of its width, and after 3,000 steps the checkpoint itself stood at 1 above and 4 below. One seed each. So the ablation cannot tell here which masks are best, only that after 2,000 steps none of them is. Exercise 6 looks at one thing that differs between the four.
+# The paper's order does not show here. All four are above on one or two variables by the attentive probe, and below on two (random patches), three (multi-block and one block) or five (quadrants). Quadrants are worst, as in the paper; random patches are at least as good as blocks. The likely reason is the short training: after 3,000 steps the checkpoint itself stood at 1 above and 4 below. With one seed each, the ablation cannot tell which masks are best.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercises
@@ -667,7 +667,7 @@ progress()
 # **"Better than VAE, masked autoencoder and VQ-VAE"** (相比于 VAE、掩码自编码器、VQ-VAE). Corrected: it depends on which. By the attentive probe the masked autoencoder is clearly better on seven of fourteen variables and worse on one. Against the VAE I-JEPA is better on five and worse on none (by the linear probe better on one, worse on four), against the VQ-VAE better on nine and worse on none, with fewer pictures on the other side. The paper's comparison is on photographs with class labels; there I-JEPA wins (77.5 against 76.0 for ViT-L/16 by linear probe, Table 1, with 600 against 1,600 epochs). Our questions are about single things in a picture.
 
 # %% [markdown] tags=["lecture"]
-# **What this toy cannot show.** One seed, one size, 12,000 steps; the intervals are over films, not over seeds. The Playground has simple shapes on a plain background, where pixels already say a great deal: "semantic" has little to mean here, and an untrained network with an attentive probe is a strong opponent. The autoencoders had other schedules and other amounts of computing than ours (4,000 steps of 64 pictures for MAE). The four kinds of masks were compared at size tiny alone, with 2,000 steps and one seed. Real photographs are not in it either.
+# **What this toy cannot show.** One seed, one size, 12,000 steps; the intervals are over films, not over seeds. The Playground has simple shapes on a plain background, where pixels already say a great deal: "semantic" has little to mean here, and an untrained network with an attentive probe is a strong opponent. The autoencoders had other schedules and other amounts of computing than ours (4,000 steps of 64 pictures for MAE). Real photographs are not in it either.
 #
 # The second question *to discuss*: a probe that finds a variable in an untrained encoder shows that random features let it through. So only what a trained encoder shows beyond that has been learned.
 
