@@ -354,7 +354,7 @@ print(f"{kept['curve'][-1][0]} steps, {kept['minutes_of_training']} minutes of o
 curve_figure(kept["curve"])
 
 # %% [markdown] tags=["lecture"]
-# In the first 250 steps the deviation sinks from 0.10 to 0.057, and the loss with it: a collapse seems to begin. At step 500 it has turned, at 1,000 it stands at 0.75. From then on the **loss rises**, from 0.012 at its lowest to 0.14, because the targets become richer and harder to guess. Here is the answer to the first question *to discuss*: the target moves, so a low loss is no sign of a good encoder. In the second half both fall slowly.
+# In the first 250 steps the deviation sinks from 0.10 to 0.057, and the loss with it: a collapse seems to begin. At step 500 it has turned, at 1,000 it stands at 0.75. From then on the **loss rises**, from 0.012 at its lowest to 0.14, because the targets become richer and harder to guess. Here is the answer to the first question *to discuss*: the target moves, so a low loss is no sign of a good encoder.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Look
@@ -387,7 +387,7 @@ drawn_pictures = {name.replace(", ", ",\n"): with_patches(pictures[rows], part.t
 drawings_figure(pictures[rows], part, drawn_pictures, 4)
 
 # %% [markdown] tags=["lecture"]
-# Look at the third column. The prediction continues the colour of the background, the screen of the first row, the grey shadows and the floor. Bodies that stand behind the mask are mostly *not* drawn: the purple triangle of the third row, the red ball of the fourth. Nobody could know of them from the context. Where a body may stand, as at the floor of the second row, there is a smear of colours: the guess lies between several tokens, and belongs to no patch that exists. The true tokens (fourth column) are drawn almost as the picture is, so the smear is the prediction's and not the decoder's. With the context of another picture the background has that picture's colour.
+# Look at the third column. The prediction continues the colour of the background, the screen of the first row, the grey shadows and the floor. Bodies that stand behind the mask are mostly *not* drawn: the purple triangle of the third row, the red ball of the fourth. Nobody could know of them from the context. Where a body may stand, as at the floor of the second row, there is a smear of colours: the guess lies between several tokens, and belongs to no patch that exists. The true tokens (fourth column) are drawn almost as the picture is, so the smear is the prediction's and not the decoder's.
 
 # %% tags=["lecture"]
 from course_lib.exam.measures.intervals import mean_and_interval
@@ -554,7 +554,7 @@ show.table([{"steps": int(step), "deviation": each["deviation"]["value"], "rank 
              "linear": len(above(each["linear"], untrained["linear"]))} for step, each in kept["steps"].items()])  # fmt: skip
 
 # %% [markdown] tags=["lecture"]
-# In counts: after 1,200 steps it is above the untrained network on none of the fourteen variables (and below it on nine), after 3,000 on one, after 6,000 on three, after 12,000 on seven. Somebody who had stopped after three minutes would have reported that I-JEPA destroys a representation. The curves have not flattened either, so this is not the end of the story. The deviation says nothing about all this: it is 0.82 to 0.86 all the way (here of single tokens; the curve above takes the mean of a picture's tokens first). The rank rises from 14 to 32; the untrained network has 21.
+# In counts: after 1,200 steps it is above the untrained network on none of the fourteen variables (and below it on nine), after 3,000 on one, after 6,000 on three, after 12,000 on seven. Somebody who had stopped after three minutes would have reported that I-JEPA destroys a representation. The deviation says nothing about all this: it is 0.82 to 0.86 all the way (here of single tokens; the curve above takes the mean of a picture's tokens first). The rank rises from 14 to 32; the untrained network has 21.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Who knows more?
@@ -655,7 +655,7 @@ progress()
 # **"JEPA puts out class probabilities"** (预测/分类概率). Corrected: 64 numbers a patch. A probe, trained apart and with labels, turns them into a class.
 
 # %% [markdown] tags=["lecture"]
-# **"It predicts meaning instead of pixels"** (生成语义表征). Half of it stands: I-JEPA draws no pixel. Drawn afterwards, its predictions are clearly better than a mean patch (0.0115 against 0.0165); pasted from the bank they are not. Meaning? What became easier to read than in an untrained network are the number of bodies, the screen, a body's place and colour; what did not are shapes, and the facing is better read from pixels. The paper's comparison (66.9 against 40.7 with 1 % of the labels, Table 7) is between two targets for the same network, which we did not repeat.
+# **"It predicts meaning instead of pixels"** (生成语义表征). Half of it stands: I-JEPA draws no pixel. Drawn afterwards, its predictions are clearly better than a mean patch (0.0115 against 0.0165); pasted from the bank they are not. Meaning? What became easier to read than in an untrained network are the number of bodies, the screen, a body's place and colour; what did not are shapes, and the facing is better read from pixels. The paper's comparison (66.9 against 40.7 with 1 % of the labels, Table 7) is between two targets for the same network, not repeated here.
 
 # %% [markdown] tags=["lecture"]
 # **"The representation serves many tasks"** (各种下游任务). In part. One encoder served fourteen questions without being trained on any of them, and was clearly better than untrained on seven. On the other seven it was not. By the linear probe it was worse on six.
