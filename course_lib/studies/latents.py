@@ -26,6 +26,7 @@ import torch
 from torch import Tensor
 
 from course_lib.contract import State, WorldModel
+from course_lib.exam.measures.causes import counterfactual_effect
 from course_lib.exam.measures.interventions import DIRECTIONS, direction_of, flat_state, followed, futures, put_back
 from course_lib.exam.measures.probed import (
     TIMES,
@@ -48,7 +49,7 @@ from course_lib.studies.store import DATA, read_study, weights_of
 from course_lib.training.checkpoints import load_checkpoint
 from course_lib.training.dit_world import load_dit_world
 from course_lib.worlds.films import Films, load_films
-from course_lib.worlds.frames import to_model, to_uint8
+from course_lib.worlds.frames import to_uint8
 from course_lib.worlds.taken_away import Pairs, make_pairs
 
 KEPT = DATA / "playground" / "latents.json"
@@ -245,13 +246,9 @@ def measure_exchanged(model: WorldModel, read: Callable[[State], np.ndarray], sc
     return _numbers(np.stack([followed(*(way[step] for way in ways)) for step in (0, STEPS - 1)]))
 
 
-@torch.no_grad()
 def measure_causes(model: WorldModel, read: Callable[[State], np.ndarray], pairs: Pairs) -> list[list[float | None]]:
     """How far taking the platform away moves the agent upwards in the dream of one frame, units, (FALL, N)."""
-    with_, without = (
-        futures(model, model.encode(to_model(pairs.frames[:, one, :1])), FALL, read) for one in (0, 1)
-    )  # (FALL, N, 2) each
-    return _numbers((without - with_)[..., 1])
+    return _numbers(counterfactual_effect(model, pairs.frames[:, :, :1], read, FALL)[..., 1])
 
 
 def _numbers(values: np.ndarray) -> list[list[float | None]]:
