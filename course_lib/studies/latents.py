@@ -42,6 +42,7 @@ from course_lib.exam.measures.rollout import as_input, translate
 from course_lib.exam.measures.seeking import things_seen
 from course_lib.models.action_jepa import LastEmbeddings
 from course_lib.models.base import untrained_twin
+from course_lib.models.dit import DiT
 from course_lib.models.dit_world import DiTWorld, noise_of
 from course_lib.models.reader import Reader
 from course_lib.models.vmc import Dream
@@ -85,12 +86,12 @@ def _read(model: WorldModel, part: Callable[[Any], Tensor]) -> Features:
     return partial(laid_flat, lambda frames, actions: part(model.encode(frames, translate(model, actions))))
 
 
-class _Stream:
-    """The tokens that leave a block of a transformer: what the module after it is given. Used as a context."""
+class BlockStream:
+    """The tokens that leave a block of a transformer, (B, G, N, D) each time that it is asked: what the module after
+    the block is given. Used as a context."""
 
-    def __init__(self, world: DiTWorld, block: int) -> None:
-        blocks = world.dit.blocks
-        self.after = blocks[block + 1].norm1 if block + 1 < len(blocks) else world.dit.final_layer
+    def __init__(self, dit: DiT, block: int) -> None:
+        self.after = dit.blocks[block + 1].norm1 if block + 1 < len(dit.blocks) else dit.final_layer
         self.seen: list[Tensor] = []
 
     def __enter__(self) -> list[Tensor]:
@@ -106,7 +107,7 @@ def _tokens(world: DiTWorld, block: int) -> Features:
 
     def tokens(frames: Tensor, actions: Tensor) -> Tensor:
         state = world.encode(frames, translate(world, actions))
-        with _Stream(world, block) as seen:
+        with BlockStream(world.dit, block) as seen:
             world.remember(state.latents, state.actions)
         return seen[0][:, -1]  # (B, G, N, D) -> (B, N, D)
 
@@ -124,7 +125,7 @@ def tokens_at(world: DiTWorld, level: float) -> Features:
         t = torch.full((len(z),), level)
         noisy = world.dit.diffusion.noised(z, noise_of(state.frames, (1, *z.shape[1:])).to(z).expand_as(z), t)
         past = world.remember(state.latents, state.actions)
-        with _Stream(world, len(world.dit.blocks) - 1) as seen:
+        with BlockStream(world.dit, len(world.dit.blocks) - 1) as seen:
             world.guess(noisy, t, keys[:, -1], past)
         return seen[0][:, -1]  # (B, 1, N, D) -> (B, N, D)
 

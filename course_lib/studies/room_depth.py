@@ -213,7 +213,7 @@ def run(report: Callable[[str], None] = print) -> dict[str, Any]:
                                         lambda noisy=noisy: _pixels(rooms, noisy))  # fmt: skip
     for one in (*(part for by in layers.values() for part in by.values()), *pixels.values()):
         one.pop("commit")
-    return {"network": facts, "away_from_the_kept": round(drawn, 3), "rooms": [FIT, SCORE], "layers": layers,
+    return {"network": facts, "pictures": kept_room_pictures().digest[:12], "away_from_the_kept": round(drawn, 3), "rooms": [FIT, SCORE], "layers": layers,
             "pixels": pixels}  # fmt: skip
 
 
@@ -232,11 +232,13 @@ def _pixels(rooms: tuple[DepthRooms, DepthRooms], noisy: Sequence[Tensor] = ()) 
 @dataclass(frozen=True)
 class RoomDepth:
     """What ``run`` kept. layers: by network, noise level and layer, pixels: by noise level or "clean": {"value", "low",
-    "high", "meaningless_task"}. away: see ``away_from_the_kept``. minutes: of the training. rooms: to fit, to score."""
+    "high", "meaningless_task"}. away: see ``away_from_the_kept``; pictures: the first digits
+    of the kept ones' digest. minutes: of the training. rooms: to fit, to score."""
 
     layers: Mapping[str, Mapping[str, Mapping[str, Mapping[str, float]]]]
     pixels: Mapping[str, Mapping[str, float]]
     away: float
+    pictures: str
     minutes: float
     rooms: tuple[int, int]
 
@@ -255,7 +257,7 @@ def measured_room_depth() -> RoomDepth:
                     check(facts["layers"][name][f"{level}"][layer])
         for level in ("clean", *map(str, LEVELS)):
             check(facts["pixels"][level])
-        return RoomDepth(facts["layers"], facts["pixels"], float(facts["away_from_the_kept"]),
+        return RoomDepth(facts["layers"], facts["pixels"], float(facts["away_from_the_kept"]), str(facts["pictures"]),
                          float(facts["network"]["processor_minutes"]),
                          (int(facts["rooms"][0]), int(facts["rooms"][1])))  # fmt: skip
 

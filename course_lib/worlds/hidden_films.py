@@ -23,6 +23,7 @@ from course_lib.worlds.scenes import Body, Scene, film_seed
 from course_lib.worlds.simulate import Contact
 from course_lib.worlds.two_balls import first_touch, run_scene, two_balls
 
+NAME = "hidden_films"
 PROPERTIES_OF = {"mass": ("mass",), "elasticity": ("elasticity", "mass_unseen"), "friction": ("friction",)}
 HIDDEN_KINDS = tuple(PROPERTIES_OF)
 FRAMES = 17

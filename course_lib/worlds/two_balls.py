@@ -22,6 +22,7 @@ from course_lib.worlds.draw import draw_film
 from course_lib.worlds.scenes import Body, FilmSet, Scene, film_seed, sample_scene
 from course_lib.worlds.simulate import Contact, Simulation
 
+NAME = "two_balls"
 CHANGES = ("taken out", "apart", "heavier", "shown")
 SEEN = 5  # frames that are shown
 LATEST = 2  # frames after the shown ones by which the balls have touched, in "taken out" and "heavier"

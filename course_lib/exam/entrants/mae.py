@@ -11,7 +11,7 @@ def _mae() -> Entrant:
 
     model = load_checkpoint("mae")
     untrained = build(get_recipe("mae"), model.config, seed=1).eval()
-    return Entrant("mae", {"encoder": model.encode}, untrained={"encoder": untrained.encode}, questions=["probing"],
+    return Entrant("mae", {"encoder": model.encode}, untrained={"encoder": untrained.encode}, questions=["probing", "hidden"],
                    **learned(provenance("mae")))  # fmt: skip
 
 
