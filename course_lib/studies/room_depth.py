@@ -213,8 +213,8 @@ def run(report: Callable[[str], None] = print) -> dict[str, Any]:
                                         lambda noisy=noisy: _pixels(rooms, noisy))  # fmt: skip
     for one in (*(part for by in layers.values() for part in by.values()), *pixels.values()):
         one.pop("commit")
-    return {"network": facts, "pictures": kept_room_pictures().digest[:12], "away_from_the_kept": round(drawn, 3), "rooms": [FIT, SCORE], "layers": layers,
-            "pixels": pixels}  # fmt: skip
+    return {"network": facts, "pictures": kept_room_pictures().digest[:12], "away_from_the_kept": round(drawn, 3),
+            "rooms": [FIT, SCORE], "layers": layers, "pixels": pixels}  # fmt: skip
 
 
 def _layers(network: UNet, noisy: Sequence[Tensor], level: float, rooms: tuple[DepthRooms, DepthRooms]) -> dict:
@@ -232,8 +232,8 @@ def _pixels(rooms: tuple[DepthRooms, DepthRooms], noisy: Sequence[Tensor] = ()) 
 @dataclass(frozen=True)
 class RoomDepth:
     """What ``run`` kept. layers: by network, noise level and layer, pixels: by noise level or "clean": {"value", "low",
-    "high", "meaningless_task"}. away: see ``away_from_the_kept``; pictures: the first digits
-    of the kept ones' digest. minutes: of the training. rooms: to fit, to score."""
+    "high", "meaningless_task"}. away: see ``away_from_the_kept``; pictures: the first digits of the kept ones' digest.
+    minutes: of the training. rooms: to fit, to score."""
 
     layers: Mapping[str, Mapping[str, Mapping[str, Mapping[str, float]]]]
     pixels: Mapping[str, Mapping[str, float]]

@@ -34,6 +34,6 @@ def ask(entrant: Entrant, sitting: Sitting) -> Iterator[Row]:
             high=found["high"], n=facts.films[1],
             controls={"untrained": facts.best(entrant.name, "untrained", name)[1]["value"], "pixels": known["pixels"],
                       "places": known["places"], "meaningless_task": found["meaningless_task"]},
-            note=f"the best of {len(facts.models[entrant.name]['trained'])} parts, {part}; the law of mechanics has "
-                 f"{known['mechanics']:.2f} on true places and {known['mechanics, as read']:.2f} on those that are read",
+            note=f"the best of {len(facts.models[entrant.name]['trained'])} parts, {part}; by mechanics "
+                 f"{known['mechanics']:.2f} from true places, {known['mechanics, as read']:.2f} from places as read",
         )  # fmt: skip
