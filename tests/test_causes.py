@@ -24,6 +24,7 @@ from course_lib.worlds.two_balls import (
     WATCHED,
     BallPairs,
     changed_scene,
+    make_ball_films,
     make_ball_pairs,
     run_scene,
     two_balls,
@@ -75,6 +76,16 @@ def test_a_heavier_ball_pushes_harder() -> None:
 def test_there_are_four_changes() -> None:
     with pytest.raises(ValueError, match="no change 'painted'; there are: taken out, apart, heavier, shown"):
         changed_scene(two_balls(np.random.default_rng(0)), "painted")
+
+
+def test_films_to_learn_from_show_the_touch_and_are_no_test_films() -> None:
+    films = make_ball_films(split="train", count=40)
+    touched = {int(film) for film, frame, first, second, _ in films.contacts if (first, second) == (WATCHED, WATCHED + 1)}
+    both = set(np.flatnonzero(films.of("kind")[:, 0, WATCHED + 1] > 0))
+    assert both == touched and 20 <= len(both) < 40
+    assert films.for_training() is films
+    with pytest.raises(ValueError, match="held out"):
+        make_ball_films(split="test", count=1).for_training()
 
 
 # ----------------------------------------------------------------------------------------------------- the measure

@@ -9,16 +9,22 @@ The blue ball is watched. In the second film of a pair everything is as in the f
     shown        heavier as well, but the frames that are shown end only after the balls have touched
 
 Only the blue ball's way after the shown frames counts. One frame shows no speed, so SEEN of them are shown.
+
+``make_ball_films`` gives single films to learn from: the balls meet in three of four, in the fourth the blue one is
+alone.
 """
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from course_lib.worlds import spec
+from course_lib.worlds.captions import caption
 from course_lib.worlds.draw import draw_film
+from course_lib.worlds.films import Films
 from course_lib.worlds.scenes import Body, FilmSet, Scene, film_seed, sample_scene
 from course_lib.worlds.simulate import Contact, Simulation
 
@@ -30,6 +36,8 @@ AFTER = 3  # of the shown frames show what happens from the touch on, in "shown"
 LIGHT, HEAVY = 0.5, 2.0  # masses of the orange ball; the lightest and the heaviest that films to learn from hold
 WATCHED, OTHER = 1, 2  # slots of the blue and of the orange ball
 BALLS = FilmSet("two balls", "two balls, blue and orange", agent=False, shapes=("ball",))
+ALONE = 0.25  # of the films to learn from show the blue ball alone
+FIRST, LAST = 3, 18  # frames of the others between which the balls touch
 _TRIES = 10_000
 _F = spec.FIELD
 
@@ -138,3 +146,51 @@ def _find_pair(
         if good:
             return first, second, touched, (states, run_scene(second, watched)[0])
     raise RuntimeError(f"in {_TRIES} scenes no two balls met as they should")
+
+
+@dataclass
+class BallFilms(Films):
+    """Films of two balls. They are no film set of ``scenes.py``: they are handed to a training run as films."""
+
+    def for_training(self) -> BallFilms:
+        """These films, once it is sure that a training run may see them. Raises ValueError where it may not."""
+        if self.split != "train":
+            raise ValueError(f"films of the split {self.split!r} are held out: train on split='train'")
+        return self
+
+
+def make_ball_films(*, split: str, count: int, length: int = 28, size: int = 32) -> BallFilms:
+    """The first films of a split. Raises ValueError for an unknown split, no film, fewer than 2 frames."""
+    if count < 1 or length < 2:
+        raise ValueError(f"at least 1 film of at least 2 frames can be made, not {count} of {length}")
+    seeds = np.array([film_seed(split, index) for index in range(count)], np.int64)
+    frames = np.empty((count, length, size, size, 3), np.uint8)
+    states = np.empty((count, length, spec.SLOTS, len(spec.FIELDS)), np.float32)
+    contacts = []
+    for index, seed in enumerate(seeds):
+        generator = np.random.default_rng([seed, 9])
+        scene, states[index], found = _film_to_learn_from(generator, length)
+        frames[index] = draw_film(scene, states[index], size)
+        contacts += [(index, each.frame, each.first, each.second, each.speed) for each in found]
+    digest = hashlib.sha256(f"{NAME} {frames.shape}".encode())
+    for array in (frames, states):
+        digest.update(array.data)
+    none = np.zeros((count, length - 1))
+    return BallFilms(
+        name=NAME, split=split, size=size, seeds=seeds, hash=digest.hexdigest(), frames=frames, states=states,
+        actions=none.astype(np.uint8), rewards=none.astype(np.float32),
+        contacts=np.array(contacts, np.float32).reshape(-1, 5), captions=[caption(s) for s in states],
+        short_captions=[caption(s, descriptive=False) for s in states],
+    )  # fmt: skip
+
+
+def _film_to_learn_from(generator: np.random.Generator, length: int) -> tuple[Scene, np.ndarray, list[Contact]]:
+    if generator.random() < ALONE:
+        scene = two_balls(generator)
+        scene = replace(scene, bodies=scene.bodies[:1])
+        return scene, *run_scene(scene, length)
+    for _ in range(_TRIES):
+        scene = two_balls(generator)
+        if FIRST <= first_touch(run_scene(scene, LAST + 1)[1]) <= LAST:
+            break
+    return scene, *run_scene(scene, length)

@@ -32,6 +32,8 @@ def ask(entrant: Entrant, sitting: Sitting) -> Iterator[Row]:
     check_weights(facts.weights[entrant.name], entrant.checkpoint, "causes")
     found, bare = (facts.by[entrant.name][who] for who in ("trained", "untrained"))
     for change, question in ROWS.items():
+        if change not in found:  # it cannot draw a ball
+            continue
         one = found[change]
         note = f"{one.ceiling:.2f} where the films are shown whole; the ball is lost in {one.lost} of {PAIRS} pairs"
         if facts.same_frames[change]:
