@@ -80,7 +80,8 @@ def test_there_are_four_changes() -> None:
 
 def test_films_to_learn_from_show_the_touch_and_are_no_test_films() -> None:
     films = make_ball_films(split="train", count=40)
-    touched = {int(film) for film, frame, first, second, _ in films.contacts if (first, second) == (WATCHED, WATCHED + 1)}
+    balls = (films.contacts[:, 2:4] == (WATCHED, WATCHED + 1)).all(axis=1)
+    touched = set(films.contacts[balls, 0].astype(int))
     both = set(np.flatnonzero(films.of("kind")[:, 0, WATCHED + 1] > 0))
     assert both == touched and 20 <= len(both) < 40
     assert films.for_training() is films
