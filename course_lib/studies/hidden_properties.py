@@ -3,7 +3,7 @@
 The films are those of ``worlds/hidden_films``: in each something happens from which the property follows, and no single
 frame shows it. A linear probe is fitted to what a model makes of whole films:
 
-    vmc, vmc-occluded, dit_world, action_jepa   parts and layers of the state, as in ``studies/latents``, after 5, 9, 13
+    vmc, vmc-occluded, dit_world, action_jepa   parts and layers of the state, as in ``studies/latents``, after 9, 13
                                                 and 17 frames, side by side; no key is pressed
     film_jepa                                   what it expects after each frame
     dit-film                                    the tokens of the whole film, layer by layer, one tenth of them noise
@@ -18,6 +18,7 @@ that moves, is a control as well: nobody can know it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,16 +26,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from course_lib.exam.measures.causes import coloured_ball
+from course_lib.exam.measures.causes import coloured_ball, idle_keys
 from course_lib.exam.measures.linear_probes import LinearProbes, Rows
 from course_lib.exam.measures.mechanics import by_mechanics
-from course_lib.exam.measures.probed import laid_flat
+from course_lib.exam.measures.rollout import CHUNK
+from course_lib.models.action_jepa import LastEmbeddings
 from course_lib.models.continuation import Continuation
 from course_lib.models.reader import Reader
+from course_lib.models.vmc import Dream
 from course_lib.nets.chance import normal
 from course_lib.studies.causes import CHECKPOINTS as OF_CAUSES
 from course_lib.studies.causes import bare_twin, load_asked
-from course_lib.studies.latents import BlockStream, parts_of
+from course_lib.studies.latents import BlockStream
 from course_lib.studies.store import DATA, kept_piece, read_study, weights_of
 from course_lib.training.checkpoints import load_checkpoint
 from course_lib.worlds import spec
@@ -42,8 +45,8 @@ from course_lib.worlds.frames import to_model
 from course_lib.worlds.hidden_films import BLUE, FRAMES, HIDDEN_KINDS, PROPERTIES_OF, HiddenFilms, make_hidden_films
 
 KEPT = DATA / "playground" / "hidden_properties.json"
-FIT, SCORE = 400, 200  # films to fit probes to, and to score them on
-SEEN_AFTER = (5, 9, 13, 17)  # frames, for those whose state is asked
+FIT, SCORE = 300, 150  # films to fit probes to, and to score them on
+SEEN_AFTER = (9, 13, 17)  # frames, for those whose state is asked
 CLIP = 4  # frames of V-JEPA's clips
 FILM_NOISE = 0.1  # level at which dit-film is asked
 CHECKPOINTS = {name: OF_CAUSES[name] for name in (
@@ -55,54 +58,72 @@ HIDDEN = tuple(name for kind in HIDDEN_KINDS for name in PROPERTIES_OF[kind])
 WHO = ("trained", "untrained")
 SEED = 0
 
-FilmFeatures = Callable[[Tensor], np.ndarray]  # whole films (N, T, 3, H, W) -> (N, D)
+FilmParts = Callable[[Any, Tensor], dict[str, Tensor]]  # a model, whole films (N, T, 3, H, W) -> (N, ...) by part
 
 
 # ------------------------------------------------------------------------------------------------- what is probed
 
 
-def film_parts(name: str, model: Any) -> dict[str, FilmFeatures]:
-    """What is probed of a model: its parts or layers, each a function of whole films."""
-    if isinstance(model, Continuation):
-        return {f"block {1 + i}": _flat(_film_tokens(model, i)) for i in range(len(model.make.dit.blocks))}
-    if name == "film_jepa":
-        return {"what it expects": _flat(lambda films: model.guesses(model.embed(films)))}
-    if name == "v_jepa":
-        clips = FRAMES // CLIP
-        return {"tokens": _flat(lambda films: model.encode(films[:, -clips * CLIP :].unflatten(1, (clips, CLIP))))}
-    if name in ("i_jepa", "mae"):
-        return {"tokens": _flat(lambda films: model.encode(films[:, ::2]))}
-    parts = parts_of(name.partition("-")[0], model)
-    return {part: _after_each(model, way) for part, way in parts.items()}
+def film_parts(name: str, model: Any, films: Tensor) -> dict[str, np.ndarray]:
+    """What is probed of a model: of its parts or layers what it makes of whole films (N, T, 3, H, W), (N, D) each."""
+    ways: dict[str, FilmParts] = {
+        "dit-film": _film_tokens,
+        "film_jepa": lambda model, films: {"what it expects": model.guesses(model.embed(films))},
+        "v_jepa": lambda model, films: {"tokens": model.encode(_clips(films))},
+        "i_jepa": _picture_tokens,
+        "mae": _picture_tokens,
+    }
+    way = ways.get(name, _states)
+    found: dict[str, list[Tensor]] = {}
+    with torch.no_grad():
+        for some in films.split(CHUNK):
+            for part, tensor in way(model, some).items():
+                found.setdefault(part, []).append(tensor.flatten(1))
+    return {part: torch.cat(tensors).double().numpy() for part, tensors in found.items()}
 
 
-def _flat(part: Callable[[Tensor], Tensor]) -> FilmFeatures:
-    return lambda films: laid_flat(part, films)
+def _clips(films: Tensor) -> Tensor:
+    """The last frames, cut into clips. (N, T, 3, H, W) -> (N, clips, CLIP, 3, H, W)."""
+    clips = films.shape[1] // CLIP
+    return films[:, -clips * CLIP :].unflatten(1, (clips, CLIP))
 
 
-def _after_each(model: Any, way: Callable[[Tensor, Tensor], np.ndarray]) -> FilmFeatures:
-    """A part of the state after each of SEEN_AFTER frames, side by side."""
-
-    def features(films: Tensor) -> np.ndarray:
-        keys = torch.zeros(len(films), films.shape[1] - 1, dtype=torch.long)
-        return np.concatenate([way(films[:, :seen], keys[:, : seen - 1]) for seen in SEEN_AFTER], axis=1)
-
-    return features
+def _picture_tokens(model: Any, films: Tensor) -> dict[str, Tensor]:
+    return {"tokens": model.encode(films[:, ::2])}
 
 
-def _film_tokens(world: Continuation, block: int) -> Callable[[Tensor], Tensor]:
-    """A block's tokens of a whole film that is nearly without noise, (B, G * N * D)."""
-    dit = world.make.dit
+def _states(model: Any, films: Tensor) -> dict[str, Tensor]:
+    """Parts of the state after each of SEEN_AFTER frames, side by side."""
+    found: dict[str, list[Tensor]] = {}
+    for seen in SEEN_AFTER:
+        state = model.encode(films[:, :seen], idle_keys(model, len(films), seen))
+        for part, tensor in _parts_of_state(model, state).items():
+            found.setdefault(part, []).append(tensor.flatten(1))
+    return {part: torch.cat(tensors, dim=1) for part, tensors in found.items()}
 
-    def tokens(films: Tensor) -> Tensor:
-        z = world.make.codec.latents(films)  # (B, G, C, h, w)
-        noise = normal((1, *z.shape[1:]), torch.Generator().manual_seed(SEED)).expand_as(z)
-        t = torch.full((len(z),), FILM_NOISE)
-        with BlockStream(dit, block) as seen:
-            dit(dit.diffusion.noised(z, noise, t), t, world.make.tokens([""] * len(z)))
-        return seen[0]
 
-    return tokens
+def _parts_of_state(model: Any, state: Any) -> dict[str, Tensor]:
+    if isinstance(state, Dream):
+        return {"z, the frame": state.z, "h, the memory": state.h}
+    if isinstance(state, LastEmbeddings):
+        return {"both frames": state.s}
+    with ExitStack() as stack:
+        blocks = range(len(model.dit.blocks))
+        seen = {f"block {1 + block}": stack.enter_context(BlockStream(model.dit, block)) for block in blocks}
+        model.remember(state.latents, state.actions)
+    return {"latents of the frames": state.latents} | {name: tokens[0][:, -1] for name, tokens in seen.items()}
+
+
+def _film_tokens(world: Continuation, films: Tensor) -> dict[str, Tensor]:
+    """Each block's tokens of whole films that are nearly without noise."""
+    dit, z = world.make.dit, world.make.codec.latents(films)  # (N, G, C, h, w)
+    noise = normal((1, *z.shape[1:]), torch.Generator().manual_seed(SEED)).expand_as(z)
+    t = torch.full((len(z),), FILM_NOISE)
+    with ExitStack() as stack:
+        blocks = range(len(dit.blocks))
+        seen = {f"block {1 + block}": stack.enter_context(BlockStream(dit, block)) for block in blocks}
+        dit(dit.diffusion.noised(z, noise, t), t, world.make.tokens([""] * len(z)))
+    return {"latents": z} | {name: tokens[0] for name, tokens in seen.items()}
 
 
 # ------------------------------------------------------------------------------------------------------ controls
@@ -175,9 +196,8 @@ def run(report: Callable[[str], None] = print) -> dict[str, Any]:
                 def probe(
                     name: str = name, model: Any = model, fit: HiddenFilms = fit, score: HiddenFilms = score
                 ) -> dict[str, Any]:  # fmt: skip
-                    shown = [to_model(each.frames) for each in (fit, score)]
-                    return {part: probe_hidden(*map(way, shown), fit, score)
-                            for part, way in film_parts(name, model).items()}  # fmt: skip
+                    made = [film_parts(name, model, to_model(each.frames)) for each in (fit, score)]
+                    return {part: probe_hidden(made[0][part], made[1][part], fit, score) for part in made[0]}
 
                 decided = about | {"weights": weights[name], "who": who, "kind": kind}
                 piece = _without_commit(kept_piece("hidden_properties", f"{name}-{who}-{kind}", decided, probe))
