@@ -38,11 +38,14 @@ def counterfactual_effect(
 
     shown: the beginnings of pairs of films, without and with the change, uint8 (N, 2, T, H, W, 3). read: where what is
     watched is in a state, (B, K); NaN where it is not found. begun: how far apart the two already are in the last frame
-    that is shown, (N, K). Raises ValueError for films that are no pairs.
+    that is shown, (N, K). Where both films of every pair show the same, they are dreamed on once: nothing is drawn, so
+    that the same frames are followed by the same dream. Raises ValueError for films that are no pairs.
     """
     if shown.ndim != 6 or shown.shape[1] != 2:
         raise ValueError(f"pairs of films (N, 2, T, H, W, 3) are wanted, these are {shown.shape}")
-    without, with_ = (_dreamed(model, shown[:, one], read, steps) for one in (0, 1))
+    without = _dreamed(model, shown[:, 0], read, steps)
+    alike = np.array_equal(shown[:, 0], shown[:, 1])
+    with_ = without if alike else _dreamed(model, shown[:, 1], read, steps)
     return with_ - without - (0.0 if begun is None else begun)
 
 
