@@ -15,6 +15,7 @@ pixels of a place and of its eight neighbours, with the same noise and without.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import time
@@ -32,11 +33,13 @@ from torch import Tensor
 from course_lib.exam.measures.linear_probes import LinearProbes, Rows
 from course_lib.exam.measures.pictures import neighbourhoods, with_places
 from course_lib.models.base import fresh
+from course_lib.models.dit import AveragedDiT
 from course_lib.models.unet import UNet
 from course_lib.nets.chance import normal
 from course_lib.studies.room_pictures import (
     BATCH,
     CONFIG,
+    KEEP,
     LEARNING_RATE,
     ROOMS,
     SQUARE,
@@ -54,6 +57,7 @@ from course_lib.worlds.frames import to_model
 from course_lib.worlds.perspective import SIZE, make_scenes, render_with_depth
 
 KEPT = DATA / "playground" / "room_depth.json"
+AFTER = max(KEEP)  # steps of training after which it is probed
 FIT, SCORE = 200, 100  # rooms to fit probes to, and to score them on
 LEVELS = (0.1, 0.4, 0.7, 0.9)  # of the noise; 1 is noise alone
 LAYERS = ("down 1", "down 2", "coarse 1", "coarse 2", "up 1", "up 2")  # in the order in which a picture passes them
@@ -70,26 +74,37 @@ def _decided() -> dict[str, Any]:
             "learning_rate": LEARNING_RATE, "precision": kept_room_pictures().precision}  # fmt: skip
 
 
-def trained_again(report: Callable[[str], None] = print) -> tuple[UNet, dict[str, Any]]:
-    """The network of ``room_pictures`` and how it was trained; from the cache where it was trained before."""
+class _Enough(Exception):
+    """As many steps as were wanted have been taken."""
+
+
+def trained_again(report: Callable[[str], None] = print, after: int = AFTER) -> tuple[UNet, dict[str, Any]]:
+    """The network of ``room_pictures`` after so many of its steps and how it was trained; from the cache where it was
+    trained before. Weights are written at KEEP's steps, so that a run that was stopped has left some."""
     decided = _decided()
     key = hashlib.sha256(json.dumps(decided, sort_keys=True).encode()).hexdigest()[:12]
-    path = cache_folder().parent / "studies" / "room_depth" / f"network-{key}.safetensors"
-    network = fresh(UNet, CONFIG, SEED)
+    folder, begin, losses = cache_folder().parent / "studies" / "room_depth", time.process_time(), list[float]()
+
+    def on_step(step: int, row: Mapping[str, float], model: AveragedDiT) -> None:
+        losses.append(row["loss"])
+        minutes = (time.process_time() - begin) / 60
+        if step % 250 == 0:
+            report(f"step {step}: loss {np.mean(losses[-100:]):.4f}, {minutes:.1f} minutes of the processor")
+        if step in KEEP or step == after:
+            facts = {"steps": step, "processor_minutes": round(minutes, 1),
+                     "loss": round(float(np.mean(losses[-100:])), 4), **code_version()}  # fmt: skip
+            folder.mkdir(parents=True, exist_ok=True)
+            weights = {name: each.contiguous() for name, each in model.average.state_dict().items()}
+            save_file(weights, folder / f"network-{key}-{step}.safetensors", metadata={"facts": json.dumps(facts)})
+        if step == after:
+            raise _Enough
+
+    path = folder / f"network-{key}-{after}.safetensors"
     if not path.exists():
-        begin = time.process_time()
-
-        def on_step(step: int, row: Mapping[str, float], model: Any) -> None:
-            if step % 500 == 0:
-                report(f"step {step}: loss {row['loss']:.3f}, {(time.process_time() - begin) / 60:.1f} minutes")
-
-        model, losses = train_room_network(rooms_to_learn(ROOMS), steps=STEPS, batch=BATCH, seed=SEED,
-                                           half=decided["precision"] == "bf16", on_step=on_step)  # fmt: skip
-        facts = {"processor_minutes": round((time.process_time() - begin) / 60, 1),
-                 "loss": round(float(np.mean(losses[-100:])), 4), **code_version()}  # fmt: skip
-        path.parent.mkdir(parents=True, exist_ok=True)
-        weights = {name: each.contiguous() for name, each in model.average.state_dict().items()}
-        save_file(weights, path, metadata={"facts": json.dumps(facts)})
+        with contextlib.suppress(_Enough):
+            train_room_network(rooms_to_learn(ROOMS), steps=STEPS, batch=BATCH, seed=SEED,
+                               half=decided["precision"] == "bf16", on_step=on_step)  # fmt: skip
+    network = fresh(UNet, CONFIG, SEED)
     network.load_state_dict(load_file(path))
     with safe_open(path, "pt") as file:
         facts = json.loads(file.metadata()["facts"])
@@ -101,10 +116,10 @@ def _digest(path: Path) -> str:
 
 
 @torch.no_grad()
-def away_from_the_kept(network: UNet, count: int = 20) -> float:
+def away_from_the_kept(network: UNet, count: int = 20, after: int = AFTER) -> float:
     """How far the pictures that this network draws are from the kept ones, which the same recipe drew: the mean
     difference of a colour, from 0 to 255."""
-    kept = kept_room_pictures().pictures[STEPS][:count]
+    kept = kept_room_pictures().pictures[after][:count]
     drawn = draw_rooms(network, count, torch.Generator().manual_seed(1))
     return float(np.abs(drawn.astype(float) - kept).mean())
 
@@ -193,7 +208,8 @@ def run(report: Callable[[str], None] = print) -> dict[str, Any]:
     """Train again and probe: twenty-five minutes of one core. What was done before is not done again."""
     network, facts = trained_again(report)
     drawn = away_from_the_kept(network)
-    report(f"trained for {facts['processor_minutes']} minutes; its pictures are {drawn:.2f} levels from the kept ones")
+    report(f"trained for {facts['steps']} steps, {facts['processor_minutes']} minutes; a colour of its pictures is "
+           f"{drawn:.2f} of 255 away from the kept ones")  # fmt: skip
     about = {"weights": facts["sha256"], "rooms": [FIT, SCORE], "seed": SEED}
     networks = dict(zip(NETWORKS, (network, shuffled_weights(network), fresh(UNet, CONFIG, SEED + 1).eval()),
                         strict=True))  # fmt: skip
@@ -233,12 +249,13 @@ def _pixels(rooms: tuple[DepthRooms, DepthRooms], noisy: Sequence[Tensor] = ()) 
 class RoomDepth:
     """What ``run`` kept. layers: by network, noise level and layer, pixels: by noise level or "clean": {"value", "low",
     "high", "meaningless_task"}. away: see ``away_from_the_kept``; pictures: the first digits of the kept ones' digest.
-    minutes: of the training. rooms: to fit, to score."""
+    steps, minutes: of the training. rooms: to fit, to score."""
 
     layers: Mapping[str, Mapping[str, Mapping[str, Mapping[str, float]]]]
     pixels: Mapping[str, Mapping[str, float]]
     away: float
     pictures: str
+    steps: int
     minutes: float
     rooms: tuple[int, int]
 
@@ -258,6 +275,7 @@ def measured_room_depth() -> RoomDepth:
         for level in ("clean", *map(str, LEVELS)):
             check(facts["pixels"][level])
         return RoomDepth(facts["layers"], facts["pixels"], float(facts["away_from_the_kept"]), str(facts["pictures"]),
+                         int(facts["network"]["steps"]),
                          float(facts["network"]["processor_minutes"]),
                          (int(facts["rooms"][0]), int(facts["rooms"][1])))  # fmt: skip
 
