@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +19,10 @@ from course_lib.exam.measures.causes import (
     effect_size,
     share_of_other_pairs,
 )
+from course_lib.exam.registry import get_entrant
+from course_lib.exam.run import examine
+from course_lib.exam.sitting import Sitting
+from course_lib.studies import causes as study
 from course_lib.worlds import spec
 from course_lib.worlds.two_balls import (
     CHANGES,
@@ -29,6 +35,7 @@ from course_lib.worlds.two_balls import (
     run_scene,
     two_balls,
 )
+from tests.damaged import check_refused
 
 
 @pytest.fixture(scope="module")
@@ -162,3 +169,44 @@ def test_a_share_is_a_slope() -> None:
         effect_share(true, np.zeros((3, 2)))
     with pytest.raises(ValueError, match="as many pairs"):
         effect_share(true[:2], true)
+
+
+# ------------------------------------------------------------------------------------------------------------- kept
+
+
+def test_what_is_kept_belongs_to_the_shipped_weights_and_the_truth_to_the_pairs() -> None:
+    facts = study.measured_causes()
+    assert {name: facts.weights[name] for name in study.ASKED} == study.causes_weights()
+    assert facts.same_frames == {change: change == "heavier" for change in CHANGES}
+    again = make_ball_pairs("taken out", split="test", count=3, length=SEEN + study.STEPS)
+    np.testing.assert_allclose(facts.true["taken out"][:3], again.effect()[-1], atol=1e-3)
+    for name, by in facts.by.items():
+        for who, changes in by.items():
+            if "heavier" in changes:
+                found = changes["heavier"]
+                assert (found.share, found.low, found.high) == (0.0, 0.0, 0.0), f"{name}, {who}: nobody can know"
+
+
+def test_the_rows_are_the_studys() -> None:
+    facts = study.measured_causes()
+    report = examine([get_entrant(name) for name in ("film_jepa", "genie-table", "perfect")], Sitting(count=5),
+                     questions=["causes"], failures="raise")  # fmt: skip
+    row, found = report["film_jepa", "cause_share_taken_out"], facts.by["film_jepa"]["trained"]["taken out"]
+    assert (row.value, row.low, row.high, row.n) == (found.share, found.low, found.high, study.PAIRS)
+    assert set(row.controls) == {"untrained", "other_pairs"}
+    asked = {one.question for one in report.rows if one.model == "genie-table"}
+    assert asked == {"cause_share_taken_out"}, "it cannot draw a ball"
+    assert any(one.model == "perfect" and one.value is None for one in report.rows)
+
+
+@pytest.mark.parametrize("harm", [
+    lambda facts: facts.pop("true"),
+    lambda facts: facts["true"]["taken out"].pop(),
+    lambda facts: facts["found"]["film_jepa"]["trained"].pop("taken out"),
+    lambda facts: facts["found"]["vmc"]["untrained"]["taken out"]["last"].pop(),
+    lambda facts: facts["weights"].pop("dit-film"),
+])  # fmt: skip
+def test_damaged_facts_are_named_with_the_way_out(
+    harm: Callable[[dict], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_refused(study, study.measured_causes, harm, "course_lib study causes", tmp_path, monkeypatch)

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from course_lib.exam.measures.linear_probes import LinearProbes, Rows
 from course_lib.exam.measures.mechanics import by_mechanics
+from course_lib.exam.registry import get_entrant
+from course_lib.exam.run import examine
+from course_lib.exam.sitting import Sitting
+from course_lib.studies import hidden_properties as study
 from course_lib.worlds import spec
 from course_lib.worlds.draw import draw_film
 from course_lib.worlds.hidden_films import BLUE, HIDDEN_KINDS, PROPERTIES_OF, HiddenFilms, make_hidden_films
 from course_lib.worlds.two_balls import run_scene, two_balls
+from tests.damaged import check_refused
 
 
 @pytest.fixture(scope="module")
@@ -73,3 +80,40 @@ def test_a_probe_reads_a_line_and_nothing_from_noise() -> None:
     line, noise = probes.scores(y[:200], y[200:]), probes.scores(rng.normal(size=200), rng.normal(size=100))
     assert line["value"] > 0.999 and line["low"] > 0.99 and line["meaningless_task"] < 0.9
     assert noise["value"] < 0.15 and noise["low"] < 0.0 and line["low"] <= line["value"] <= line["high"]
+
+
+# ------------------------------------------------------------------------------------------------------------- kept
+
+
+def test_the_films_hold_what_is_probed_and_nobody_knows_the_mass_that_shows_nowhere() -> None:
+    facts = study.measured_hidden()
+    assert dict(facts.weights) == study.hidden_weights()
+    for name in ("mass", "elasticity", "friction"):
+        assert facts.controls["mechanics"][name]["low"] > 0.95
+    for name in study.ASKED:
+        for who in study.WHO:
+            for part in facts.models[name][who].values():
+                assert part["mass_unseen"]["value"] < 0.2, f"{name}, {who}"
+
+
+def test_the_rows_are_the_studys() -> None:
+    facts = study.measured_hidden()
+    report = examine([get_entrant(name) for name in ("v_jepa", "perfect")], Sitting(count=5), questions=["hidden"],
+                     failures="raise")  # fmt: skip
+    row, found = report["v_jepa", "probe_r2_film_friction"], facts.models["v_jepa"]["trained"]["tokens"]["friction"]
+    assert (row.value, row.low, row.high) == (found["value"], found["low"], found["high"])
+    assert set(row.controls) == {"untrained", "pixels", "places", "meaningless_task"}
+    assert any(one.model == "perfect" and one.value is None for one in report.rows)
+
+
+@pytest.mark.parametrize("harm", [
+    lambda facts: facts.pop("controls"),
+    lambda facts: facts["controls"]["pixels"].pop("friction"),
+    lambda facts: facts["found"]["mae"]["untrained"].clear(),
+    lambda facts: facts["found"]["vmc"]["trained"].popitem()[1]["mass"].pop("low") and facts["found"].pop("vmc"),
+    lambda facts: facts["weights"].pop("vmc"),
+])  # fmt: skip
+def test_damaged_facts_are_named_with_the_way_out(
+    harm: Callable[[dict], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_refused(study, study.measured_hidden, harm, "course_lib study hidden_properties", tmp_path, monkeypatch)

@@ -461,6 +461,63 @@ show.strips({f"{name} the platform, dreamed": film for name, film in dreams.item
 # %% [markdown] tags=["lecture"]
 # Without the platform the agent falls and lies on the floor, as it should. Look at the first row as well. A star appears after two frames, because every film that this model knows has one, and the agent on the platform is lost: this room is one of the 36 %.
 
+# %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
+# ### A ball is taken out, or made heavier
+#
+# One platform is one cause. Two more, in films in which a blue and an orange ball meet: in the second film of a pair the orange one is missing from the first frame on, or it is four times as heavy. Five frames are shown, because one shows no speed, and the blue ball is watched.
+
+# %% tags=["lecture", "nbval-check-output"]
+from course_lib.worlds.two_balls import make_ball_pairs
+
+changes = {change: make_ball_pairs(change, split="validation", count=8) for change in ("taken out", "heavier", "shown")}
+for change, pairs in changes.items():
+    moved = np.linalg.norm(pairs.effect()[-1], axis=1)
+    print(f"{change:9} the shown frames are the same: {pairs.shown_alike()}; the blue ball is moved {moved.mean():.1f} units")
+
+# %% tags=["lecture"]
+rows = {f"{change}, film {1 + one}": pairs.frames[0, one] for change, pairs in changes.items() for one in (0, 1)}
+show.strips(rows, every=2, title="the simulator: both films of three pairs")
+
+# %% [markdown] tags=["lecture"]
+# Mass is drawn nowhere, so the films of the second kind show the same frames, bit for bit, until the balls have touched. Nobody who sees only these frames can dream them on differently: the effect must be 0, whoever is asked. In the third kind the shown frames end two frames after the touch. Then the mass has shown itself, as a speed.
+#
+# The measure is a slope (`counterfactual_effect`, `effect_share`): the dreamed effect along the true one, summed over pairs, over the true one squared. 1 is the simulator. A ceiling stands beside it: what is read when the model is shown the whole of both films. Who cannot even draw a ball that it sees has a ceiling near 0, and its share says nothing about causes.
+
+# %% tags=["lecture"]
+from course_lib.studies.causes import measured_causes
+
+counter, rows = measured_causes(), []
+for name, by in counter.by.items():
+    for change, found in by["trained"].items():
+        if change != "apart":
+            rows.append({"model": name, "change": change, "share": f"{found.share:.2f} ({found.low:.2f} to {found.high:.2f})",
+                         "untrained": by["untrained"][change].share, "other pairs": found.others,
+                         "ceiling": found.ceiling, "lost": found.lost / len(counter.true[change])})
+show.table(rows)
+
+# %% [markdown] tags=["lecture"]
+# CAUSES
+
+# %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
+# ### Mass, elasticity, friction
+#
+# Can such a property be read off what a model makes of a film that shows it? In one kind of film two balls meet, in another a ball bounces on the floor, in the third a box slides. A linear probe gets all that a model makes of 17 frames. Beside it stands what a physicist would do: a law of mechanics, applied to the places. The last column is the mass of a ball that meets nothing that moves. Nobody can know it.
+
+# %% tags=["lecture"]
+from course_lib.studies.hidden_properties import HIDDEN, measured_hidden
+
+hidden = measured_hidden()
+rows = [{"features": name, **{v: f"{by[v]['value']:.2f} ({by[v]['low']:.2f} to {by[v]['high']:.2f})" for v in HIDDEN}}
+        for name, by in hidden.controls.items()]  # fmt: skip
+for name in hidden.models:
+    for who in ("trained", "untrained"):
+        best = {v: hidden.best(name, who, v)[1] for v in HIDDEN}
+        rows.append({"features": f"{name}, {who}", **{v: f"{f['value']:.2f} ({f['low']:.2f} to {f['high']:.2f})" for v, f in best.items()}})
+show.table(rows)
+
+# %% [markdown] tags=["lecture"]
+# HIDDEN
+
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercises
 #
