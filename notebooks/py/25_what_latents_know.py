@@ -518,6 +518,25 @@ show.table(rows)
 # %% [markdown] tags=["lecture"]
 # HIDDEN
 
+# %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
+# ### Depth
+#
+# This world has no third dimension. The rooms in perspective of notebook 24 have one. The small diffusion model that drew them was trained again by its recipe, since its weights were not kept, and its layers are probed while it denoises new rooms. All rooms resemble each other: their far wall is in the middle. So what is asked for is the depth *less the mean depth at that place of the picture*, and who knows only where a place is has 0.
+
+# %% tags=["lecture"]
+from course_lib.studies.room_depth import LAYERS, LEVELS, measured_room_depth
+
+deep, rows = measured_room_depth(), []
+for level in map(str, LEVELS):
+    layers = {name: by[level] for name, by in deep.layers.items()}
+    best = {name: max(one["value"] for one in by.values()) for name, by in layers.items()}
+    rows.append({"noise": level, **{layer: layers["trained"][layer]["value"] for layer in LAYERS}, "untrained, best": best["untrained"],
+                 "shuffled, best": best["shuffled"], "pixels": deep.pixels[level]["value"], "pixels, clean": deep.pixels["clean"]["value"]})
+show.table(rows)
+
+# %% [markdown] tags=["lecture"]
+# DEPTH
+
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercises
 #
