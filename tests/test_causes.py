@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from course_lib.contract import Actions, Capabilities, State
+from course_lib.contract import Actions, Capabilities, NotCapable, State
 from course_lib.exam.measures.causes import (
     counterfactual_effect,
     effect_share,
@@ -22,7 +22,9 @@ from course_lib.exam.measures.causes import (
 from course_lib.exam.registry import get_entrant
 from course_lib.exam.run import examine
 from course_lib.exam.sitting import Sitting
+from course_lib.models.seen_engine import SeenEngine
 from course_lib.studies import causes as study
+from course_lib.training import load_checkpoint
 from course_lib.worlds import spec
 from course_lib.worlds.two_balls import (
     CHANGES,
@@ -169,6 +171,23 @@ def test_a_share_is_a_slope() -> None:
         effect_share(true, np.zeros((3, 2)))
     with pytest.raises(ValueError, match="as many pairs"):
         effect_share(true[:2], true)
+
+
+# ------------------------------------------------------------------------------------------------- the yardstick
+
+
+def test_an_engine_that_sees_the_shown_frames_foresees_the_effect_but_of_no_mass(pairs: dict[str, BallPairs]) -> None:
+    engine = SeenEngine(load_checkpoint("reader"))
+    shares = {}
+    for change in ("taken out", "heavier"):
+        these = pairs[change]
+        found = counterfactual_effect(engine, these.shown(), lambda state: state.now(0), 8, these.begun())
+        shares[change] = effect_share(found[-1], these.effect()[-1])
+    assert shares["taken out"] > 0.6 and shares["heavier"] == 0.0
+    with pytest.raises(ValueError, match="one frame shows no speed"):
+        engine.encode(torch.zeros(1, 1, 3, 32, 32))
+    with pytest.raises(NotCapable, match="draws nothing"):
+        engine.decode(engine.encode(torch.zeros(1, 2, 3, 32, 32)))
 
 
 # ------------------------------------------------------------------------------------------------------------- kept

@@ -10,7 +10,8 @@ four that learned from films with bodies:
     film_jepa                     a JEPA without pictures; learned from single bodies behind screens
 
 ``film_jepa-balls`` stands beside them: the same JEPA, trained here on films of these two balls, and not kept with the
-course. It says whether the effect can be learned at all at this size.
+course. And the yardstick: the engine of ``models/seen_engine``, which reads both balls off the last two frames that are
+shown, knows the rules, and has no mass.
 
 Where a model draws, the reader sees where the blue ball is. A probe with random Fourier features, fitted on pairs of
 the training split, reads the JEPAs. ``ceiling`` is what is read where there is nothing to foresee: the model is shown
@@ -44,6 +45,7 @@ from course_lib.models.base import untrained_twin
 from course_lib.models.continuation import Continuation
 from course_lib.models.film_jepa import FilmJEPA
 from course_lib.models.reader import Reader
+from course_lib.models.seen_engine import SeenEngine
 from course_lib.studies.store import DATA, kept_piece, read_study, weights_of
 from course_lib.training import load_config, train
 from course_lib.training.checkpoints import load_checkpoint, provenance
@@ -73,7 +75,8 @@ CHECKPOINTS = {  # of each: model, size, and the part that has learned
     "film_jepa": ("film_jepa", "cpu", None),
 }
 ASKED = tuple(CHECKPOINTS)
-EVERYBODY = (*ASKED, BALLS)
+ENGINE = "engine, as read"
+EVERYBODY = (*ASKED, BALLS, ENGINE)
 WHO = ("trained", "untrained")
 SEED = 0
 
@@ -112,6 +115,8 @@ def bare_twin(model: Any) -> Any:
 
 def watch_ball(model: WorldModel, reader: Reader, learn: BallPairs) -> Callable[[State], np.ndarray]:
     """Where the blue ball is in a state, units, (B, 2). learn: to fit a probe on, where nothing is drawn."""
+    if isinstance(model, SeenEngine):
+        return lambda state: state.now(model.colours.index(WATCHED))
     if model.capabilities.decodes:
         return drawn_ball(model, reader, WATCHED)
     films, places = learn.frames.reshape(-1, *learn.frames.shape[2:]), learn.place.reshape(-1, *learn.place.shape[2:])
@@ -158,6 +163,12 @@ def causes_weights() -> dict[str, str]:
     return {name: weights_of(model, size, part) for name, (model, size, part) in CHECKPOINTS.items()}
 
 
+def _asked_with_weights(name: str, weights: Mapping[str, str], reader: Reader, report: Callable) -> tuple[Any, str]:
+    if name == BALLS:
+        return taught_on_balls(report)
+    return (SeenEngine(reader), weights_of("reader")) if name == ENGINE else (load_asked(name), weights[name])
+
+
 def run(report: Callable[[str], None] = print) -> dict[str, Any]:
     """Teach the last one, and ask everybody about every change: about fifteen minutes of one core."""
     weights, reader = causes_weights(), load_checkpoint("reader")
@@ -165,9 +176,10 @@ def run(report: Callable[[str], None] = print) -> dict[str, Any]:
     learn = make_ball_pairs("taken out", split="train", count=LEARN, length=SEEN + STEPS)
     found: dict[str, Any] = {}
     for name in EVERYBODY:
-        trained, own = taught_on_balls(report) if name == BALLS else (load_asked(name), weights.get(name))
+        trained, own = _asked_with_weights(name, weights, reader, report)
         found[name] = {}
-        for who, model in (("trained", trained), ("untrained", bare_twin(trained))):
+        for who in WHO[:1] if name == ENGINE else WHO:
+            model = trained if who == "trained" else bare_twin(trained)
             read = watch_ball(model, reader, learn)
             found[name][who] = {}
             for change, these in pairs.items():
@@ -241,9 +253,10 @@ def measured_causes() -> Causes:
 
     def parse(facts: dict[str, Any]) -> Causes:
         true = {change: effects(facts["true"][change]) for change in CHANGES}
-        by, shares = ({name: {who: {} for who in WHO} for name in EVERYBODY} for _ in range(2))
+        who_of = {name: WHO[:1] if name == ENGINE else WHO for name in EVERYBODY}
+        by, shares = ({name: {who: {} for who in who_of[name]} for name in EVERYBODY} for _ in range(2))
         for name in EVERYBODY:
-            for who in WHO:
+            for who in who_of[name]:
                 for change, piece in facts["found"][name][who].items():
                     by[name][who][change] = counterfactual(piece, change, true)
                     shares[name][who][change] = {int(t): float(v) for t, v in piece.get("shares", {}).items()}

@@ -7,7 +7,8 @@ Each kind of film has one event from which its property follows by a law of mech
     friction     a box slides along the floor: it loses friction times gravity in speed a second
 
 In the films of "elasticity" the ball's mass varies too, and shows nowhere: ``mass_unseen``, which nobody can know.
-Sizes, places and speeds vary in all of them, so that a property is not simply a place.
+Sizes, places and speeds vary in all of them. How much of a property a line through the places in all frames gives all
+the same is a control of every probe of it (``studies/hidden_properties``).
 """
 
 from __future__ import annotations

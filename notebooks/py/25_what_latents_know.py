@@ -490,8 +490,9 @@ counter, rows = measured_causes(), []
 for name, by in counter.by.items():
     for change, found in by["trained"].items():
         if change != "apart":
+            bare = by.get("untrained", {}).get(change)
             rows.append({"model": name, "change": change, "share": f"{found.share:.2f} ({found.low:.2f} to {found.high:.2f})",
-                         "untrained": by["untrained"][change].share, "other pairs": found.others,
+                         "untrained": bare and bare.share, "other pairs": found.others,
                          "ceiling": found.ceiling, "lost": found.lost / len(counter.true[change])})
 show.table(rows)
 
