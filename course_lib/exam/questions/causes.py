@@ -38,7 +38,7 @@ def ask(entrant: Entrant, sitting: Sitting) -> Iterator[Row]:
         note = f"{one.ceiling:.2f} where the films are shown whole; the ball is lost in {one.lost} of {PAIRS} pairs"
         if facts.same_frames[change]:
             note += "; the frames that are shown are the same in both films, so that nobody can know"
-        elif change == "taken out":
+        elif change == "taken out" and "apart" in found:
             note += f"; size of its effect {one.size:.2f}, where the balls never meet {found['apart'].size:.2f}"
         yield entrant.row(
             sitting, where, question, value=one.share, low=one.low, high=one.high, unit="", n=PAIRS, note=note,
