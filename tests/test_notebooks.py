@@ -9,6 +9,8 @@ from __future__ import annotations
 import ast
 import base64
 import functools
+import io
+import itertools
 import os
 import re
 import shutil
@@ -22,8 +24,10 @@ import nbformat
 import pytest
 from jupytext.config import JUPYTEXT_CONFIG_FILES
 from nbformat import NotebookNode
+from PIL import Image
 
 from course_lib import show
+from course_lib.show.figure import FRAME, PAGE
 from tests.imports import ROOT
 from tools import hosted, navigation
 from tools import notebooks as machine
@@ -203,6 +207,53 @@ def test_every_stored_picture_says_what_it_shows(pair: machine.Pair) -> None:
             for mime in {"image/png", "image/gif"} & set(output.get("data", {})):
                 alt = output.metadata.get(mime, {}).get("alt", "")
                 assert len(alt.split()) >= 2 and not alt.startswith("<"), (machine.cell_name(index, cell), alt)
+
+
+FRAMES = re.compile(r"(Film strip|Grid|Film of|\d+ frames of)")
+
+
+def narrow_frames(notebook: NotebookNode) -> list[str]:
+    """Stored strips, grids and films in which a frame is less than 96 dots wide, or the whole wider than the page.
+
+    A strip and a grid store beside themselves how wide a frame of them is. A film's frame is as wide as its picture,
+    or as a share of it where several play side by side.
+    """
+    found = []
+    for index, cell in enumerate(notebook.cells):
+        for output in cell.get("outputs", []):
+            text = "".join(output.get("data", {}).get("text/plain", ""))
+            alt = output.get("metadata", {}).get("image/png", {}).get("alt", "")
+            if "image/png" not in output.get("data", {}) or not FRAMES.match(alt or text):
+                continue
+            with Image.open(io.BytesIO(base64.b64decode(output.data["image/png"]))) as picture:
+                whole, films = picture.width, getattr(picture, "n_frames", 1) > 1
+            if films:
+                frame = whole / (alt.count(", ") if alt.endswith("side by side") else 1)
+            elif "course" in output.metadata:
+                frame = output.metadata["course"]["frame"]
+            else:  # pieces of frames, and strips of at most eight frames, which were always wide enough
+                few = re.search(r"(\d+) (?:frames|pictures) of (\d+)x", alt)
+                frame = FRAME if few and (int(few[1]) <= 8 or int(few[2]) < 32) else 0
+            if frame < FRAME or whole > PAGE:
+                found.append(f"{machine.cell_name(index, cell)}: frames of {frame:.0f} in {whole} dots: {alt}")
+    return found
+
+
+@each_notebook
+def test_stored_frames_are_wide_enough_to_be_seen(pair: machine.Pair) -> None:
+    assert narrow_frames(machine.read_notebook(pair.notebook)) == []
+
+
+SLIDE_BOX = re.compile(r"^> .*[\u4e00-\u9fff]", re.MULTILINE)
+
+
+@each_pair
+def test_the_slide_under_examination_stands_in_a_box(pair: machine.Pair) -> None:
+    """Its own words and our English, before the first section in every notebook that has sections."""
+    texts = [cell.source for cell in twin_of(pair).cells if cell.cell_type == "markdown"]
+    if pair.name[:2] != "00":
+        texts = list(itertools.takewhile(lambda text: "## Predict first" not in text, texts))
+    assert any(SLIDE_BOX.search(text) and re.search("[a-z]{4}", text) for text in texts)
 
 
 @each_notebook

@@ -19,7 +19,7 @@ from nbclient import NotebookClient
 from PIL import Image
 
 from course_lib import show
-from course_lib.show.figure import LIMIT, png_of_picture
+from course_lib.show.figure import FRAME, LIMIT, PAGE, CourseFigure, png_of_picture
 
 matplotlib.use("agg")
 
@@ -44,7 +44,8 @@ def film(length: int = 48, size: int = 32, noise: float = 0.0, seed: int = 0) ->
 
 
 def png(shown: Any) -> bytes:
-    return shown._repr_mimebundle_()["image/png"]
+    bundle = shown._repr_mimebundle_()
+    return (bundle[0] if isinstance(bundle, tuple) else bundle)["image/png"]
 
 
 def pixels(data: bytes) -> np.ndarray:
@@ -80,9 +81,9 @@ def test_strip_shows_the_very_frames() -> None:
     # Each frame is one flat colour, so every colour must be found in the picture, in the order of time.
     colours = np.random.default_rng(1).integers(0, 250, size=(30, 3), dtype=np.uint8)
     frames = np.broadcast_to(colours[:, None, None], (30, 32, 32, 3)).copy()
-    drawn = pixels(png(show.strip(frames, every=3, labels=[""] * 30)))
-    row = drawn[drawn.shape[0] // 3]
-    seen = [tuple(map(int, c)) for c in row if tuple(c) != (255, 255, 255)]
+    drawn = pixels(png(show.strip(frames, every=3, labels=[""] * 30)))  # ten frames: two rows of five
+    rows = np.concatenate([drawn[drawn.shape[0] // 4], drawn[3 * drawn.shape[0] // 4]])
+    seen = [tuple(map(int, c)) for c in rows if tuple(c) != (255, 255, 255)]
     assert list(dict.fromkeys(seen)) == [tuple(map(int, c)) for c in colours[::3]]
 
 
@@ -93,6 +94,59 @@ def test_every_dot_of_a_frame_is_a_square_of_equal_size() -> None:
         drawn = pixels(png(shown))[..., 0] < 128
         runs = [np.diff(np.flatnonzero(np.diff(np.r_[False, line, False].astype(int)))) for line in drawn if line.any()]
         assert len({int(n) for run in runs for n in run[::2]}) == 1
+
+
+def frame_of(shown: Any) -> tuple[float, int]:
+    """How wide a frame of a stored strip or grid is, and how wide the whole picture, in dots of the screen."""
+    data, metadata = shown._repr_mimebundle_()
+    return metadata["course"]["frame"], pixels(data["image/png"]).shape[1]
+
+
+@pytest.mark.parametrize("size", [(32, 32), (64, 64), (96, 96), (32, 64)])
+@pytest.mark.parametrize("length", [1, 5, 8, 9, 12, 16, 31])
+def test_frames_of_a_strip_are_wide_enough_and_it_fits_on_the_page(size: tuple[int, int], length: int) -> None:
+    frames = np.zeros((length, *size, 3), np.uint8)
+    for films in ({"": frames}, {"real": frames, "a name of middling length": frames[:3]}):
+        frame, whole = frame_of(show.strips(films, title="A title"))
+        assert frame >= FRAME and whole <= PAGE, (frame, whole)
+
+
+def test_a_frame_is_as_wide_as_the_strip_says() -> None:
+    """Measured in the picture: black frames are as long as they claim to be, in each of their rows."""
+    shown = show.strip(np.zeros((12, 32, 32, 3), np.uint8), labels=[""] * 12)
+    drawn = pixels(png(shown))[..., 0] < 128
+    edges = [np.flatnonzero(np.diff(np.r_[False, line, False].astype(int))) for line in drawn if line.any()]
+    runs = [np.diff(each)[::2] for each in edges]
+    assert {int(n) for run in runs for n in run} == {int(frame_of(shown)[0])}
+    assert len(runs) == 2 * frame_of(shown)[0] and {len(run) for run in runs} == {6}, "two rows of six"
+
+
+def test_names_and_titles_of_a_strip_are_not_cut() -> None:
+    """Letters are of different widths, so their number says little: the picture's edge must be white."""
+    wide = "a title far wider than the two frames are"
+    for name, title in (("mmmmmmmmmm", "t"), ("remembered", "t"), ("l", wide), ("", "M" * 30)):
+        drawn = pixels(png(show.strips({name: np.zeros((2, 32, 32, 3), np.uint8)}, title=title)))
+        assert (drawn[:, :2] == 255).all() and (drawn[:, -2:] == 255).all() and (drawn[:2] == 255).all(), (name, title)
+
+
+def test_what_reaches_beyond_a_figure_is_drawn_as_well() -> None:
+    figure = CourseFigure(3.0, 2.0, "a figure with a long title")
+    figure.subplots().set_title("a title that is far too long for a figure of three inches", fontsize=14)
+    drawn = pixels(png(figure))
+    inked = np.flatnonzero(drawn.min(axis=(0, 2)) < 99)
+    assert drawn.shape[1] > 3.0 * figure.dpi and drawn.shape[1] - 12 < inked[-1] < drawn.shape[1] - 2
+
+
+def test_a_grid_of_frames_has_no_more_columns_than_are_wide_enough() -> None:
+    frame, whole = frame_of(show.grid(film(16, 64), columns=8))
+    assert frame >= FRAME and whole <= PAGE
+    assert pixels(png(show.grid(film(48, 16), columns=16))).shape[1] <= PAGE, "pieces of frames may be smaller"
+
+
+def test_frames_in_a_row_that_a_callback_gives_are_wide_enough() -> None:
+    row = np.zeros((32, 6 * 34 - 2, 3), np.uint8)  # six frames side by side
+    drawn = show.probe(lambda x: row, {"x": [0]})[0].png
+    assert pixels(drawn).shape[0] >= FRAME and pixels(drawn).shape[1] <= PAGE
 
 
 def test_grid_wraps_and_titles_take_room() -> None:

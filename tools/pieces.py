@@ -167,7 +167,7 @@ def _energy() -> list[Any]:
     from course_lib.views.energy import downhill
 
     five = [[-1.5, 1.0], [-1.2, -1.0], [0.3, 1.5], [1.5, 0.2], [1.0, -1.5]]
-    return [show.points(five, downhill, slider="balls roll downhill")]
+    return [show.points(five, downhill, slider="balls roll downhill", marks=2)]
 
 
 def _vanishing_point() -> list[Any]:

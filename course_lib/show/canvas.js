@@ -247,6 +247,7 @@ class Display {
       const box = make("div", "course-canvas-player", stage);
       const name = make("div", "course-canvas-name", box);
       const canvas = make("canvas", "course-canvas-picture", box);
+      canvas.setAttribute("role", "img"); // its name is set in update()
       Object.assign(canvas, { height, width });
       const pen = canvas.getContext("2d");
       const caption = make("div", "course-canvas-caption", box);
@@ -255,6 +256,7 @@ class Display {
       return { canvas, name, pen, image: pen.createImageData(width, height), caption, spoken };
     });
     this.error = make("div", "course-canvas-error", this.root);
+    this.error.setAttribute("role", "alert");
     const controls = make("div", "course-canvas-controls", this.root);
     this.toggle = make("button", "course-canvas-toggle", controls);
     this.toggle.onclick = () => {
@@ -269,6 +271,8 @@ class Display {
     };
     this.buttons = autoplay ? [] : Object.entries(actions).map(([a, name]) => this.button(controls, Number(a), name, keys));
     this.speed = make("span", "course-canvas-speed", controls);
+    this.root.setAttribute("role", "group");
+    this.root.setAttribute("aria-label", "Films that play by themselves");
     if (autoplay) return;
     this.hint = make("div", "course-canvas-hint", stage);
     const arrows = Object.keys(keys).every((key) => key.startsWith("Arrow") || key === " ");
@@ -278,8 +282,9 @@ class Display {
       this.game.play();
     });
     this.root.tabIndex = 0;
-    this.root.setAttribute("role", "group");
-    this.root.setAttribute("aria-label", `A game: use ${this.how}`);
+    this.root.setAttribute("role", "application"); // the keys come here, not to the screen reader
+    const named = Object.entries(keys).map(([key, a]) => `${key === " " ? "Space" : key} ${actions[a] ?? "nothing"}`);
+    this.root.setAttribute("aria-label", `A game, played with the keys: ${named.join(", ")}; Tab leads to the buttons`);
   }
 
   // Enlarge in whole steps, so that every dot is a square of one size; less than asked where there is less room.
@@ -376,9 +381,11 @@ class Display {
     const names = game.model.get("names");
     this.players.forEach((player, i) => {
       player.name.textContent = names[i] ?? "";
+      player.canvas.setAttribute("aria-label", names[i] ? `Picture: ${names[i]}` : "Picture");
       this.describe(player, game.captions[i]);
     });
-    this.error.textContent = game.error && `The game has stopped. ${game.error}\nPress ${this.reset.textContent} to begin again.`;
+    const text = game.error && `The game has stopped. ${game.error}\nPress ${this.reset.textContent} to begin again.`;
+    if (text !== this.error.textContent) this.error.textContent = text; // an alert is read out whenever it is set
     this.toggle.textContent = game.playing ? "Pause" : "Start";
     this.toggle.disabled = Boolean(game.error);
     const action = game.held.length ? game.held.at(-1)[1] : null;

@@ -23,7 +23,7 @@ Bytes = NDArray[np.uint8]
 
 LAST_FRAME_MS = 700  # the last frame stays a moment, so that the eye sees where the film begins again
 GREYS = 8  # levels from black to white that every palette holds, for the names above the films
-VISIBLE = 64  # dots: a film is not made smaller than this before frames are left out
+VISIBLE = 96  # dots: a film is not made smaller than this before frames are left out
 HEAD, GAP, FONT = 26, 10, 16  # dots: room for the names, between the films, and the letters
 
 

@@ -131,7 +131,7 @@ class Guess:
         return f"{text.rstrip()} Score: {self.score} of {played}.{end}"
 
 
-def still(game: Guess, every: int = 3) -> bytes:
+def still(game: Guess, every: int = 4) -> bytes:
     """A PNG for the page without a kernel: frames of the first round and of the last, without the answers.
 
     Rounds get harder, or easier, as a game goes on; the first and the last one together let a reader see it.
@@ -156,9 +156,11 @@ class GuessBox(widgets.VBox):
     def __init__(self, game: Guess, fps: float, scale: int) -> None:
         self.game = game
         self.rest = round(REST_SECONDS * fps)
-        self.left = widgets.Button(description=f"left is {game.words.right}")
-        self.right = widgets.Button(description=f"right is {game.words.right}")
-        self.onward = widgets.Button(description="next round")
+        self.left, self.right = (
+            widgets.Button(description=f"{side} is {game.words.right}", tooltip=f"The {side} one is {game.words.right}")
+            for side in ("left", "right")
+        )
+        self.onward = widgets.Button(description="next round", tooltip="Go on to the next round")
         self.message = widgets.HTML()
         self.canvas = canvas(self._players(), fps=fps, scale=scale, autoplay=True)
         self.left.on_click(lambda _: self.act(lambda: game.answer("left")))
@@ -187,7 +189,7 @@ class GuessBox(widgets.VBox):
 
     def _draw(self) -> None:
         self.canvas.names = list(self.game.names())
-        self.message.value = html.escape(self.game.message())
+        self.message.value = f'<div role="status">{html.escape(self.game.message())}</div>'
         self.left.disabled = self.right.disabled = self.game.revealed
         self.onward.disabled = not self.game.revealed
         self.onward.description = "play again" if self.game.finished else "next round"

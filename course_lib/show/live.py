@@ -100,7 +100,8 @@ class live:  # noqa: N801  (called like the other functions of show)
 
     def _draw(self) -> CourseFigure:
         with_picture = self._picture is not None
-        figure = CourseFigure(WIDTH if with_picture else 0.72 * WIDTH, 3.4, self.title)
+        below = 0.25 * -(-len(self._curves) // 2) if len(self._curves) > 2 else 0.0  # for their names
+        figure = CourseFigure(WIDTH if with_picture else 0.72 * WIDTH, 3.4 + below, self.title)
         with rc_context(STYLE):
             grid = figure.add_gridspec(1, 2, width_ratios=(1.25, 1)) if with_picture else figure.add_gridspec(1, 1)
             _draw_curves(figure.add_subplot(grid[0, 0]), self.title, self._curves, self.rising)
@@ -145,7 +146,10 @@ def _draw_curves(
     axes.set_xlabel("step")
     axes.locator_params(axis="x", nbins=6, integer=True)
     if curves:
-        axes.legend(loc="lower right" if rising else "upper right")
+        if len(curves) > 2:  # below the axis: inside it so many names would lie over a curve
+            axes.legend(loc="upper left", bbox_to_anchor=(0.0, -0.22), ncols=2, fontsize=10)
+        else:
+            axes.legend(loc="lower right" if rising else "best")
 
 
 def _averaged(x: np.ndarray, y: np.ndarray, window: int) -> tuple[np.ndarray, np.ndarray]:

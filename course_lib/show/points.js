@@ -42,7 +42,7 @@ class Plane {
 
   build(el, { slider }) {
     this.root = make("div", "course-points-root", el, { role: "group", "aria-label": "Points to drag" });
-    this.svg = draw("svg", this.root, { class: "course-points-plane", width: SIDE, height: SIDE, viewBox: `0 0 ${SIDE} ${SIDE}` });
+    this.svg = draw("svg", this.root, { role: "group", "aria-label": `A plane with ${this.places.length} points`, class: "course-points-plane", width: SIDE, height: SIDE, viewBox: `0 0 ${SIDE} ${SIDE}` });
     for (const [a, b] of [[[-this.limit, 0], [this.limit, 0]], [[0, -this.limit], [0, this.limit]]]) {
       const [x1, y1] = this.dot(a), [x2, y2] = this.dot(b);
       draw("line", this.svg, { class: "course-points-axis", x1, y1, x2, y2 });
@@ -50,7 +50,7 @@ class Plane {
     this.lines = draw("g", this.svg, { "aria-hidden": "true" });
     this.runners = draw("g", this.svg, { "aria-hidden": "true" });
     this.circles = this.places.map((_, i) => {
-      const circle = draw("circle", this.svg, { class: "course-points-point", r: 9, tabindex: 0, role: "slider" });
+      const circle = draw("circle", this.svg, { class: "course-points-point", r: 9, tabindex: 0, role: "slider", "aria-valuemin": -this.limit, "aria-valuemax": this.limit });
       circle.addEventListener("pointerdown", (event) => this.take(event, i));
       circle.addEventListener("keydown", (event) => this.key(event, i));
       return circle;
@@ -134,8 +134,9 @@ class Plane {
       Array.from({ length: times }, (_, t) => this.dot([numbers[2 * (l * times + t)], numbers[2 * (l * times + t) + 1]])),
     );
     this.lines.replaceChildren();
-    for (const way of this.ways) {
-      draw("polyline", this.lines, { class: "course-points-line", points: way.map((dot) => dot.join(",")).join(" ") });
+    const marks = count - this.model.get("settings").marks; // the lines from here on mark places
+    for (const [l, way] of this.ways.entries()) {
+      draw("polyline", this.lines, { class: l < marks ? "course-points-line" : "course-points-mark", points: way.map((dot) => dot.join(",")).join(" ") });
     }
     this.circles.forEach((circle, i) => {
       const [cx, cy] = this.dot(this.places[i]);
@@ -152,7 +153,7 @@ class Plane {
   run() {
     const share = Number(this.range.value);
     this.runners.replaceChildren();
-    for (const way of this.ways) {
+    for (const way of this.ways.slice(0, this.ways.length - this.model.get("settings").marks)) {
       const at = share * (way.length - 1);
       const before = way[Math.floor(at)], after = way[Math.ceil(at)];
       const [cx, cy] = before.map((value, k) => value + (at - Math.floor(at)) * (after[k] - value));

@@ -44,10 +44,10 @@ class Points(anywidget.AnyWidget):
     answered = traitlets.Int().tag(sync=True)
     settings = traitlets.Dict().tag(sync=True)
 
-    def __init__(self, places: NDArray[np.float64], lines: Lines, limit: float, slider: str) -> None:
+    def __init__(self, places: NDArray[np.float64], lines: Lines, limit: float, slider: str, marks: int) -> None:
         self.lines, self.limit = lines, limit
         self._drawn = _checked(lines(places.copy()))  # a fault at the first places stops the cell
-        settings = {"limit": limit, "slider": slider, "beginning": places.tolist()}
+        settings = {"limit": limit, "slider": slider, "beginning": places.tolist(), "marks": marks}
         super().__init__(dragged=places.tolist(), pixels=self._drawn.tobytes(), shape=list(self._drawn.shape[:2]),
                          settings=settings)  # fmt: skip
         self.observe(self._moved, names="dragged")
@@ -83,8 +83,10 @@ class Points(anywidget.AnyWidget):
     def _still(self) -> bytes:
         figure = CourseFigure(5.2, 5.0, "points and lines")
         axes = figure.subplots()
-        for line in self._drawn:
-            axes.plot(line[:, 0], line[:, 1], color=COLOURS["blue"], linewidth=0.8, alpha=0.5)
+        marks = len(self._drawn) - self.settings["marks"]
+        for place, line in enumerate(self._drawn):
+            look = {"linewidth": 0.8, "alpha": 0.5} if place < marks else {"linewidth": 2.5, "zorder": 4}
+            axes.plot(*line.T, color=COLOURS["blue" if place < marks else "black"], **look)
         axes.scatter(*self.places.T, s=90, color=COLOURS["vermilion"], zorder=3)
         axes.set(title=self.settings["slider"], xlim=(-self.limit, self.limit), ylim=(-self.limit, self.limit),
                  aspect="equal", xlabel="first number", ylabel="second number")  # fmt: skip
@@ -98,12 +100,14 @@ def _checked(lines: ArrayLike) -> NDArray[np.float32]:
     return found
 
 
-def points(places: ArrayLike, lines: Lines, *, limit: float = 3.0, slider: str = "along the lines") -> Points:
+def points(
+    places: ArrayLike, lines: Lines, *, limit: float = 3.0, slider: str = "along the lines", marks: int = 0
+) -> Points:
     """Let the reader drag points and see what follows from where they are.
 
     places: (N, 2), where they begin. lines: a function from the places, float64 (N, 2), to the lines, (L, T, 2); what
     it raises is shown below the plane. limit: the plane goes from -limit to limit in both directions. slider: what the
-    slider is called.
+    slider is called. marks: how many of the lines, the last ones, mark a place; they are drawn in black.
     Raises ValueError for places that are none or lie outside, TypeError for lines that cannot be called.
     """
     found = np.array(places, float)
@@ -113,4 +117,4 @@ def points(places: ArrayLike, lines: Lines, *, limit: float = 3.0, slider: str =
         raise ValueError(f"a point lies outside the plane, which goes from {-limit:g} to {limit:g}")
     if not callable(lines):
         raise TypeError(f"lines: a function of the places (N, 2) is expected, not {lines!r}")
-    return Points(found, lines, float(limit), slider)
+    return Points(found, lines, float(limit), slider, marks)

@@ -20,7 +20,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from course_lib.show import check
-from course_lib.show.figure import png_of_figure, png_of_picture, release
+from course_lib.show.figure import FRAME, png_of_figure, png_of_picture, release
 
 Callback = Callable[..., Any]  # returns a matplotlib Figure, or a uint8 array (H, W, 3) or (H, W)
 LEAST = 320  # dots that the longer side of an array is enlarged to
@@ -34,7 +34,7 @@ def draw(callback: Callback, values: Mapping[str, Any]) -> bytes:
         release(result)
         return png
     if isinstance(result, np.ndarray):
-        return png_of_picture(check.picture(result, "the callback's picture"), least=LEAST)
+        return png_of_picture(check.picture(result, "the callback's picture"), least=LEAST, frame=FRAME)
     name = getattr(callback, "__name__", "the callback")
     lost = "; is the `return` missing?" if result is None else ""
     given = type(result).__name__
@@ -55,6 +55,7 @@ class Explore(widgets.VBox):
         as_it_is = widgets.Layout(align_self="flex-start", max_width="100%")  # else the box stretches, and blurs, it
         self.picture = widgets.Image(value=first, format="png", layout=as_it_is)
         self.picture.add_class("course-picture")
+        self.picture.tooltip = self._named_picture()
         self.message = widgets.HTML()
         self.message.add_class("course-error")
         self._still = first
@@ -68,6 +69,11 @@ class Explore(widgets.VBox):
         """The value of every control by name."""
         return {name: control.value for name, control in self.controls.items()}
 
+    def _named_picture(self) -> str:
+        """The picture's name for who cannot see it: which values it was drawn for."""
+        chosen = {name: getattr(control, "label", control.value) for name, control in self.controls.items()}
+        return f"Picture drawn for {', '.join(f'{self.controls[name].description} {v}' for name, v in chosen.items())}"
+
     def _changed(self, _: Any) -> None:
         try:
             png = draw(self.callback, self.values)
@@ -77,6 +83,7 @@ class Explore(widgets.VBox):
             return
         self.message.value = ""
         self.picture.value = png
+        self.picture.tooltip = self._named_picture()
         self.picture.layout.display = ""
 
     def _repr_mimebundle_(self, **keywords: Any) -> dict[str, Any]:
@@ -227,7 +234,7 @@ def _box(error: BaseException, values: Mapping[str, Any]) -> str:
     whole = html.escape("".join(traceback.format_list(frames)))
     style = "border-left: 4px solid #d55e00; padding: 4px 10px; margin: 4px 0; line-height: 1.5"
     return (
-        f'<div style="{style}"><b>This picture could not be drawn.</b> '
+        f'<div role="alert" style="{style}"><b>This picture could not be drawn.</b> '
         f"{html.escape(type(error).__name__)}: {html.escape(str(error))}{where}<br>with {html.escape(_named(values))}"
         f'<details><summary>The way to this line</summary><pre style="overflow-x: auto">{whole}</pre></details></div>'
     )

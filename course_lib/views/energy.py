@@ -65,7 +65,7 @@ def futures_figure(x: np.ndarray, y: np.ndarray, energies: Mapping[str, np.ndarr
 
     x, y: (N,). energies: by title, (M, M), rows for y.
     """
-    figure = CourseFigure(4.2 * len(energies), 3.6, f"pairs over {len(energies)} energies")
+    figure = CourseFigure(4.2 * len(energies), 4.0, f"pairs over {len(energies)} energies")
     panels = figure.subplots(1, len(energies), sharey=True, squeeze=False)[0]
     for axes, (title, energy) in zip(panels, energies.items(), strict=True):
         along = np.linspace(-1.0, 1.0, len(energy))
@@ -74,5 +74,5 @@ def futures_figure(x: np.ndarray, y: np.ndarray, energies: Mapping[str, np.ndarr
         axes.set(title=title, xlabel="x, what is seen", ylabel="y, what follows", xlim=(-1, 1), ylim=(-1, 1))
         axes.label_outer()
         figure.colorbar(filled, ax=axes, label="energy F(x, y)")
-    panels[0].legend(loc="upper left")
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center")
     return figure

@@ -62,7 +62,7 @@ def nearest_figure(model: IWM, bank: ChangesBank, action: Tensor, count: int = 5
     true = to_uint8(transform(bank.source[None], action[None]))[0]
     pictures = [to_uint8(bank.source[None])[0], true, *(bank.frames[k] for k in order)]
     titles = ["the picture", "truly changed", *(f"{place}. ({distance[k]:.3f})" for place, k in enumerate(order, 1))]
-    figure = CourseFigure(1.75 * len(pictures), 2.3, f"a picture, its change and the {count} nearest entries of a bank")
+    figure = CourseFigure(1.48 * len(pictures), 2.0, f"a picture, its change and the {count} nearest entries of a bank")
     panels = figure.subplots(1, len(pictures))
     for axes, picture, title in zip(panels, pictures, titles, strict=True):
         axes.imshow(picture, interpolation="nearest")
@@ -77,7 +77,7 @@ def nearest_figure(model: IWM, bank: ChangesBank, action: Tensor, count: int = 5
 def questions_figure(model: IWM, bank: ChangesBank, questions: Sequence[int], count: int = 3) -> CourseFigure:
     """Some actions of a bank, one row each: the picture, the right entry, and the entries nearest to the prediction."""
     columns = 2 + count
-    figure = CourseFigure(1.75 * columns, 1.85 * len(questions) + 0.2, "questions to a bank and the answers")
+    figure = CourseFigure(1.4 * columns, 1.5 * len(questions) + 0.2, "questions to a bank and the answers")
     for row, k in zip(figure.subplots(len(questions), columns, squeeze=False), questions, strict=True):
         order, distance = nearest_in_bank(model, bank, bank.actions[k], count)
         rank = int((distance < distance[k]).sum()) + 1
@@ -92,10 +92,10 @@ def questions_figure(model: IWM, bank: ChangesBank, questions: Sequence[int], co
 
 
 def actions_figure(frame: Tensor, values: Sequence[float] = (-1.0, -0.5, 0.0, 0.5, 1.0)) -> CourseFigure:
-    """One picture (3, H, W) under each of the six numbers, one row a number."""
-    figure = CourseFigure(1.45 * len(values) + 0.6, 1.5 * len(NAMES), "a picture under each of six numbers")
-    for i, (row, name) in enumerate(zip(figure.subplots(len(NAMES), len(values)), NAMES, strict=True)):
-        for axes, value in zip(row, values, strict=True):
+    """One picture (3, H, W) under each of the six numbers, one column a number."""
+    figure = CourseFigure(1.36 * len(NAMES), 1.36 * len(values), "a picture under each of six numbers")
+    for i, (column, name) in enumerate(zip(figure.subplots(len(values), len(NAMES)).T, NAMES, strict=True)):
+        for axes, value in zip(column, values, strict=True):
             action = torch.zeros(1, len(NAMES))
             action[0, i] = value
             axes.imshow(to_uint8(transform(frame[None], action))[0], interpolation="nearest")
@@ -132,7 +132,7 @@ def probes_by_depth_figure(
 ) -> CourseFigure:
     """What probes find in each encoder, one group of dots for each variable. probes: ``{name: answers}``."""
     inks = [COLOURS[name] for name in ("black", "sky", "blue", "purple", "orange", "vermilion", "green")]
-    figure = CourseFigure(0.75 * len(variables) + 2.6, 3.6, f"probes ({probe}) of {', '.join(probes)}")
+    figure = CourseFigure(0.56 * len(variables) + 2.6, 3.6, f"probes ({probe}) of {', '.join(probes)}")
     axes = figure.subplots()
     wide = 0.7 / max(1, len(probes) - 1)
     for place, (name, answers) in enumerate(probes.items()):

@@ -44,12 +44,14 @@ def clouds_figure(latents: Mapping[str, np.ndarray]) -> CourseFigure:
     figure = CourseFigure(2.7 * columns, 2.9 * rows, f"clouds of embeddings: {', '.join(latents)}")
     panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
     for axes, (name, each) in zip(panels.flat, latents.items(), strict=False):
-        axes.scatter(*main_axes(each).T, s=3, color=COLOURS["blue"], alpha=0.4, linewidths=0)
-        axes.set(title=name, xlim=(-SPAN, SPAN), ylim=(-SPAN, SPAN), aspect="equal", xlabel="widest direction",
-                 ylabel="second widest")  # fmt: skip
+        axes.scatter(*main_axes(each).T, s=6, color=COLOURS["blue"], alpha=0.5, linewidths=0)
+        axes.set(title=name.replace("_", " "), xlim=(-SPAN, SPAN), ylim=(-SPAN, SPAN), aspect="equal",
+                 xlabel="widest direction", ylabel="second widest")  # fmt: skip
         axes.label_outer()
-    for axes in panels.flat[len(latents) :]:
+    for axes, above in zip(panels.flat[len(latents) :], panels.flat[len(latents) - columns :], strict=False):
         axes.set_axis_off()
+        above.tick_params(labelbottom=True)  # nothing stands below it that could bear its axis
+        above.set_xlabel("widest direction")
     return figure
 
 

@@ -129,7 +129,7 @@ def curves_of_steps(
 def _curves(answers: Mapping[float, Answers], names: Sequence[str], label: str, title: str) -> CourseFigure:
     places = list(answers)
     with rc_context(STYLE):
-        figure = CourseFigure(7.5, 3.6, f"{title}: share that is right at {', '.join(f'{p:g}' for p in places)}")
+        figure = CourseFigure(8.8, 3.6, f"{title}: share that is right at {', '.join(f'{p:g}' for p in places)}")
         axes = figure.add_subplot()
         for name in names:
             value, low, high = (np.array([answers[p][name][key] for p in places]) for key in ("value", "low", "high"))
@@ -138,7 +138,7 @@ def _curves(answers: Mapping[float, Answers], names: Sequence[str], label: str, 
             axes.fill_between(places, low, high, color=line.get_color(), alpha=0.12, linewidth=0)
         axes.set(xlabel=label, ylabel="share (shaded: 95 %)", ylim=(0.0, 1.02))
         axes.set_title(title, loc="left")
-        axes.legend(fontsize=9, ncols=2)
+        axes.legend(fontsize=10, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return figure
 
 
@@ -148,7 +148,7 @@ def curves_of_drift(
     """What is left of the bodies of long films. kept: by way and by "number" or "bodies", see ``studies/drift``.
     labels: which ways are drawn, and what they are called. seconds: between two values."""
     with rc_context(STYLE):
-        figure = CourseFigure(8.0, 3.4, f"What long films keep: {', '.join(labels.values())}")
+        figure = CourseFigure(9.6, 3.4, f"What long films keep: {', '.join(labels.values())}")
         axes = figure.add_subplot()
         for way, label in labels.items():
             values = np.asarray(kept[way][what])
@@ -156,5 +156,5 @@ def curves_of_drift(
         name = {"bodies": "share of the bodies still there", "number": "share with the right number"}[what]
         axes.set(xlabel="time in the film (s)", ylabel=name, ylim=(0.0, 1.02))
         axes.set_title("A minute of film, read frame by frame", loc="left")
-        axes.legend(fontsize=9)
+        axes.legend(fontsize=10, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return figure

@@ -395,7 +395,7 @@ machine = check_machine()
 show.table(machine.rows())
 
 # %% [markdown]
-# From that speed follows an estimate of how long each notebook takes here: its arithmetic scales with the speed, the rest does not. Expect it to be right within a factor of two. *Planned* means that the notebook is not there yet.
+# From that speed follows an estimate of how long each notebook takes here: its arithmetic scales with the speed, the rest does not. Expect it to be right within a factor of two; a machine that is busy in that second looks slower than it is. *Planned* means that the notebook is not there yet.
 
 # %%
 from course_lib.contents import load_contents

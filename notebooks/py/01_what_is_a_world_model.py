@@ -309,7 +309,7 @@ for sweep in range(1, 61):
 rooms(pictures, bar="value", cell=0.3)
 
 # %% [markdown] tags=["lecture"]
-# The values spread through the doors and reach the start between sweeps 20 and 60. G is dark: the reward is for arriving.
+# The values spread through the doors and reach the start between sweeps 20 and 60. Until then G is dark, because the reward is for arriving; after 60 sweeps it is worth what the way from S is worth, one step later.
 
 # %% [markdown]
 # When to stop? Each sweep brings any two guesses closer by the factor $\gamma$ (a **contraction**, 压缩映射). If one changed no value by more than $d$, all later ones together change none by more than $d\,(\gamma+\gamma^2+\dots)=d\,\gamma/(1-\gamma)$. We stop when this is at most $10^{-6}$.

@@ -384,7 +384,7 @@ encoder = sum(my_conv_parameters(a, b, 4) for a, b in ((3, 32), (32, 64), (64, 1
 print(encoder, "in the encoder's four convolutions, by your count")
 
 # %% [markdown]
-# Exactly the published count. Where are they? 690,144 in the encoder's convolutions; three of four sit in a single layer, the decoder's first transposed convolution.
+# Exactly the published count. Where are they? 690,144 in the encoder's convolutions; three quarters of all sit in a single layer, the decoder's first transposed convolution.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Train live
@@ -529,8 +529,8 @@ show.grid(sweep(shipped, film[6], chosen, amounts), columns=len(amounts))
 # %% tags=["lecture"]
 from course_lib.views.vae import blend
 
-pixels_mixed, latents_mixed = blend(shipped, film[1], film[6], steps=9)
-show.strips({"pixels mixed": pixels_mixed, "latents mixed": latents_mixed}, labels=[""] * 9)
+pixels_mixed, latents_mixed = blend(shipped, film[1], film[6], steps=8)
+show.strips({"pixels mixed": pixels_mixed, "latents mixed": latents_mixed}, labels=[""] * 8)
 
 # %% [markdown]
 # In the lower row the box slides as one body: the code knows what lies between here and there. The triangle does not. It shrinks to a wisp at the old place and grows again at the new one, in another colour, and for a while the agent is lost in it. A straight line through this code is not always a way through the world, and nothing in the loss asked for that.
@@ -602,7 +602,7 @@ with torch.no_grad():
         print(f"rank {rank}: mean cosine {cosines.mean():.2f}, from {cosines.min():.2f} to {cosines.max():.2f}")
 
 # %% [markdown] tags=["lecture"]
-# It does not: the mean cosine is 0.13 for the most expensive number and 0.05 for the cheapest. For the most expensive one, single pairs of frames lie between −0.22 and 0.74. What a number does depends on the others.
+# It does not: the mean cosine is 0.13 for the most expensive number and 0.05 for the cheapest. For the most expensive one, single pairs of frames lie between −0.22 and 0.74. What a number does depends on the others. And none of the five rows further up moves the agent alone, or changes one colour and nothing else.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Break it
@@ -634,7 +634,7 @@ axes[0].legend()
 plt.show()
 
 # %% [markdown] tags=["lecture"]
-# At the old price both curves take a jolt, because the optimiser begins anew, and return. At the higher prices the loss falls, as a loss should; nobody who watches it alone would stop these runs. The KL shows what is going on. The higher the price of a nat, the larger the encoder's spread, and at a thousand times the price its answer is the same for every frame.
+# At the old price both curves take a jolt, because the optimiser begins anew, and return. At the higher prices the loss ends lower than it begins, as a loss should; nobody who watches it alone would stop these runs. The KL shows what is going on. The higher the price of a nat, the larger the encoder's spread, and at a thousand times the price its answer is the same for every frame.
 
 # %% tags=["lecture"]
 from course_lib.exam.measures.coders import kl_by_film, mean_frame_coder, vae_coder
@@ -693,7 +693,7 @@ assert simple["kl"]["low"] > 5.0, "below this the code would say next to nothing
 assert simple["untrained"]["high"] < simple["mean_frame"]["low"] < simple["pca"]["low"]
 
 # %% [markdown] tags=["lecture"]
-# The controls read from top to bottom. An untrained network is worse than the mean frame. The mean frame already has many decibels, because most of a frame is background: a decibel value alone means little, a difference between two of them on the same films means something.
+# So the second answer is 6.6 dB. The controls read from top to bottom. An untrained network is worse than the mean frame. The mean frame already has many decibels, because most of a frame is background: a decibel value alone means little, a difference between two of them on the same films means something.
 
 # %% [markdown] tags=["lecture"]
 # Why is the KL there? PCA's 32 numbers are kept at full precision; the VAE's are drawn with noise. The KL says how little they can hold: 91 nats are 131 bits, four bits a number. (The shipped network saw more films than PCA was fitted to. That is not where the gain comes from: PCA fitted to twice as many frames gains a few hundredths of a decibel.)

@@ -470,8 +470,8 @@ show.strips({"the film": missed, "dream, shipped": one_dream(vmc, missed[:1], mi
 # %% tags=["lecture"]
 caught, caught_keys = held_out.frames[24, :21], held_out.actions[24, :20]  # the star is reached in frame 12
 futures = {f"dream {seed}": one_dream(vmc, caught[:12], caught_keys, at_temperature(1.0, seed)) for seed in range(1, 6)}
-show.strips({"the film": caught[9:], **{name: dream[9:] for name, dream in futures.items()}},
-            labels=[f"t = {t}" if t == 9 else str(t) for t in range(9, 21)])
+show.strips({"the film": caught[11:19], **{name: dream[11:19] for name, dream in futures.items()}},
+            labels=[f"t = {t}" if t == 11 else str(t) for t in range(11, 19)])
 
 # %% [markdown] tags=["lecture"]
 # The agent goes the same way in all of them: the keys decide that. The star does not, and it should not. Look closely and you see a fault as well: pale stars, half a star in two places at once, or none; and in some dreams the agent itself fades for some frames. That is the price of treating the 32 numbers as independent: where the star goes is *one* decision, but M makes 32 draws that do not agree with each other. Sometimes the memory settles on one star a step or two later. Sometimes the star is gone for good.
@@ -523,7 +523,7 @@ from course_lib.views.dreams import temperature_strips
 def dream_at(temperature: float = 2.5, film: int = 94, seed: int = 0):
     """Dreams at 0.1, at 1 and at this temperature, below the real film."""
     taus = (0.1, 1.0, temperature)
-    return temperature_strips(vmc, held_out.frames[film, :48], held_out.actions[film, :47], taus, seed, every=4)
+    return temperature_strips(vmc, held_out.frames[film, :48], held_out.actions[film, :47], taus, seed, every=6)
 
 
 show.explore(dream_at, temperature=(0.1, 3.0, 0.1), film=(0, 99), seed=(0, 9))
@@ -544,7 +544,7 @@ for tau in (0.1, 0.5, 1.0, 1.5, 2.5):
 show.table(rows, {"temperature": "temperature", "there is": "there is", "value": "share", "low": "from", "high": "to"})
 
 # %% [markdown]
-# Warmth loses the agent: 0.82 of the dreams still have it at 2.5 (0.74 to 0.89), 0.96 at 1 (0.90 to 0.99). A cold dream keeps it (0.97). The star fares best at 1 (0.77) and worse at both ends (0.60 at 0.1, 0.65 at 2.5), though the intervals overlap.
+# Only one thing is sure: warmth loses the agent. 0.82 of the dreams still have it at 2.5 (0.74 to 0.89), 0.96 at 1 (0.90 to 0.99). A cold dream keeps it (0.97). Stars are lost at every temperature, fewest at 1 (0.77), more at both ends (0.60 at 0.1, 0.65 at 2.5), though there the intervals overlap.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Inside the dream
@@ -748,7 +748,7 @@ plt.show()
 # The agent: the error rises for twenty steps or so, and then it stops rising. After 200 steps, twenty seconds without a look at the world, the dream still knows where the agent is far better than any control.
 
 # %% [markdown] tags=["lecture"]
-# The star: it stands still until it is caught, so copy-last is perfect until then, and M, which has to draw it anew at every step, never beats it. After a catch nobody can know where it is. After 200 steps M's curve is the worst of all, because many dreams have no star left, and a thing that is not there counts as 14 units.
+# The star: it stands still until it is caught, so copy-last is perfect until then, and M, which has to draw it anew at every step, never beats it. After a catch nobody can know where it is. After 200 steps M's curve is the highest (its band overlaps that of another film), because many dreams have no star left, and a thing that is not there counts as 14 units.
 
 # %% tags=["lecture"]
 last = {name: mean_and_interval(error[:, -1], seed=0) for name, error in agent.items()}

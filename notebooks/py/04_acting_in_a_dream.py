@@ -53,7 +53,7 @@ if hosted and importlib.util.find_spec("course_lib") is None:
 # %% [markdown] tags=["lecture"]
 # **V** sees: a frame becomes $z$, 32 numbers. **M** predicts: from $z$, an action and its memory $h$ it says what may come next, so it can dream. Together they are the world model (世界模型). **C**, the controller (控制器), chooses the actions.
 #
-# The paper makes C "as simple and small as possible" (section 2.3): one linear map. V and M learn without a goal; only C learns the goal.
+# The paper makes C "as simple and small as possible" (section 2.3): one linear map.
 
 # %% [markdown] tags=["lecture"]
 # The tools, and the trained agent:
@@ -234,7 +234,7 @@ plt.show()
 # The round cloud crawls along the ridge (−1.20), because most of its guesses fall off to the sides. The planted bug stops halfway up (−11.20): its distances are measured from the *new* centre. The best few lie closer together than all, so the cloud shrinks with every selection.
 
 # %% [markdown] tags=["lecture"]
-# Yours, measured from the old centre, reaches the top. Its covariance contains the step that the cloud has just made, so the next cloud is long in the direction of progress and short across it: it has learned which combination of the numbers matters.
+# Yours, measured from the old centre, reaches the top. Its covariance contains the step that the cloud has just made, so the next cloud is long in the direction of progress and short across it.
 
 # %% [markdown] tags=["lecture"]
 # **CMA-ES** (协方差矩阵自适应进化策略, covariance matrix adaptation) adds three things: better candidates get more weight; the new covariance is mixed with the old one, so that a small generation is enough; a separate step size grows while successive steps agree and shrinks when they cancel. The paper uses it (appendix A.4). Ours is the package `cma`, wrapped in `course_lib/planning/evolve.py`. It reaches the top too:
@@ -249,9 +249,6 @@ by_hand = {kind: climb(kind)[1][-1] for kind in ("round", "planted bug", "yours"
 print({kind: round(value, 2) for kind, value in by_hand.items()}, "CMA-ES:", round(heights[-1], 2))
 assert by_hand["planted bug"] < by_hand["round"] < by_hand["yours"]
 assert heights[-1] > by_hand["round"]
-
-# %% [markdown]
-# For C's 1,156 numbers a full covariance has 668,000 entries, too many for a few thousand guesses; in short runs the centre and the step size do most of the work.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Build
@@ -417,9 +414,6 @@ class UntilStar:
         return state, counted
 
 
-# %% [markdown]
-# The paper differs: its Doom dream ended when the agent died and paid for every step before; M had to say only whether that had happened.
-
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### The fitness of a generation
 #
@@ -557,7 +551,7 @@ show.side_by_side({"real": real.frames, "as V sees it": real.drawn, "dream": dre
 both_lives(agent, "dream 1.0", episode)
 
 # %% [markdown] tags=["lecture"]
-# The dream counts 3.8 stars, reality 2. After the dream's first star the ghosts appear: a star that fades, two stars, a blurred agent. Evolution saw none of them, because a dreamed life stopped counting before.
+# The dream counts 3.8 stars, reality 2. After the dream's first star the ghosts appear: a star that fades, two stars, a blurred agent.
 #
 # In reality the agent catches two stars by step 16, then runs to and fro past the third. C is a fixed linear map without any draw. Whenever $z$ and $h$ come back to nearly the same values, so does the key, and the agent is caught in a **limit cycle** (极限环) until its episode ends. In episode 20 (under *Play*) it stands still beside a star from step 32 to 88. Nothing in the dreams punished that: they ended at the first star.
 
@@ -708,7 +702,7 @@ axes[0].legend(fontsize=9, loc="lower right")
 plt.show()
 
 # %% [markdown] tags=["lecture"]
-# The right picture (the paper's section 4) is another game with another score, so compare only the shapes. At $\tau = 0.1$ the paper's agent survived 2,086 steps in the dream and 193 in reality: in a cold dream the monsters forget to shoot, and the agent did not learn to dodge. The best real score came at $\tau = 1.15$, a little warmer than M had learned (1,092 ± 556; 868 ± 511 at 1.0). At 1.3 it was 753 ± 139, still above the paper's bar of 750.
+# The right picture (the paper's section 4) is another game with another score, so compare only the shapes. At $\tau = 0.1$ the paper's agent survived 2,086 steps in the dream and 193 in reality: in a cold dream the monsters forget to shoot, and the agent did not learn to dodge. The best real score came at $\tau = 1.15$ (1,092 ± 556; 868 ± 511 at 1.0). At 1.3 it was 753 ± 139, still above the paper's bar of 750.
 
 # %% tags=["lecture"]
 best = temperatures[int(stars.argmax())]
@@ -766,7 +760,7 @@ found["reservoir"] = real_returns(untrained, agent.c.of("reservoir"), episodes=1
 found["dream 1.0, M untrained"] = real_returns(untrained, dreamer, episodes=100, split="test")
 
 # %% [markdown] tags=["lecture"]
-# The 95 % interval is a bootstrap over episodes.
+# The 95 % interval is a bootstrap over episodes. Each row is one controller from one evolution; another evolution can differ more.
 
 # %% tags=["lecture"]
 from course_lib.exam.measures.intervals import paired_ratio_interval
@@ -790,9 +784,6 @@ for place, row in enumerate(rows[::-1]):
 axis.set(yticks=range(len(rows)), xlabel="normalised return: 0 random, 1 oracle; lines: 95 % intervals")
 axis.set_yticklabels([row["player"] for row in rows[::-1]])
 plt.show()
-
-# %% [markdown] tags=["lecture"]
-# **A word on luck.** Each row is one controller from one evolution. The interval is about other *episodes*, not another *evolution*, which can differ more.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### The dreamer against the one that lived
@@ -838,9 +829,6 @@ print(f"the dreamer minus itself with another M: {broken.mean():+.2f} ({low_brok
 # The answer to question 3 is 0.38, three quarters of the real-trained controller's 0.51. So "the agent succeeds, so its world model is good" does not follow from the score alone. Does M's training help a C in the real world? Yes, by 0.12 of the scale (0.05 to 0.19). Does the dreamer use M's $h$? Yes: without the trained M it loses 0.51 (0.46 to 0.55), more than the 0.40 that it had. Another controller, trained without that $h$, may do as well.
 
 # %% [markdown] tags=["lecture"]
-# What a reservoir cannot do is dream: the dream-trained controller owes everything to what M has learned.
-
-# %% [markdown] tags=["lecture"]
 # As claims that stop the notebook if they are false:
 
 # %% tags=["lecture"]
@@ -859,7 +847,7 @@ count = {name: sum(p.numel() for p in part.parameters()) for name, part in (("V"
 print(count, "C:", car.c.weights[0].numel())
 
 # %% [markdown]
-# 4,348,547 and 867 are the paper's numbers. M has 423,392 for its 422,368, because torch's LSTM keeps two biases a gate, and 514 in two extra heads. What differs is the training:
+# 4,348,547 and 867 are the paper's numbers. M has 423,392 against its 422,368, because torch's LSTM keeps two biases a gate, and 514 in two extra heads. What differs is the training:
 
 # %% tags=["lecture"]
 facts = {part: provenance("vmc", size="cpu-carracing", part=part) for part in ("v", "m", "c")}
@@ -872,7 +860,7 @@ show.table([{"what": "episodes of film", "paper": 10_000, "here": made["data"]["
             {"what": "generations", "paper": 1_800, "here": t["generations"]}])  # fmt: skip
 
 # %% [markdown]
-# Three departures make so few races go so far. An action is held for four steps of the environment. A race of the evolution ends when nothing has been gained for two seconds. And C is searched along $z$ and the 16 directions in which $h$ varies most: 147 numbers instead of 867. (In a pilot, after 14 generations, 64 candidates with all 867 reached about 10 points in half a race, 32 with 147 about 70.)
+# Three departures make so few races go so far. An action is held for four steps of the environment. A race of the evolution ends when nothing has been gained for two seconds. And C is searched along $z$ and the 16 directions in which $h$ varies most: 147 numbers instead of 867.
 
 # %% [markdown] tags=["lecture"]
 # Each point is the mean return of a generation on its own road, so the curve jumps. Beside it the control from above: a C evolved with an M that has learned nothing.
@@ -916,7 +904,7 @@ for t in range(3, 35):
 show.strips({"the road": seen[:36], "M's dream of it": np.stack(dreamed)}, every=4)
 
 # %% [markdown]
-# For about a second the dreamed road turns with the real one. Then it loses its shape: nobody has seen what lies outside the picture. C never sees these dreams; it gets $h$, which says how the picture is moving.
+# For about a second the dreamed road turns with the real one. Then it loses its shape: nobody has seen what lies outside the picture.
 
 # %% [markdown] tags=["lecture"]
 # The score: 100 races, each on its own road, driven before because they take a quarter of an hour (`python -m course_lib study carracing`, or `python -m course_lib exam vmc-carracing`).
@@ -1005,15 +993,15 @@ progress()
 # **"Sora differs: it does not run on a history of discrete actions, observations and rewards, and has no policy"** (不基于离散动作、观察和奖励的历史, 没有 Policy). Partly. Here an action enters every step of the dream and a policy chooses it; the Sora report names neither. Yet discrete actions and rewards do not define the older model. The paper's M reads CarRacing's three continuous controls and predicts no reward there; in Doom it predicts only the agent's death. The reward head is this course's addition.
 
 # %% [markdown] tags=["lecture"]
-# **What the paper did, exactly.** Its Doom controller was trained in the dream and put into the real game, like `dream 1.0`. Its CarRacing controller was trained in the real environment, like `real`. The famous picture of a car that learns to drive in its dreams mixes the two.
+# **What the paper did, exactly.** Its Doom controller was trained in the dream, like `dream 1.0`, its CarRacing controller in the real environment, like `real`. The famous picture of a car that learns to drive in its dreams mixes the two.
 
 # %% [markdown] tags=["lecture"]
 # **What this toy cannot show.** In the Playground a wandering agent visits nearly everything. Where most places are reached only by playing well, M would know nothing of them. The paper says so (section 5) and proposes to take turns: act, film, learn M, learn C.
 #
-# The two questions *to discuss*. 1. M's: the careless controller of *Break it* collects 4.55 stars in its dream and 1.62 in the world. 2. Mistakes that a cheap test in the world shows before anybody acts on them. Not those that show only afterwards, as here: inside the careless dream nothing was wrong.
+# The two questions *to discuss*. 1. M's: the careless controller of *Break it* collects 4.55 stars in its dream and 1.62 in the world. 2. Mistakes that a cheap test in the world shows before anybody acts on them.
 
 # %% [markdown]
-# **CarRacing.** The paper's 906 ± 21 came from 1.8 million races. At five to eight seconds for a thousand frames, these would take months. Our three-hundredth part (5,760 races) missed the goal of 900 by 118.
+# **CarRacing.** The paper's 906 ± 21 came from 1.8 million races, months of one core. Our 5,760, a three-hundredth part, missed the goal of 900 by 118.
 
 # %% [markdown]
 # **Larger.** `python -m course_lib exam vmc` asks this agent all questions of the course's exam (notebook 05). `python -m course_lib train vmc --size gpu` is the car with the paper's numbers of films, candidates, races and generations, `--size cpu-carracing` what was run here; `python -m course_lib params vmc --size paper` counts the paper's agent.

@@ -1029,7 +1029,7 @@ assert facts["no attention"]["high"] < 0.3, "a patch that may not attend to othe
 assert max(facts[name]["high"] for name in ("untrained", "the most frequent colour")) < 0.3
 
 # %% [markdown] tags=["lecture"]
-# **Both are needed, and each alone fails in its own way.** Attention without positions finds out which colours there are. Positions without attention find out nothing about others.
+# **Both are needed, and each alone fails in its own way.** Attention without positions finds out which colours there are. Positions without attention find out nothing about others (17 %; an untrained network has 20 %).
 
 # %% [markdown] tags=["lecture"]
 # The one colour chosen with the answers gets 67 %, and the network without positions stays below it, with 58 %.
@@ -1038,7 +1038,7 @@ assert max(facts[name]["high"] for name in ("untrained", "the most frequent colo
 # Is this fair to the network without attention? It has as many parameters, the same data, the same steps; what it is asked is not in its patch.
 
 # %% [markdown]
-# The network without positions is a little above one half, because one of the two bodies is often nearer to most of the empty patches, the more central one, and walls and floor give a few patches away.
+# The network without positions is a little above one half. The more central of the two bodies is often the nearer one for most of the empty patches, and a few patches see a wall or the floor, which tells them where they are.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### What it costs
@@ -1063,7 +1063,7 @@ for name, n in (("frame by frame", 16 * 16 * 16), ("tubelets of 4 frames", 4 * 1
     print(f"{name}: {n:,} tokens, {my_multiplications(n, 512) / 1e9:.1f} billion multiplications")
 
 # %% [markdown] tags=["lecture"]
-# The four matrices take $4 N D^2$, logits and mixing $2 N^2 D$. They are equal at $N = 2D$; ours has $D = 64$, so from two frames of 64 tokens on, pairs decide.
+# The four matrices take $4 N D^2$, logits and mixing $2 N^2 D$. They are equal at $N = 2D$; ours has $D = 64$, so beyond two frames of 64 tokens pairs decide.
 
 # %% [markdown] tags=["lecture"]
 # Measure it. A film of $T$ frames, 64 tokens each; all $64\,T$ tokens in one attention (*joint*). Beside it the same layer where each frame keeps to itself, which is one half of what Genie does.
@@ -1145,7 +1145,7 @@ progress()
 # The slides on Genie speak of a cost to be avoided: "避免 T×H×W 的矩阵计算复杂度", the complexity of a matrix over all $T \times H \times W$ tokens, and of a cost that should be "linear, not quadratic" in the number of frames. This notebook looked at the thing to be avoided.
 
 # %% [markdown] tags=["lecture"]
-# **The premise stands.** Attention among all tokens of a film grows with an exponent near 2, in multiplications exactly and in time as measured; frames that keep to themselves grow with an exponent near 1. Whether Genie's way keeps that promise, and what its frames then know of each other, is examined in notebook 12, which answers for both claims.
+# **The premise stands.** Attention among all tokens of a film grows with an exponent near 2, in multiplications as counted and in time as measured; frames that keep to themselves grow with an exponent near 1. Whether Genie's way keeps that promise, and what its frames then know of each other, is examined in notebook 12, which answers for both claims.
 
 # %% [markdown] tags=["lecture"]
 # **Patches.** The slide "video is cut into patches" (视频切分为 Patches) is right about the patches. That they are cut *before* compression is not what the Sora report says; notebook 09 takes the two in order.

@@ -390,6 +390,8 @@ assert 0.5 < found["live"] < found["shipped"]
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Look
 #
+# The first answer: the small network finds 61 %, the shipped one 91 %.
+#
 # ### Who is similar to whom?
 #
 # Eight test films and their captions in the shipped network. The number in each field is a cosine.
@@ -685,7 +687,7 @@ assert np.mean(right["mended"]) > np.mean(right["with the bug"]) + 0.1
 # With the bug every film is called a ball. A sum of 50 vectors is longer than a sum of 17, so it has the largest product with all of them. After the repair the number of sentences no longer matters, because every class has a vector of length 1. What is left are the network's own errors: it names 53 % of the balls, 54 % of the boxes and 95 % of the triangles.
 
 # %% [markdown] tags=["lecture"]
-# Now all four attributes, as the course's exam asks them (`python -m course_lib exam clip`). The accuracies are *balanced*: the share of right answers in each class, averaged over the classes. That matters for motion, since "falling" is right for most bodies. The reader of notebook 05 was taught all of this with exact labels; its column says what can be reached.
+# Now all four attributes, as the course's exam asks them (`python -m course_lib exam clip`). The accuracies are *balanced*: the share of right answers in each class, averaged over the classes. That matters for motion, since "falling" is right for most bodies. The reader of notebook 03 was taught all of this with exact labels; its column says what can be reached.
 
 # %% tags=["lecture"]
 from course_lib.exam.measures.retrieval import balanced_accuracy
@@ -753,7 +755,7 @@ for batch in (16, 64) if run_it else ():
     print(f"batches of {batch}: {score:.2f}")
 
 # %% [markdown]
-# What we found: the batches of 16 win, 0.70 against 0.43. A larger batch asks harder questions, but at an equal number of films it takes four times fewer steps, and at the beginning of a training steps count for more. CLIP's 32,768 belong to a training of 12.8 billion pairs (32 epochs of 400 million), where steps are not what is scarce.
+# What we found: the batches of 16 win, about 0.7 against 0.4. A larger batch asks harder questions, but at an equal number of films it takes four times fewer steps, and at the beginning of a training steps count for more. CLIP's 32,768 belong to a training of 12.8 billion pairs (32 epochs of 400 million), where steps are not what is scarce.
 
 # %% [markdown]
 # What you have solved so far, here and in the other notebooks:
@@ -770,7 +772,7 @@ progress()
 # **What descriptive captions are good for.** In our table each network is best at the style that it was taught and poor at the other; the network that read both is nearly as good at each. So here descriptive captions are not better in themselves: what is asked later has to look like what was read in training. DALL-E 3 has the same problem from the other side: users type short prompts, so the prompts are rewritten by a language model into descriptive ones before the image model sees them (Betker et al., section 3.5; Sora's report, "Language understanding").
 
 # %% [markdown] tags=["lecture"]
-# **What this toy shows.** Captions alone are enough to tie words to films: 0.93 (0.91 to 0.94) of 600 films are found among 64, where an untrained network has 0.01. Parts of a sentence can be put together in a new way (reserved pairs: 0.71 of 18 answers, chance 0.06). And a model that picks the right film among 64 may still not know what "falling" means: that is the answer to the second question *to discuss*. Ask for one word at a time.
+# **What this toy shows.** Captions alone are enough to tie words to films: 0.93 (0.91 to 0.94) of 600 films are found among 64, where an untrained network has 0.01. Parts of a sentence can be put together in a new way (reserved pairs: 0.71 right, among 18 answers, where chance has 0.06). And a model that picks the right film among 64 may still not know what "falling" means: that is the answer to the second question *to discuss*. Ask for one word at a time.
 
 # %% [markdown] tags=["lecture"]
 # **What it cannot show.** Our captions are written by the simulator, so they are never wrong and never vague. The paper's captions come from web pages, and learning from 400 million such noisy pairs, for tasks that nobody had in mind, is its point. And our captions never mention mass, friction or what happens after frame 4, so nothing in the loss asks the vectors to hold them. That answers the first question *to discuss*: a model steered by captions can only be asked for what captions say.

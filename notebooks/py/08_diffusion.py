@@ -155,7 +155,7 @@ axis.legend(loc="upper left")
 plt.show()
 
 # %% [markdown] tags=["lecture"]
-# Every noise ends in one of the six points. At first all of them drift to the middle of the points behind them; the decision falls late. And notice what the exact denoiser of six points cannot do: draw a seventh. It copies. This answers the first question *to discuss*: new data come from a denoiser that is **not** exact for its training set, because a network smooths over what lies between the points.
+# Every noise ends in one of the six points. At first all of them drift a little towards the middle; the decision falls late. And notice what the exact denoiser of six points cannot do: draw a seventh. It copies. This answers the first question *to discuss*: new data come from a denoiser that is **not** exact for its training set, because a network smooths over what lies between the points.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### The score: arrows uphill
@@ -688,7 +688,7 @@ final = {name: kernel_test(points, held_out, rng) for name, points in asked.item
 show.table([{"samples of": name, "distance (MMD)": each.distance, "p-value": each.p} for name, each in final.items()])
 
 # %% [markdown] tags=["lecture"]
-# One test of 10,000 samples finds the live network (0.030) and does not find the shipped one (0.016, p-value 0.09), nor the exact score (0.014). (The distance depends a little on the random directions: for the same samples *Break it* had 0.017.) Is the shipped one perfect, then? A test that finds nothing has not shown that there is nothing. The exam measures the distance five times, in 200 steps (`python -m course_lib exam denoiser`): 0.014 (0.011 to 0.015) for the shipped network, 0.012 for the exact score, 0.011 for real draws against real draws. If there is a difference, it is at the edge of what so many samples can show; the score errors above show it plainly.
+# One test of 10,000 samples tells the live network from the data (0.030), but not the shipped one (0.016, p-value 0.09), nor the exact score (0.014). (The distance depends a little on the random directions: for the same samples *Break it* had 0.017.) Is the shipped one perfect, then? A test that finds nothing has not shown that there is nothing. The exam measures the distance five times, in 200 steps (`python -m course_lib exam denoiser`): 0.014 (0.011 to 0.015) for the shipped network, 0.012 for the exact score, 0.011 for real draws against real draws. If there is a difference, it is at the edge of what so many samples can show; the score errors above show it plainly.
 
 # %% tags=["lecture"]
 assert final["shipped"].distance < final["live"].distance < final["untrained"].distance / 4

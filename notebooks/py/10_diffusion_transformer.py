@@ -158,14 +158,14 @@ def my_timestep_embedding(t: torch.Tensor, width: int) -> torch.Tensor:
 # %% tags=["lecture"]
 levels = torch.linspace(0, 1, 201)
 waves = my_timestep_embedding(levels, 256)  # (201, 256)
-fig, (left, right) = plt.subplots(1, 2, figsize=(6.6, 2.3))
+fig, (left, right) = plt.subplots(1, 2, figsize=(7.4, 2.3))
 left.imshow(waves, aspect="auto", cmap="RdBu", extent=(0, 256, 1, 0))
 left.set(title="waves", xlabel="channel", ylabel="noise level t")
 left.grid(False)
 for at in (20, 100, 160):
     right.plot(levels, waves @ waves[at] / 128, label=f"t = {levels[at]:.1f}")
 right.set(title="products", xlabel="the other level", ylabel="product, of 1")
-right.legend(fontsize=9)
+right.legend(fontsize=9, loc="upper left", bbox_to_anchor=(1.0, 1.0))
 plt.show()
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
@@ -628,7 +628,7 @@ for t, x_t in walk(dit.diffusion, predict, noise, steps=16):
     with torch.no_grad():
         estimate = x_t - t * predict(x_t, torch.full((4,), t))
     estimates.append(to_uint8(codec.frames_of(estimate))[:, -1])  # last frames, (4, 32, 32, 3)
-show.strips({f"{n + 1} asked": np.stack(estimates)[::2, n] for n in range(4)}, labels=[f"t = {1 - k / 16:.2f}" for k in range(0, 17, 2)])
+show.strips({f"{n + 1} asked": np.stack(estimates)[:16:2, n] for n in range(4)}, labels=[f"t = {1 - k / 16:.2f}" for k in range(0, 16, 2)])
 
 # %% [markdown] tags=["lecture"]
 # From pure noise the estimate is an empty room: the mean of all that could lie behind it. At $t$ = 0.75 the first bodies stand at their places, and after 0.62 hardly anything changes.
@@ -979,7 +979,7 @@ training_figure(scaling)
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Four ways and locality, at equal computing
 #
-# A second study gives eight networks the *same operations*, by more steps for the cheaper ones, three seeds each: the four ways of the paper, where adaLN sees a caption as one vector; our own (`words`: adaLN-Zero with attention to words); ours with convolutions, depthwise in the feed-forward or around the blocks (`stem`); a small U-Net on the same latents.
+# A second study gives eight networks the *same operations*, by more steps for the cheaper ones, three seeds each: the four ways of the paper, where adaLN sees a caption as one vector; our own (`words`: adaLN-Zero with attention to words); ours with convolutions, depthwise (each channel alone) in the feed-forward or around the blocks (`stem`); a small U-Net (convolutions at two scales) on the same latents.
 
 # %% tags=["lecture"]
 from course_lib.studies.dit_conditioning import measured_conditioning

@@ -39,11 +39,16 @@ if hosted and importlib.util.find_spec("course_lib") is None:
 # | It costs | about a minute of computing on two cores, an hour of reading and exercises; about 1 GiB of memory |
 # | It needs | notebook 06: attention, heads, masks, patches |
 # | It builds | the space-time transformer (时空变换器, ST-transformer) of Genie (2024), from which notebooks 13 to 15 are made |
-# | It examines | sentences of the slides (of the lecture that this course follows; `claims.md` lists them all): "only 1 × H × W and T × 1 × 1", "linear in the number of frames", "one feed-forward layer improves it markedly" |
+# | It examines | sentences of the slides (of the lecture that this course follows; `claims.md` lists them all), shown in the box below |
 #
 # **Lecture plan (45 minutes).** 4 question and prediction; 8 six numbers; 10 the block; 5 the count; 5 training; 5 look and play; 4 the leak; 4 the discussion.
 #
 # **To discuss.** 1. A ball rolls from the left edge of the picture to the right. Which attention follows it, and in how many steps? 2. The slide promises a cost linear in the frames. For which uses does it matter that this is only nearly true?
+
+# %% [markdown] tags=["lecture"]
+# The slides say of the block that Genie is made of:
+#
+# > **The slides.** *SA 在每个时间点内关注 Spatial 上相邻 Token (只在 1×H×W 计算 Attention); TA 关注跨空间 Token (只在 T×1×1 计算 Attention). 避免 T×H×W 的矩阵计算复杂度* (spatial attention works inside each moment, over 1 × H × W only; temporal attention works "across space", over T × 1 × 1 only; a matrix over T × H × W is avoided). *计算复杂度与视频帧数线性相关, 而非平方关系* (the cost is linear in the number of frames, not quadratic). *空间和时间处理之后再执行 FFN, 显著提升了性能* (the feed-forward layer comes after both, which improves the result markedly).
 
 # %% [markdown] tags=["lecture"]
 # Genie makes a game out of a picture: it sees a film up to now and an action, and draws the next frame. All of its three parts (the tokenizer of notebook 13, the latent actions of 14, the dynamics of 15) are made of one block, and this notebook builds that block.
@@ -123,7 +128,7 @@ axes[0].set_ylabel("attends")
 plt.show()
 
 # %% [markdown] tags=["lecture"]
-# The right-hand matrix is full below the diagonal blocks: two sparse steps reach everything that one dense step reaches, and nothing that comes later.
+# The right-hand matrix is full in and below the diagonal blocks: two sparse steps reach everything that one dense step may reach, and nothing that comes later.
 
 # %% [markdown] tags=["lecture"]
 # Take 16 frames with 64 places. Printed are the pairs that are left in space, those left along time, and all pairs:
@@ -699,7 +704,7 @@ plt.show()
 # The counted exponents are exact: 1.03 for the space-time block, 1.71 for the joint one, whose linear part still carries much of the work at few frames. (Multiplications grow by factors of 17.7 and 112.)
 
 # %% [markdown] tags=["lecture"]
-# The clock follows, with what a processor adds. Each call has a fixed price, and a long film spreads it over more frames. So both exponents can come out lower than counted, the space-time block's even below 1. The space-time block makes more calls. That may be why the joint block is the faster one at 4 and 8 frames, although the counts are nearly equal there; from 16 frames on it is the slower one.
+# The clock follows, with what a processor adds. Each call has a fixed price, and a long film spreads it over more frames. So both exponents can come out lower than counted, the space-time block's even below 1. The space-time block makes more calls, which may be why the joint block is the faster one at 4 frames, where the counts are nearly equal, and still at 8, where it multiplies half as much again; from 16 frames on it is the slower one.
 
 # %% [markdown] tags=["lecture"]
 # Now your two factors, and the claims.

@@ -39,17 +39,22 @@ if hosted and importlib.util.find_spec("course_lib") is None:
 # | It costs | about a minute and a half of computing on two cores, an hour of reading and exercises; about 1.5 GiB of memory |
 # | It needs | notebook 02 for autoencoders and decibels; notebook 06 for patches |
 # | It builds | the first of Genie's three parts: the video tokenizer (视频分词器) |
-# | It examines | sentences of the slides (of the lecture that this course follows; `claims.md` lists them all): "the video tokenizer is trained as a VQ-VAE and gives discrete tokens" and "a VQ-VAE is a denoising autoencoder" |
+# | It examines | sentences of the slides (of the lecture that this course follows; `claims.md` lists them all), shown in the box below |
 #
 # **Lecture plan (45 minutes).** 4 question and prediction; 9 six numbers, the staircase, plain patches; 11 the parts, the loss, the class; 4 training; 8 look and play; 5 the dying vocabulary; 4 the measurement, the discussion.
 #
 # **To discuss.** 1. A language has words because mouths and ears can tell only so many sounds apart. What does a world model gain from having words? 2. Every word of our vocabulary was chosen to draw pixels well. Which words would an agent have chosen?
 
 # %% [markdown] tags=["lecture"]
+# Two slides name what this notebook builds, one under Genie and one under the JEPA:
+#
+# > **The slides.** *采用 VQ-VAE 训练方式, 让交互过程在视频的离散表示空间; 转为长度 T 离散 Tokens* (trained as a VQ-VAE, so that interaction happens in a discrete space; the film becomes discrete tokens). *变分自编码器 VAE、掩码自编码器 MASK-VAE、去噪自编码器 VQ-VAE* (the variational autoencoder VAE, the masked autoencoder MASK-VAE, the denoising autoencoder VQ-VAE).
+
+# %% [markdown] tags=["lecture"]
 # Genie (Bruce et al. 2024) learns to be a game from films alone. It has three parts. The **tokenizer** writes films as whole numbers; the latent action model guesses what was pressed between two frames (notebook 14); the dynamics model predicts the next frame's numbers (notebook 15). This notebook builds the first.
 
 # %% [markdown] tags=["lecture"]
-# Why whole numbers? V of notebook 02 gave 32 real numbers, and M had to say with mixtures of Gaussians where they might go next. A **token** (词元), one of $K$ whole numbers, is easier to be uncertain about: the network gives a probability to each of the $K$, and two possible futures stay two, with no grey mean between them. It is what language models do, and their machinery can be taken over as it is.
+# Why whole numbers? V of notebook 02 gave 32 real numbers, and M had to say with mixtures of Gaussians where they might go next. A **token** (词元), one of $K$ whole numbers, is easier to be uncertain about: the network gives a probability to each of the $K$, and two possible futures stay two, with no grey mean between them.
 
 # %% tags=["lecture"]
 import math
@@ -106,7 +111,7 @@ for _ in range(3):
     codes = torch.stack([numbers[choice == k].mean() for k in range(2)])
 
 # %% [markdown] tags=["lecture"]
-# After one round the codes stand in the middle of the two groups, and nothing moves any more. This is k-means, an idea of the 1950s, and it is half of what a VQ-VAE does. Now begin again with three codes, the third one far away.
+# After one round the codes stand in the middle of the two groups, and nothing moves any more. This is k-means, and it is half of what a VQ-VAE does. Now begin again with three codes, the third one far away.
 
 # %% tags=["lecture", "nbval-check-output"]
 codes = torch.tensor([1.0, 2.0, 9.0])
@@ -148,6 +153,7 @@ plt.show()
 # %% tags=["lecture"]
 from course_lib.exam.measures.coders import patch_codebook, patch_coder
 from course_lib.exam.measures.frames import psnr_by_film
+from course_lib.nets.patches import patchify
 from course_lib.worlds.frames import to_uint8
 
 fit_on = train_films.frames[:, ::8].reshape(-1, 32, 32, 3)  # (1000, 4, ...) -> (4000, 32, 32, 3)
@@ -247,7 +253,7 @@ e = codebook[index]  # (8, 64) -> (8, 64, 16)
 print(tuple(index.shape), tuple(e.shape), "-", len(index.unique()), "codes in use")
 
 # %% [markdown] tags=["lecture"]
-# Eight frames have become 512 whole numbers. How few of the 512 codes they name! Fresh codes are spread wide, fresh vectors are not. We come back to that.
+# Eight frames have become 512 whole numbers. How few of the 512 codes they name! Fresh codes are spread wide, fresh vectors are not.
 
 # %% [markdown] tags=["lecture"]
 # ### Straight through
@@ -342,7 +348,7 @@ class Tokenizer(nn.Module):
 
 
 # %% [markdown] tags=["lecture"]
-# Who hears of which term? Ask the gradients. If the table shows anything but the diagonal and the first row, one of the `detach()` stands in the wrong place.
+# Who hears of which term? Ask the gradients. If a part moves that should stand still, one of the `detach()` is in the wrong place.
 
 # %% tags=["lecture", "nbval-check-output"]
 def who_moves(model: nn.Module) -> None:
@@ -417,7 +423,7 @@ before, after = (len(nearest(everyone, codes).unique()) for codes in (mine.codeb
 print(f"codes in use: {before} before, {after} after")
 
 # %% [markdown] tags=["lecture"]
-# Not all of them are in use even now, for these eight frames hold many equal patches of empty room, and of codes on the same spot only one is chosen. As training moves on, the rest find their places.
+# Not all are in use even now: these eight frames hold many equal patches of empty room, and of codes on the same spot only one is chosen.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### A quantiser without a book
@@ -434,7 +440,7 @@ x = torch.tensor([-3.0, -1.0, -0.2, 0.0, 0.2, 1.0, 3.0])
 print([round(v, 1) for v in bound(x).tolist()], "->", bound(x).round().int().tolist())
 
 # %% [markdown] tags=["lecture"]
-# The digits of three numbers make one token, as hours and minutes make a time. And the way back needs no table: take the token apart again.
+# The digits of three numbers make one token. And the way back needs no table: take the token apart again.
 
 # %% [markdown]
 # **Exercise 5. Digits of a code.** From the levels of an FSQ code to its number, for any list of levels; the first digit counts ones. (Difficulty 2, 8 minutes.)
@@ -472,7 +478,7 @@ for hidden in (4.0, 0.5):
     print(f"feed-forward {hidden} times as wide inside: {count / 1e6:.0f} million")
 
 # %% [markdown]
-# With the usual factor of 4 the tables come to nearly twice the published figure. With a feed-forward of half the width (0.5) they come near it. That is our guess, and no more than one.
+# With the usual factor of 4 the tables come to nearly twice the published figure. With a feed-forward of half the width (0.5) they come near it. That is a guess.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Train live
@@ -533,7 +539,7 @@ drawings = {
 show.strips(drawings, every=4)
 
 # %% [markdown] tags=["lecture"]
-# Compare the bodies with those of the plain patches. The codes are as many and as long; what is better is the encoder that chooses them and the decoder that draws them. The live network is not there yet: the tables below give it 25.6 dB, and the plain patches 29.3. In the shipped drawings corners are still softer than they should be, and here and there a colour is off. In motion:
+# Compare the bodies with those of the plain patches: as many codes, chosen and drawn better. The live network is not there yet. In the shipped drawings corners are still softer than they should be, and here and there a colour is off. In motion:
 
 # %% tags=["lecture"]
 show.side_by_side({k: drawings[k] for k in ("the film", "its tokens", "shipped")}, scale=5)
@@ -588,7 +594,7 @@ still = (spoken[:, :1] == spoken[:, 1:]).mean()
 print(f"{stay:.0%} of the tokens are those of the frame before; {still:.0%} those of the film's first frame")
 
 # %% [markdown] tags=["lecture"]
-# Keep the 60 %. Notebook 15 predicts tokens, and whoever copies the last frame's tokens is right as often as that without having understood anything. (There the tokens are others, and more of them stay; *Measure* counts them.)
+# Keep the 60 %. Notebook 15 predicts tokens, and whoever copies the last frame's tokens is right as often as that without having understood anything.
 
 # %% [markdown] tags=["lecture"]
 # ### What does a token draw?
@@ -636,7 +642,7 @@ for kind, shares in inside.items():
     print(f"{kind}: {np.mean(shares):.0%} of the change is in the patch ({min(shares):.0%} to {max(shares):.0%}, n = {len(shares)})")
 
 # %% [markdown] tags=["lecture"]
-# Beside a body 8 % of the change stays in the empty patch, in a patch that a body covers 38 %. Neither token is a picture of its patch, and the first hardly at all.
+# Beside a body 8 % of the change stays in the empty patch, in a patch that a body covers 38 %.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Play
@@ -701,7 +707,7 @@ for name, change in changes.items():
 # Before you look: which of these curves will tell you, the reconstruction or the share of codes in use?
 
 # %% tags=["lecture"]
-fig, axes = plt.subplots(1, 3, figsize=(10.5, 2.8))
+fig, axes = plt.subplots(1, 3, figsize=(10.2, 3.1))
 for name, run in runs.items():
     for axis, column in zip(axes, ("reconstruction", "in_use", "commitment"), strict=True):
         axis.plot(run.column(column), label=name)
@@ -709,7 +715,7 @@ for axis, title in zip(axes, ("reconstruction", "share of codes in a batch", "|z
     axis.set(title=title, xlabel="step")
 axes[0].set(yscale="log")
 axes[2].set(yscale="log")
-axes[1].legend(fontsize=8)
+fig.legend(*axes[1].get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize=9)
 plt.show()
 
 # %% tags=["lecture"]
@@ -847,31 +853,33 @@ best = max(values.mean() for name, values in scores.items() if name != "tokenize
 assert ours["low"] > best + 1.0, "the network earns its place"
 
 # %% [markdown] tags=["lecture"]
-# Look at the row of plain patches again. K-means without any network has 29.3 dB. Our live network, after its minute, was nearly 4 dB below it, and the shipped one is 1.4 dB above: for the same bits, a network draws better, but not by much. (The interval of the share alive is a bootstrap over films. A resample holds fewer different films, so it sees fewer codes, and the interval is biased downwards.)
+# Look at the row of plain patches again. K-means without any network has 29.3 dB. Our live network was nearly 4 dB below it, and the shipped one is 1.4 dB above: for the same bits, a network draws better, but not by much. (The interval of the share alive is a bootstrap over films. A resample holds fewer different films, so it sees fewer codes, and the interval is biased downwards.)
 
 # %% [markdown] tags=["lecture"]
-# That was `simple`, the set from which nine of ten of its films came. The world that we will *play* is `goal`: an agent, one star, one platform. The course also comes with 512 plain patches for these films. They are a tokenizer without any layer, `kind: patches`: a patch becomes the nearest of 512 patches, and the codebook loss alone moves them, with the revival that you have just seen. Which of the two has the better words for which films? The last column is new: the share of tokens that stay the same from a frame to the next.
+# That was `simple`, the set from which nine of ten of its films came. The world that we will *play* is `goal`: an agent, one star, one platform. The course also comes with 512 plain patches for these films. They are a tokenizer without any layer, `kind: patches`: a patch becomes the nearest of 512 patches, and the codebook loss alone moves them, with the revival that you have just seen. Which has the better words for which films? Mind the column *learned from*: two rows compare fairly only where both learned from the films they are asked about. The last column is the share of tokens that stay the same from a frame to the next.
 
 # %% tags=["lecture"]
-patches = load_checkpoint("tokenizer", size="cpu-patches")
-rows = []
+patches, rows = load_checkpoint("tokenizer", size="cpu-patches"), []
 for name in ("simple", "goal"):
     asked = load_films(name, split="test", count=20).frames
-    for kind, model in (("network", shipped), ("plain patches", patches)):
-        index = tokens_of_films(model, asked)  # (20, 32, 64)
-        rows.append({"films": name, "tokens": kind, "dB": psnr_by_film(tokenizer_coder(model), asked).mean(),
-                     "foreground (dB)": foreground_psnr_by_film(tokenizer_coder(model), asked, median_frame(asked)).mean(),
+    for kind, learned, coder, index in (  # index: (20, 32, 64)
+        ("network", "simple, a tenth goal", tokenizer_coder(shipped), tokens_of_films(shipped, asked)),
+        ("plain patches", "simple", plain, nearest(patchify(to_model(asked), 4), vocabulary).numpy()),
+        ("plain patches", "goal, agent", tokenizer_coder(patches), tokens_of_films(patches, asked)),
+    ):
+        rows.append({"films": name, "tokens": kind, "learned from": learned, "dB": psnr_by_film(coder, asked).mean(),
+                     "foreground (dB)": foreground_psnr_by_film(coder, asked, median_frame(asked)).mean(),
                      "tokens that stay": (index[:, 1:] == index[:, :-1]).mean()})  # fmt: skip
 show.table(rows)
 
 # %% [markdown] tags=["lecture"]
-# On `goal` the plain patches win by about 5.5 dB, and by 4.6 in front. A few hundred patches are nearly all that these films ever show, so a list of them is hard to beat, and a network that was mostly taught other films is beaten. On `simple` the network wins by 5.7 dB. But neither comparison is fair: these patches were fitted to films of play, and never saw a body of `simple`. The patches fitted to `simple` had 29.3 dB in the table above, so there the network is ahead by 1.4 dB only. Each does better on the films it learned from. The richness of the films counts as well: bodies in six colours, at any place and angle, need more than 512 patches, and layers can combine what they know.
+# On `goal` the patches of these films win by 5.5 dB, and by 4.6 in front. A few hundred patches are nearly all that such films ever show, so a list of them is hard to beat. On `simple` the same patches lose by 5.7 dB, but that is uneven: they never saw a body of `simple`. The fair row is the one between, patches that learned from `simple`: the network is ahead by 1.5 dB only. On `goal` it is the other way round, the network learned mostly from other films. Each is best on the films it learned from. Their richness counts as well: bodies in six colours, at any place and angle, need more than 512 patches, and layers can combine what they know.
 #
 # The last column matters as much for a world that is played. On `goal` 11 % of the network's tokens change from a frame to the next, and 4.5 % of the patches'. A network's token knows the eight patches around it, so it changes when a neighbour does, and whoever predicts tokens has to guess that as well.
 
 # %% tags=["lecture"]
-network, plain_words = ({row["films"]: row for row in rows if row["tokens"] == kind} for kind in ("network", "plain patches"))
-assert network["simple"]["dB"] > plain_words["simple"]["dB"] + 1.0, "bodies of many kinds: here layers pay"
+network, fitted, plain_words = ({row["films"]: row for row in rows[first::3]} for first in range(3))
+assert network["simple"]["dB"] > fitted["simple"]["dB"] + 0.5, "both learned from these films: layers pay a little"
 assert plain_words["goal"]["dB"] > network["goal"]["dB"] + 1.0, "the films of play: here they do not"
 assert all(plain_words[name]["tokens that stay"] > network[name]["tokens that stay"] for name in network)
 
@@ -906,7 +914,7 @@ for strength in (0.0, 0.02, 0.05, 0.1):
 show.table(rows)
 
 # %% [markdown] tags=["lecture"]
-# It does remove noise: at the two stronger settings more decibels come out than went in (30.4 against 26.9, 29.4 against 21.6). No code means "noise", so none can be written down. But it is not a denoising autoencoder, since it was not trained as one. And with little noise it makes the frame worse (30.7 against 34.1), because it never draws better than 30.7 dB.
+# It does remove noise: at the two stronger settings more decibels come out than went in (30.4 against 26.9, 29.4 against 21.6). But it is not a denoising autoencoder, since it was not trained as one. And with little noise it makes the frame worse (30.7 against 34.1), because it never draws better than 30.7 dB.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercises
@@ -930,11 +938,9 @@ progress()
 # **"A VQ-VAE is a denoising autoencoder, a masked autoencoder is a MASK-VAE"** (掩码自编码器 MASK-VAE、去噪自编码器 VQ-VAE). An erratum: these are four different models. A VQ-VAE is an autoencoder with a quantised code; a denoising autoencoder learns from spoilt inputs; a masked autoencoder (MAE) learns to fill in what was covered and has nothing variational; a VAE pays for its code in nats. Notebook 18 builds the two others and compares them all.
 
 # %% [markdown] tags=["lecture"]
-# **What this toy cannot show.** Our tokenizer sees each frame by itself. The paper's sees the frames before as well, and by its own measure that matters: a Frechet video distance of 81.4 against 114.5 for a tokenizer of single frames (lower is better). But the same table has C-ViViT at 272.7, which sees other frames too: how a tokenizer uses them decides. The checkpoint has convolutions, which see one frame; the paper's kind is the configuration `gpu`. Which of the two gives more for a minute of one core, at 32 pixels, we have not measured.
+# **What this toy cannot show.** Our tokenizer sees each frame by itself. The paper's sees the frames before as well, and by its own measure that matters: a Frechet video distance of 81.4 against 114.5 for a tokenizer of single frames (lower is better). But the same table has C-ViViT at 272.7, which sees other frames too: how a tokenizer uses them decides. The checkpoint has convolutions, which see one frame; the paper's kind is the configuration `gpu`.
 
 # %% [markdown] tags=["lecture"]
-# And a token is not yet an action, nor a prediction. What was pressed between two frames is the question of notebook 14; what comes next, of notebook 15.
-#
 # **The two questions.** 1. It can be uncertain in words: a probability for each of 512 keeps two futures apart. 2. Words for what it can reach and change. Ours were chosen by pixels, and an edge of a wall counts there as much as an edge of the agent.
 
 # %% [markdown]

@@ -39,11 +39,14 @@ if hosted and importlib.util.find_spec("course_lib") is None:
 # | It costs | about a minute and a half of computing on two cores, an hour of reading and exercises; about 1.2 GiB of memory |
 # | It needs | notebook 13 for codebooks and straight-through gradients, notebook 12 for the space-time transformer |
 # | It builds | the second of Genie's three parts: from two frames to one of eight codes, from a frame and a code to the next frame |
-# | It examines | sentences of the slides (of the lecture that this course follows; `claims.md` lists them all): "without action labels it learns which part can be controlled", "it infers consistent latent actions", "the encoder gives action probabilities" |
+# | It examines | sentences of the slides (of the lecture that this course follows; `claims.md` lists them all), shown in the box below |
 #
 # **Lecture plan (45 minutes).** 4 question and prediction; 10 six numbers, and a code whose meaning hides; 11 the parts; 4 training; 6 look and play; 6 the two failures; 4 the measurement, the discussion.
 #
 # **To discuss.** 1. A film shows leaves that move in the wind and a player that moves by keys. What in the training of such a model could tell one from the other? 2. Would you trust a robot that learned its actions in this way? What would you measure first?
+
+# %% [markdown] tags=["lecture"]
+# > **The slides.** *无监督学习, 没有动作标签, 从视频中学习生成可控部分* (without supervision or action labels it learns from films which part can be controlled). *推断生成环境中一致的潜在动作* (it infers latent actions that are consistent in the generated environment). *LAM encoder: 生成连续动作概率; LAM decoder: 预测 t+1 帧图像* (the encoder gives continuous action probabilities; the decoder predicts frame t + 1). *与 Genie 不同, Sora 没有接受过从视频中引导潜在动作的训练* (unlike Genie, Sora was not trained to find latent actions in films).
 
 # %% [markdown] tags=["lecture"]
 # Genie (Bruce et al. 2024) learns a playable world from videos of the internet. Such videos come without the keys. So before it can learn what follows from an action, it has to invent the actions. The part that does so is the latent action model; *latent* (隐) because nobody ever sees its actions: they are inferred.
@@ -150,7 +153,7 @@ agree = max((sign == turn).mean(), (sign != turn).mean())
 print(f"the sign tells the turn in {agree:.0%} of the pairs; squared error {errors.min(axis=0).mean():.3f}")
 
 # %% [markdown] tags=["lecture"]
-# (Which of the two is called 0 is arbitrary.) That is the whole idea of the latent action model:
+# That is the idea of the latent action model:
 #
 # - The sign is found by looking at the **future**: an encoder (编码器) that sees before *and* after.
 # - The decoder (解码器) sees the past and the sign, never the future.
@@ -263,9 +266,6 @@ def average_where_moved(features: torch.Tensor, scores: torch.Tensor, mask: torc
 f, two = torch.arange(16.0).reshape(1, 1, 4, 4), torch.zeros(1, 1, 8, 8)
 two[..., 0, 0] = two[..., 7, 7] = 1.0  # something moved in two corners, where f is 0 and 15
 print(*(f"scores {name}: {average_where_moved(f, s, two).item():.2f}" for name, s in (("0", 0 * f), ("f", f))), sep="; ")
-
-# %% [markdown] tags=["lecture"]
-# (The average over *all* places would be nearly the same for every step, because what moves is a small part of a frame.)
 
 # %% tags=["lecture"]
 class Encoder(nn.Module):
@@ -483,7 +483,7 @@ used = [int(k) for k in np.argsort(-often) if often[k] > 0.05]
 show.strips({f"code {k}": hold_code(shipped, film, 3, k, steps=6) for k in used}, every=2)
 
 # %% [markdown] tags=["lecture"]
-# Can you name them? Some rows go left, some right, some rise. The bodies go on by themselves in every row, as well as the decoder knows how: what the past says already, the code need not say. After some steps the drawings decay: this decoder was never trained on frames of its own making.
+# Can you name them? Code 5 goes right, 7 left; the rare code 1, which rises, is in the picture above only. The bodies go on by themselves in every row, as well as the decoder knows how: what the past says already, the code need not say. After some steps the drawings decay: this decoder was never trained on frames of its own making.
 
 # %% [markdown] tags=["lecture"]
 # Now we look at the recorded keys. How often does each code go with each key? We count the steps whose key had a **visible** effect: each other key would have drawn another frame.
@@ -673,7 +673,7 @@ assert trap[1]["given the place"] > 0.5 * trap[0]["NMI with the key"], "and ther
 # So we tried. Seven models learned from the same films, the agent alone. *Convolutions on pixels* are what you built. *Patches* are space-time transformers (notebook 12) on patches of 8 pixels, as encoder and as decoder. One of them has your decoder; some saw every film moved as a whole by a few pixels, so that no place on the grid is special; some learned four times as long.
 
 # %% [markdown] tags=["lecture"]
-# And one reads **tokens**: the code vectors of notebook 13 in the place of pixels. It is the paper's own ablation (section 3.4). All that takes half an hour, so the numbers were kept; `python -m course_lib study encoders` makes them again.
+# And one reads **tokens**: the code vectors of notebook 13 in the place of pixels. It is the paper's own ablation (section 3.4). The numbers were kept; `python -m course_lib study encoders` makes them again.
 
 # %% tags=["lecture"]
 from course_lib.studies.encoders import ask_encoder, measured_encoders, train_kind
@@ -691,7 +691,7 @@ show.table([{"encoder": kind, "gain in dB": bracket(row["gain"]), "NMI with the 
 # (Given the place, each cell holds few steps, which biases the number upwards; the last column says by how much.) It is not the decoder: with your convolutions as decoder the encoder of patches gains more, and its codes are no better. Moving the films costs gain and cures nothing in this time.
 
 # %% [markdown] tags=["lecture"]
-# Tokens in the place of pixels: a little less gain, a little less said about the key. The direction is the paper's (pixels give more control than tokens), the difference is small, and the intervals overlap.
+# Tokens in the place of pixels: a little less gain, a little less said about the key. The direction is the paper's, the difference is small, and the intervals overlap.
 
 # %% tags=["lecture"]
 best, trained_on = kept["convolutions on pixels"], kept["patches, 4 x as long"]
@@ -757,7 +757,7 @@ for row in answers.rows:
 assert np.isclose(my_nmi(counts.astype(float)), by_question["action_nmi"].value, atol=1e-3), "your NMI, the counts of Look"
 
 # %% [markdown] tags=["lecture"]
-# The accuracy is .71, and the course wanted .85. (The table above had .72 because it was fitted on the very films it was asked about.) Can the keys be seen any better? A study taught the same encoder the true keys, which it never gets otherwise, with the same films and sizes; and two others beside it, the same with one frame more after the step, and the paper's kind, a transformer on patches (`python -m course_lib study seen_keys`). The share of visible keys that each names on other films:
+# The accuracy is .71, and the course wanted .85. (The table above had .72 because it was fitted on the very films it was asked about.) Can the keys be seen any better? A study taught three encoders the true keys, which ours never gets otherwise, on the same films: ours, ours with one frame more after the step, and the paper's kind, a transformer on patches (`python -m course_lib study seen_keys`). The share of visible keys that each names on other films:
 
 # %% tags=["lecture"]
 from course_lib.studies.seen_keys import measured_ceilings
@@ -771,7 +771,7 @@ show.table([{"encoder, taught the keys": kind, **{name: ceilings.value(kind, nam
 # %% [markdown] tags=["lecture"]
 # They can be seen. Our encoder names 92 % of the keys on `simple` when somebody tells it what a key is, and one frame more brings it to 94 %. The patches stay at 65 %: at this size that encoder cannot see the key, whatever its codes are worth.
 #
-# So nothing is missing in the frames, and the gap between .71 and .92 has another cause: nobody asked the codes for the key. They are asked for what helps to draw the next frame. Away from the walls the two are nearly the same, and the rows with `off_walls` say so: an accuracy of .85 in the place of .71, an NMI of .51 in the place of .38. At a wall they part. A held key keeps the agent there, and what happens is nothing, as when no key is pressed in the open. A table from codes to keys cannot tell the two apart. A player needs the way back, from keys to codes, and notebook 15 lets it look at the frame first.
+# So nothing is missing in the frames, and the gap between .71 and .92 has another cause: nobody asked the codes for the key. They are asked for what helps to draw the next frame. Away from the walls the two come closer, as the rows with `off_walls` say: an accuracy of .85 in the place of .71, an NMI of .51 in the place of .38. At a wall they part. A held key keeps the agent there, and what happens is nothing, as when no key is pressed in the open. A table from codes to keys cannot tell the two apart. A player needs the way back, from keys to codes, and notebook 15 lets it look at the frame first.
 
 # %% [markdown] tags=["lecture"]
 # The claims, as assertions:
@@ -799,13 +799,13 @@ progress()
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Which claim survives?
 #
-# **"The encoder gives continuous action probabilities"** (生成连续动作概率). Corrected. The encoder's answer is a row of continuous numbers, and none of them is a probability. What goes to the decoder is the nearest of eight codes, and nothing in between (Genie, section 2). That is the erratum of this notebook.
+# **"The encoder gives continuous action probabilities"** (生成连续动作概率). Corrected. The encoder's answer is a row of continuous numbers, and none of them is a probability. What goes to the decoder is the nearest of eight codes, and nothing in between (Genie, section 2).
 
 # %% [markdown] tags=["lecture"]
 # **"The decoder predicts frame t + 1 from the frames so far and the actions"** (预测 t+1 帧). It stands, as built here. That it *uses* the action is not given: it has to be measured, and there are failures in which it does not.
 
 # %% [markdown] tags=["lecture"]
-# **"Without action labels it learns which part can be controlled"** (没有动作标签, 从视频中学习可控部分). Partly, at this size. Three things move in these films, one of them obeys the keys, and nothing tells the network which. Its codes tell the key, far beyond the controls. They miss the course's bars, with 0.38 against 0.6 and 71 % against 85 %. *Look* shows one reason, and *Measure* how much it is: a code says what happened, and a key that is held against a wall makes nothing happen. Away from the walls the accuracy is 85 %. The same encoder names 92 % when it is taught the keys, so the frames are not to blame.
+# **"Without action labels it learns which part can be controlled"** (没有动作标签, 从视频中学习可控部分). Partly, at this size. Three things move in these films, one of them obeys the keys, and nothing tells the network which. Its codes tell the key, far beyond the controls. They miss the course's bars, with 0.38 against 0.6 and 71 % against 85 %: a code says what happened, and a key that is held against a wall makes nothing happen. Away from the walls the accuracy is 85 %.
 
 # %% [markdown] tags=["lecture"]
 # **"It infers latent actions that are consistent in the generated environment"** (一致的潜在动作). Not by itself. A gain in decibels does not show it: codes that were renamed at every place have the same gain and next to no meaning. With an encoder that forgets the place, a code means nearly the same everywhere: the place adds only 0.11 to its NMI (0.54 and 0.65), and 0.33 in the row *patches, 4 x as long* (0.22 and 0.55). The paper's own evidence is the cloning of its section 3.3, where two hundred labelled steps are enough to translate codes into keys: that does test consistency, and notebook 16 repeats it.
@@ -814,12 +814,12 @@ progress()
 # **"Unlike Genie, Sora was not trained to find latent actions"** (Sora 没有接受过从视频中引导潜在动作的训练). It stands as far as the report goes, which leaves out what the model is made of.
 
 # %% [markdown] tags=["lecture"]
-# **What this toy cannot show.** Whether codes find the player in films in which everything moves, the camera too. And nothing here makes a code an *action* rather than anything else that the past does not tell: a die that is thrown in the film would be encoded as well.
+# **What this toy cannot show.** Whether codes find the player in films in which everything moves, the camera too.
 #
 # **The two questions.** 1. Nothing does: whatever cannot be foreseen is worth a code, leaves too. 2. First, whether a code means the same everywhere, and not how many decibels it gains.
 
 # %% [markdown] tags=["lecture"]
-# The paper compares pixels and tokens as the input of the latent action model (section 3.4: pixels give more control, $\Delta$PSNR 1.91 against 1.33, at about the same quality). Ours is in the table of the second failure; there the decoder draws pixels either way, so only the encoder's input differs. These are the paper's Platformers. On its Robotics films tokens are far worse, with a Frechet video distance (lower is better) of 257.8 against 136.4.
+# Pixels against tokens, in the paper (section 3.4): $\Delta$PSNR 1.91 against 1.33 on Platformers, at about the same quality; on its Robotics films tokens are far worse, with a Frechet video distance (lower is better) of 257.8 against 136.4. In our table the decoder draws pixels either way.
 
 # %% [markdown]
 # **Larger.** `python -m course_lib train lam --size gpu` trains space-time transformers on `rich` at 64 by 64 pixels; nobody has run it yet. `python -m course_lib exam lam` asks the questions above on 100 films.

@@ -39,11 +39,14 @@ if hosted and importlib.util.find_spec("course_lib") is None:
 # | It costs | about a minute and a half of computing on two cores, an hour of reading and exercises; about 1.3 GiB of memory |
 # | It needs | notebooks 12 to 14: the space-time transformer, the tokenizer, the latent actions |
 # | It builds | the third of Genie's three parts, the dynamics model (动力学模型), and Genie, which joins them |
-# | It examines | sentences of the slides (of the lecture that this course follows; `claims.md` lists them all): "three parts in two phases", "a decoder-only MaskGIT", "in use the latent action model is not needed", "updated in real time", "from a picture to a game" |
+# | It examines | sentences of the slides (of the lecture that this course follows; `claims.md` lists them all), shown in the box below |
 #
 # **Lecture plan (45 minutes).** 4 question and prediction; 9 six coins, and a frame in a few decoding steps; 10 the parts and the class; 4 training; 9 look and play; 4 the action ignored; 5 the measurement, the discussion.
 #
 # **To discuss.** 1. A generated game has no rules written down anywhere. Where are they? 2. Two players press the same keys from the same frame and see different films. Is that a fault?
+
+# %% [markdown] tags=["lecture"]
+# > **The slides.** *1) 学习 video tokenizer, 2) 联合训练 latent action model 和 dynamics model* (first the tokenizer, then the latent action model together with the dynamics model). *decoder-only 的 MaskGIT* (a decoder-only MaskGIT). *使用时, 动作变成用户给定, 不需要使用 LAM 模块* (in use the player gives the action, and the latent action model is not needed). *生成的环境可以根据用户的交互动作进行实时更新; 图像 → 游戏环境* (the environment is updated in real time; from a picture to a game).
 
 # %% [markdown] tags=["lecture"]
 # Genie (Bruce et al. 2024) learns in two phases. First the tokenizer. Then, with the tokenizer fixed, the latent action model and the **dynamics model**: it gets the tokens of the frames so far and the latent action of each step, and says which tokens come next. In play, somebody else chooses the action: you.
@@ -359,9 +362,6 @@ with torch.no_grad():
     drawn = [m.decode(m.predict(m.encode(frames), torch.tensor([5, 7]))) for m in (genie, broken)]
 print("the same pictures:", torch.equal(*drawn))
 
-# %% [markdown]
-# In training it is needed: it says what was done in each step of a film. That is why the second phase has two models to train.
-
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Train live
 #
@@ -573,13 +573,12 @@ leap = torch.tensor([3] + 15 * [0]).expand(len(ground), -1)  # (N, 16) keys
 states = imagine(keyed, keyed.encode(starts, pressed), leap, generator=torch.Generator().manual_seed(0))
 up = dark_place(np.stack([to_uint8(keyed.decode(state)) for state in states], axis=1))[..., 1]  # (N, 17)
 plt.plot((up - up[:, :1]).T, color="grey", alpha=0.3)
-plt.plot(np.nanmedian(up - up[:, :1], axis=0), label="the median of the dreams")
-plt.gca().set(xlabel="frames after the take-off", ylabel="pixels above the ground")
-plt.legend()
+plt.plot(np.nanmedian(up - up[:, :1], axis=0))
+plt.gca().set(title="grey: each dream, blue: their median", xlabel="frames after the take-off", ylabel="pixels above the ground")
 plt.show()
 
 # %% [markdown] tags=["lecture"]
-# The median jump goes up, slows down, stops, and comes down faster and faster: a parabola, learned from films as tokens. Its top is 7.8 pixels above the ground, as in the simulator. Some dreams hang in the air, and some never take off. The map is needed here too: the table's code for "no key" means that nothing moves, which in the air never happens.
+# The median jump goes up, slows down, stops, and comes down faster and faster: a parabola, learned from films as tokens. Its top is 7.8 pixels above the ground; a jump in the simulator rises 7.8 too (`worlds/spec.py`). Some dreams hang in the air, and some never take off. The map is needed here too: the table's code for "no key" means that nothing moves, which in the air never happens.
 
 # %% tags=["lecture"]
 median = np.nanmedian(up - up[:, :1], axis=0)
@@ -628,9 +627,6 @@ easel
 
 # %% tags=["lecture", "nbval-ignore-output"]
 game
-
-# %% [markdown] tags=["lecture"]
-# The tokenizer has 512 words, and whatever you paint is said in them.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Break it
@@ -774,7 +770,7 @@ for player, name in shown_as.items():
 show.table(rows)
 
 # %% [markdown] tags=["lecture"]
-# Read the columns together: in a picture that never changes everything is there, and no key works. As shipped, the agent is there in .97 of the frames (.956 to .971) and .95 of the late tries go the right way (.929 to .966): the course's bars of .95 and .9 are met. With the likeliest tokens instead .84 of the frames have their agent, with the table .91. The bar for the star, .9, is missed by far: .53, and V-M-C has .68.
+# Read the columns together: in a picture that never changes everything is there, and no key works. As shipped, the agent is there in .97 of the frames (.96 to .97) and .95 of the late tries go the right way (.93 to .97): the course's bars of .95 and .9 are met. With the likeliest tokens instead .84 of the frames have their agent, with the table .91. The bar for the star, .9, is missed by far: .53, and V-M-C has .68.
 
 # %% tags=["lecture"]
 for player in ("genie", "table", "likeliest", "vmc"):
@@ -827,7 +823,7 @@ progress()
 # **"First the tokenizer, then the latent action model and the dynamics together"** (两阶段训练). It stands for the paper. The dynamics gives no gradient to the latent actions there, so they may as well learn one after the other.
 
 # %% [markdown] tags=["lecture"]
-# **"A decoder-only MaskGIT; the prediction is compared with the truth"** (decoder-only 的 MaskGIT). It stands (one stack reads what is shown and answers, there is no encoder apart), with a correction: the slide writes prediction and truth with the same symbol, a hat. The loss compares the *predicted* distribution of hidden tokens with the tokens of the *real* frame; only hidden tokens count.
+# **"A decoder-only MaskGIT; the prediction is compared with the truth"** (decoder-only 的 MaskGIT). Partly: a MaskGIT it is (one stack reads what is shown and answers, there is no encoder apart), but the slide writes prediction and truth with the same symbol, a hat. The loss compares the *predicted* distribution of hidden tokens with the tokens of the *real* frame; only hidden tokens count.
 
 # %% [markdown] tags=["lecture"]
 # **"In use the user gives the action, and the latent action model is not needed"** (不需要使用 LAM 模块). It stands, and *Build* showed it: with noise in its place the pictures are the same to the bit. Somebody still has to find out what the eight numbers do.
@@ -836,7 +832,7 @@ progress()
 # **"The environment is updated in real time"** (实时更新). Corrected. The paper speaks of about one frame a second, on far larger hardware. Ours has the speeds shown above because its dynamics is some eight thousand times smaller (1.2 million parameters against 10.1 billion), and because few decoding steps are enough for it.
 
 # %% [markdown] tags=["lecture"]
-# **"From a picture to a game: a new paradigm"** (图像 → 游戏环境). Here: within what the codes of its tokenizer can draw. A platform where the films have platforms is entered as one; ours, painted higher up, came out thinner, because no patch of the films is so thick. The paper's world has more codes and had far more films.
+# **"From a picture to a game: a new paradigm"** (图像 → 游戏环境). Partly: within what the codes of its tokenizer can draw. A platform where the films have platforms is entered as one; ours, painted higher up, came out thinner, because no patch of the films is so thick. The paper's world has more codes and had far more films.
 
 # %% [markdown] tags=["lecture"]
 # **What this toy cannot show.** Films with a moving camera, long memory (it attends to three past frames only), and worlds in which the past leaves much open.

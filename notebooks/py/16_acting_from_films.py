@@ -39,11 +39,16 @@ if hosted and importlib.util.find_spec("course_lib") is None:
 # | It costs | about a minute and a half of computing on two cores, an hour of reading and exercises; about 1.8 GiB of memory |
 # | It needs | notebook 14 for latent actions; notebook 12 for the block whose weights are counted |
 # | It builds | a policy (策略) that learned by watching, and its dictionary from latent actions to keys |
-# | It examines | sentences of the slides (of the lecture that this course follows; `claims.md` lists them all): "fewer than 11 billion parameters", "larger will be better", "it spares reinforcement learning its environment", "action as a new modality", "video costs much computation" |
+# | It examines | sentences of the slides (of the lecture that this course follows; `claims.md` lists them all), shown in the box below |
 #
 # **Lecture plan (45 minutes).** 4 question and prediction; 8 ice, and an expert on six places; 9 words, policy, dictionary; 4 training; 6 look and play; 4 three ways to break it; 10 the measurement, CoinRun, the sizes, the discussion.
 #
 # **To discuss.** 1. The internet is full of films of people who do things well. What is missing in them, besides the keys? 2. A clone does what the expert did where the expert was. What will it do where the expert never was?
+
+# %% [markdown] tags=["lecture"]
+# The slides give Genie's size, and raise questions for discussion:
+#
+# > **The slides.** *模型规模: < 11B* (fewer than 11 billion parameters). *更大的数据集上训练、更大的 Video Encoder 和 latent action 模型* (larger data, a larger video encoder and latent action model). *利用视频学习未来动作把 RL 的环境节省了, 但是交互方式受限于游戏视频* (learning actions from video spares reinforcement learning its environment, but the interaction is limited to that of game videos). *动作空间 Action Space 也可以作为一种新模态* (the action space can be a new modality). *视频生成和压缩会消耗大量算力* (making and compressing video takes much computation).
 
 # %% [markdown] tags=["lecture"]
 # A world model is good for more than making films. Genie's latent action model (notebook 14) names what was done in *any* film of such a world. So a film of an expert becomes a list of decisions, for nothing. A few labelled steps tell which button each name stands for.
@@ -64,7 +69,7 @@ show.use_style()
 lam = load_checkpoint("lam")
 
 # %% [markdown]
-# The task is that of notebook 04: run and jump to the star; each star that is touched is a point, and a new one appears. The expert is a script that knows the simulator. We film it for 80 episodes in which no other film of the course was made.
+# The task is that of notebook 04: run and jump to the star; each star that is touched is a point, and a new one appears. The expert is a script that knows the simulator. We film it for 80 episodes that no other film of the course comes from.
 
 # %% tags=["lecture"]
 from course_lib.worlds.expert import film_expert
@@ -364,7 +369,7 @@ for name, where in (("turned round", turned), ("went on", went_on)):
 show.table(rows)
 
 # %% [markdown] tags=["lecture"]
-# In the step in which left is pressed the agent still goes to the right, or slows down, and the code says so: in 46 % of these steps it is 5, the code of running to the right (notebook 15 calls it that), in 50 % it is 4, one of slowing down. Code 7, running to the left, comes a step later (67 %). So in a dictionary of single codes 5 and 4 stand for right *and* for left, it takes whichever the labels had more often, and cannot name the turn when it happens.
+# In the step in which left is pressed the agent still goes to the right, or slows down, and the code says so. In 46 % of these steps it is 5, the code of running to the right (notebook 15 calls it that); in 50 % it is 4, one of slowing down. Code 7, running to the left, comes a step later (67 %). So in a dictionary of single codes 5 and 4 stand for right *and* for left, it takes whichever the labels had more often, and cannot name the turn when it happens.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Play
@@ -651,7 +656,7 @@ print(f"Genie: {genie_tokens / 1e9:.0f} billion tokens, {hours:,.0f} hours of fi
 print(f"ours:  {our_tokens / 1e6:.0f} million tokens (fewer: some pieces are shorter); {6 * our_weights * our_tokens:.1e} operations")
 
 # %% [markdown] tags=["lecture"]
-# The first number is the paper's own count of tokens, 942 billion, and the last of its line comes near the 6.6 times 10 to the 22 operations of its table 12 (attention between tokens is not in our 6). 28,000 hours of frames are about as many as it had: one pass, on average.
+# The paper counts 942 billion tokens as well. Its table 12 has 6.6 times 10 to the 22 operations, near our 5.7 (attention between tokens is not in our 6 a weight and token). 28,000 hours of frames are about as many as it had: one pass, on average.
 
 # %% [markdown] tags=["lecture"]
 # A frame is forty times smaller in tokens than in pixels, and an action is three bits. Compression is what makes it affordable at all, and what somebody *did* is the cheapest thing in a film.
@@ -681,7 +686,7 @@ progress()
 # **"It spares reinforcement learning its environment, but control is limited to game films"** (把 RL 的环境节省了, 但是交互方式受限于游戏视频). Partly, both halves. The clone never touched the world while it learned, and 200 labels were enough to come near one that was given every key. But an expert had to be filmed in that world, and without playing in it nobody would know the score. As to game films, the paper trains a second model on films of robots.
 
 # %% [markdown] tags=["lecture"]
-# **"The action space can be a new modality"** (动作空间作为新模态). As far as this: actions that were found in films can be learned, predicted and translated like words, with a dictionary of 64 entries from 200 labels. They had to become words of two codes before they said enough about the keys; single codes reached three quarters.
+# **"The action space can be a new modality"** (动作空间作为新模态). Partly: actions that were found in films can be learned, predicted and translated like words, with a dictionary of 64 entries from 200 labels. They had to become words of two codes before they said enough about the keys; single codes reached three quarters.
 
 # %% [markdown] tags=["lecture"]
 # **"Making and compressing video costs much computation"** (视频生成和压缩会消耗大量算力). It stands, and has a number now: about 6 times 10 to the 22 operations for learning the dynamics alone, some 240 million times ours.

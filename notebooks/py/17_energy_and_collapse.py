@@ -181,7 +181,7 @@ for future in (0.62, -0.62, 0.0):
 #
 # ### Three architectures
 #
-# The slides show figure 2 of the I-JEPA paper: three ways to build an energy. In code the difference is where the error is measured, and whether there is a predictor. $D$ is a squared distance. The next cell is run on stand-ins, to see the shapes.
+# The slides show figure 2 of the I-JEPA paper: three ways to build an energy. In code the difference is where the error is measured, and whether there is a predictor. $D$ is a squared distance. The cell after the definitions runs them on stand-ins, to see the shapes.
 
 # %% tags=["lecture"]
 def joint_embedding(x, y, enc):  # 联合嵌入架构
@@ -461,12 +461,12 @@ spectra_figure({name: clouds[name] for name in ("untrained", "none", "ema", "vic
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Play
 #
-# **Drag the points.** Each vermilion point makes a dent of width 0.6 in the energy of the plane. The blue lines are the ways of 121 balls that roll downhill. A thin blue cross marks the lowest place; in the still picture it lies behind the point on the right. Drag a point, or press Tab until it is marked and use the arrow keys; the slider lets the balls roll.
+# **Drag the points.** Each vermilion point makes a dent of width 0.6 in the energy of the plane. The blue lines are the ways of 121 balls that roll downhill. A black cross marks the lowest place; in the still picture it lies on the point on the right. Drag a point, or press Tab until it is marked and use the arrow keys; the slider lets the balls roll.
 
 # %% tags=["lecture", "nbval-ignore-output"]
 from course_lib.views.energy import downhill
 
-show.points([[-1.5, 1.0], [-1.2, -1.0], [0.3, 1.5], [1.5, 0.2], [1.0, -1.5]], downhill, slider="balls roll downhill")
+show.points([[-1.5, 1.0], [-1.2, -1.0], [0.3, 1.5], [1.5, 0.2], [1.0, -1.5]], downhill, slider="balls roll downhill", marks=2)
 
 # %% [markdown] tags=["lecture"]
 # Pull two points together: at a distance of 1.2, twice the width, their two valleys become one, and its lowest place is *between* them, where no point is. The cross sits where points crowd, and jumps when you make another crowd. A smoother energy sees fewer valleys; that is what noise does in notebook 08.

@@ -430,7 +430,7 @@ show.explore(masks_again, kind=list(kinds), patch=[4, 2], picture=(0, 79), draw=
 #
 # ### Without the slow copy
 #
-# The same training, but the momentum begins at 0: the target encoder *is* the context encoder of the step before.
+# The same training, but the momentum begins at 0: the target encoder *is* the context encoder of the step before. The picture has the new run alone; the line below has both.
 
 # %% tags=["lecture"]
 watch = show.live("deviation with and without the slow copy", every=20)
@@ -486,7 +486,7 @@ for name, masking in {"ours": kinds["multi-block"], "faster": FasterMasks(kinds[
 #
 # The variables stand in `exam/measures/pictures.py` and were named in a commit that is older than the checkpoint. Probes are fitted on 1,200 validation films and scored on 600 test films; no encoder has learned from either. The **linear probe** reads the mean of all tokens, as the paper's evaluation does (appendix A). The **attentive probe** (注意力探针) has one learned query for each variable and may choose among the tokens. Everybody is probed in the same way.
 #
-# The controls: the pixels of a patch, or of a patch with its neighbourhood ($12 \times 12$), each with its place; as many principal components of these; encoders with fresh weights, of the same width and four times as wide; and two encoders of the course that learned from the same films, the masked autoencoder (MAE, notebook 06) and the VAE (notebook 02).
+# The controls: the pixels of a patch, or of a patch with its neighbourhood ($12 \times 12$), each with its place; as many principal components of these; encoders with fresh weights, of the same width and four times as wide; and two encoders of the course that learned from the same films, the masked autoencoder (MAE, notebook 06) and the VAE (notebook 02). `low` and `high` bound I-JEPA's value.
 
 # %% tags=["lecture"]
 from course_lib.exam.measures.pictures import VARIABLES
@@ -643,13 +643,13 @@ progress()
 # **"JEPA puts out class probabilities"** (预测/分类概率). Corrected: 64 numbers a patch. A probe, trained apart and with labels, turns them into a class.
 
 # %% [markdown] tags=["lecture"]
-# **"It predicts meaning instead of pixels"** (生成语义表征). Half of it stands: no pixel is ever drawn, and the predictions are not better in pixels than a mean patch. Meaning? What became easier to read than in an untrained network are the number of bodies, the screen, a body's place and colour; what did not are shapes, and the facing is better read from pixels. The paper's comparison (66.9 against 40.7 with 1 % of the labels, Table 7) is between two targets for the same network, which we did not repeat.
+# **"It predicts meaning instead of pixels"** (生成语义表征). Half of it stands: I-JEPA draws no pixel. Drawn afterwards, its predictions are clearly better than a mean patch (0.0115 against 0.0165); pasted from the bank they are not. Meaning? What became easier to read than in an untrained network are the number of bodies, the screen, a body's place and colour; what did not are shapes, and the facing is better read from pixels. The paper's comparison (66.9 against 40.7 with 1 % of the labels, Table 7) is between two targets for the same network, which we did not repeat.
 
 # %% [markdown] tags=["lecture"]
 # **"The representation serves many tasks"** (各种下游任务). In part. One encoder served fourteen questions without being trained on any of them, and was clearly better than untrained on seven. On the other seven it was not. By the linear probe it was worse on six.
 
 # %% [markdown] tags=["lecture"]
-# **"A diffusion model turns the representation back into the picture"** (逆高斯过程恢复原图). Partly. The authors train such a model apart (RCDM) and read from what is common to its samples what the prediction holds; it does not restore the original. We drew with real patches instead of a diffusion model; what the pictures show is the same in kind: the background, the screen and the shadows are in the prediction, hidden bodies and exact colours are not.
+# **"A diffusion model turns the representation back into the picture"** (逆高斯过程恢复原图). Partly. The authors train such a model apart (RCDM) and read from what is common to its samples what the prediction holds; it does not restore the original. We drew with such a model and with real patches; the pictures show the same in kind: the background, the screen and the shadows are in the prediction, hidden bodies and exact colours are not.
 
 # %% [markdown] tags=["lecture"]
 # **"Better than VAE, masked autoencoder and VQ-VAE"** (相比于 VAE、掩码自编码器、VQ-VAE). Not here. By the attentive probe the masked autoencoder is clearly better on seven of fourteen variables and worse on one. Against the VAE it is better on five and worse on none (by the linear probe better on one, worse on four); the VQ-VAE was not asked. The paper's comparison is on photographs with class labels; there I-JEPA wins (77.5 against 76.0 for ViT-L/16 by linear probe, Table 1, with 600 against 1,600 epochs). Our questions are about single things in a picture.
@@ -662,7 +662,7 @@ progress()
 # %% [markdown]
 # **Larger.** `python -m course_lib train i_jepa --size gpu` trains the encoder of ViT-S at 64 pixels, with $16 \times 16$ patches. `python -m course_lib exam i_jepa --json` prints the rows of this notebook. With a copy of CIFAR-10 (`data/photographs/README.md` says where it goes) `python -m course_lib train i_jepa --size gpu-photographs` trains the same I-JEPA on photographs, and `python -m course_lib study photographs` asks it for their ten kinds, beside an untrained encoder and bare pixels.
 #
-# **References.** Bordes, Balestriero & Vincent, *High Fidelity Visualization of What Your Self-Supervised Representation Knows About*, 2022, arXiv 2112.09164. Assran et al., *Self-Supervised Learning from Images with a Joint-Embedding Predictive Architecture*, 2023, arXiv 2301.08243: sections 3 (method), 6 (counting and depth, Table 4), 8 (drawing predictions), 9 (ablations, Tables 6 and 7), appendix A; program facebookresearch/ijepa. He et al., *Masked Autoencoders Are Scalable Vision Learners*, 2021, arXiv 2111.06377. Bordes, Balestriero & Vincent, *High Fidelity Visualization of What Your Self-Supervised Representation Knows About*, 2022 (RCDM), arXiv 2112.09164. Chen et al., *Context Autoencoder*, 2022, arXiv 2202.03026, section 4 (attentive probing). Grill et al., *BYOL*, 2020, arXiv 2006.07733. Dosovitskiy et al., *An Image is Worth 16x16 Words*, 2020, arXiv 2010.11929.
+# **References.** Assran et al., *Self-Supervised Learning from Images with a Joint-Embedding Predictive Architecture*, 2023, arXiv 2301.08243: sections 3 (method), 6 (counting and depth, Table 4), 8 (drawing predictions), 9 (ablations, Tables 6 and 7), appendix A; program facebookresearch/ijepa. He et al., *Masked Autoencoders Are Scalable Vision Learners*, 2021, arXiv 2111.06377. Bordes, Balestriero & Vincent, *High Fidelity Visualization of What Your Self-Supervised Representation Knows About*, 2022 (RCDM), arXiv 2112.09164. Chen et al., *Context Autoencoder*, 2022, arXiv 2202.03026, section 4 (attentive probing). Grill et al., *BYOL*, 2020, arXiv 2006.07733. Dosovitskiy et al., *An Image is Worth 16x16 Words*, 2020, arXiv 2010.11929.
 #
 # Claims examined here: C60, C61, C62, C63, C64, C65, C66, C67
 

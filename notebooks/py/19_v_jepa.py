@@ -71,7 +71,7 @@ show.use_style()
 # 3. A film goes on, or it runs backwards for two frames. How often is V-JEPA's predictor more surprised by the film that went back? (Chance is 0.5.)
 
 # %% [markdown] tags=["lecture"]
-# Put your guesses into the next cell. They come back in *Measure*.
+# Put your guesses into the next cell. *Measure* has the answers.
 
 # %% tags=["lecture"]
 my_order = ["v_jepa", "pixels", "i_jepa", "untrained"]  # best first

@@ -373,7 +373,7 @@ show.explore(ask_for, picture=(0, 79), kind=list(KINDS), brightness=ends, contra
              right=(-8, 8), down=(-8, 8))  # fmt: skip
 
 # %% [markdown] tags=["lecture"]
-# Three things to try. Ask for a shift alone in the bank of all: the first entries have that shift, and colours that are nearly unchanged. Ask in the bank `shift` for a change of colour: nothing in the bank has it, and the distances grow. And ask for two changes at once, more brightness and less contrast: see whether the first entries follow both.
+# Three things to try. Ask for a shift alone in the bank of all: the first entries have that shift, and colours that are nearly unchanged. Ask in the bank `shift` for a change of colour: nothing in the bank has it, and the distances grow. And ask for two changes at once, more brightness and less contrast; the truth beside them shows which of the two the first entries follow.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Break it
@@ -507,7 +507,7 @@ progress()
 # **What this toy cannot show.** One seed and one size; the intervals are over 24 pictures, not over seeds. The models without the action are small: 200 steps live, 300 in the study. The changes are formulas of six numbers on pictures of simple shapes; a photograph that gets darker is another matter. The paper's main use of the predictor, fine-tuning it for other tasks, was not tried.
 
 # %% [markdown] tags=["lecture"]
-# **Where we depart from the paper.** The source is the clean picture in training too; in the paper the source is changed *further* than the target (blur, grey and solarisation among the changes), so that the predictor has to repair it; only the measurement begins with the clean picture. The shift is ours; the paper's changes are photometric. Its predictor answers at masked places, ours everywhere. Its encoder is a ViT-B/16 on photographs, ours has two blocks and 16 tokens.
+# **Where we depart from the paper.** The source is the clean picture in training too; in the paper the source is changed *further* than the target (blur, grey and solarisation among the changes), so that the predictor has to repair it. (Its measurement begins with the clean picture, as ours does.) The shift is ours; the paper's changes are photometric. Its predictor answers at masked places, ours everywhere. Its encoder is a ViT-B/16 on photographs, ours has two blocks and 16 tokens.
 
 # %% [markdown] tags=["lecture"]
 # The two questions *to discuss*. 1. To sort photographs one wants an encoder that ignores the light. To act on what a picture shows, or to repair its colours, one wants an encoder that keeps it. 2. At the least it could know the shift: that alone is worth 0.81 in the bank of all changes.

@@ -169,7 +169,7 @@ reader = fit_place_reader(model, films, steps=800)
 cells_figure(begins[0], cells, solved.policy, solved.values, tasks[0].place, reader)
 
 # %% [markdown] tags=["lecture"]
-# The goal's surroundings are worth most, and look under the platform: cells there are worth less than cells far out on the left, though they are nearer to the ring. The table has found out what the distance to the goal picture hides, that the way up leads *around* the platform's edge. On the right the keys say the same: *right* on the far left, *jump* along the floor. But they are noisy. Of 800 pairs of a cell and a key each was tried about five times on average, and .07 never, and neighbouring cells at one place differ only in their speed.
+# The goal's surroundings are worth most, and look along the floor: cells beyond the platform's right end are worth more (greener) than cells under it, though those are nearer to the ring. The table has found out what the distance to the goal picture hides, that the way up leads *around* the platform's edge. On the right the keys say the same: *right* under the platform, *jump* beside it. But they are noisy. Of 800 pairs of a cell and a key each was tried about five times on average, and .07 never, and neighbouring cells at one place differ only in their speed.
 
 # %% [markdown] tags=["lecture"]
 # One table answers for every cell of the room, also for those that the agent will never be in. That is Bellman's way: solve all states at once, then look up. Now twenty rooms, each with a table of its own:
@@ -183,7 +183,7 @@ played = play_rooms(player, tasks)
 print(f"{played.reached.sum()} of {len(tasks)} goals, {player.sampling.evaluations} imagined steps for each room, once")
 
 # %% [markdown] tags=["lecture"]
-# Thirteen of twenty, without any search while it acts. The first 100 test rooms stand in *Measure*, beside the two other ways.
+# Sixteen of twenty, without any search while it acts. The first 100 test rooms stand in *Measure*, beside the two other ways.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ### A second level
@@ -240,7 +240,7 @@ show.table([{"eight frames later": name, "squared error": seen[key]} for name, k
             (("copy the present", "copy"), ("always the same code", "one code"), ("the best of 16 codes", "energy"))])  # fmt: skip
 
 # %% [markdown] tags=["lecture"]
-# In eight frames an embedding moves by 1.05 (squared distance, per number). The best single code for all pairs still misses by .559. The best of 16 misses by .108: nine tenths are explained. All 16 codes are in use. But the *best* code is known only afterwards. Whether a planner can use these codes is another question; *Measure* answers it.
+# In eight frames an embedding moves by 1.05 (squared distance, per number). The best single code for all pairs still misses by .56. The best of 16 misses by .11: nine tenths are explained. All 16 codes are in use. But the *best* code is known only afterwards. Whether a planner can use these codes is another question; *Measure* answers it.
 
 # %% [markdown] tags=["lecture"]
 # What do the codes mean? From four frames, where does each code leap to? The size of a dot is its prior.
@@ -253,12 +253,12 @@ moment = torch.stack([held_out[i, 10] for i in range(4)])  # the embeddings of f
 codes_figure(fresh_films.frames[:, 10], upper, moment, reader)
 
 # %% [markdown] tags=["lecture"]
-# The codes are places to be, eight frames from now: along the floor to either side, up beside the platform, down from it. They follow the agent, and nobody told the model that there is a left and a right. And the prior is modest: the likeliest code has a share of .16 to .28. In the fourth picture several codes go from the floor high up beside the platform, with others along the floor. Which of them is possible depends on how fast the agent moves, and a single frame has no speed. Remember that.
+# The codes are places to be, eight frames from now: along the floor to either side, up beside the platform, down from it. They follow the agent, and nobody told the model that there is a left and a right. And the prior is modest: the likeliest code has a share of .17 to .29. In the fourth picture several codes go from the floor high up beside the platform, with others along the floor. Which of them is possible depends on how fast the agent moves, and a single frame has no speed. Remember that.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ### Planning at two levels
 #
-# The upper level is a world model like any other: a state, an action (the code), the next state. So the cross-entropy method of notebook 21 plans in it unchanged, four leaps to the goal. The state after the first leap becomes the **sub-goal** (子目标) of the lower level, which plans four keys, eight frames, to come near *that*. Two frames later both plan again.
+# The upper level is a world model like any other: a state, an action (the code), the next state. So the cross-entropy method of notebook 21 plans in it unchanged, four leaps to the goal. To the cost of a plan it adds the mean of $-\log p(z \mid s)$ over the leaps: an unlikely leap is charged for. The state after the first leap becomes the **sub-goal** (子目标) of the lower level, which plans four keys, eight frames, to come near *that*. Two frames later both plan again.
 
 # %% [markdown]
 # **Exercise 3. Equal budgets.** Comparing planners of different budgets compares computers. One level imagines 64 plans of seven keys, each held for two frames. How many plans may the upper level have, when the lower one has 64 plans of four keys? (Difficulty 2, 8 minutes.)
@@ -334,7 +334,7 @@ rows.append({"two levels": "(one level)"} | play(OneLevel(model, **made, budget=
 show.table(rows)
 
 # %% [markdown] tags=["lecture"]
-# An index that is one too small, and not one first goal of 16 is reached: the agent is told to be where it is. Mended, 12 first goals are reached and 5 whole rows. One level, with the same 224 imagined steps, finishes all 16.
+# An index that is one too small, and not one first goal of 16 is reached: the agent is told to be where it is. Mended, 11 first goals are reached and 9 whole rows. One level, with the same 224 imagined steps, finishes all 16.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Look
@@ -355,7 +355,7 @@ moments = watch_row(planner_for(0), rooms[0], reader)
 levels_figure(moments[:8])
 
 # %% [markdown] tags=["lecture"]
-# Frames 0 to 4 are what one had hoped for: the agent stands below the platform, the upper plan goes *out* to the left first and only then up to the ring, and the lower one obeys. At frame 11 the first goal is passed and the second, on the floor, is wanted. But look at frame 8. The agent is in the air, the upper plan leaps level onto the platform, and the lower plan, which knows how fast it falls, touches the platform's edge and ends on the floor. The upper level sees one embedding, without a speed. It believes in leaps that may not be possible from here.
+# Frames 0 to 4 are what one had hoped for: the agent stands below the platform, the upper plan goes *out* to the left first and only then up to the ring, and the lower one obeys. At frame 11 the first goal is passed and the second, on the floor, is wanted. But look at frame 8. The agent is in the air, the upper plan leaps level onto the platform, and the lower plan, which knows how fast it falls, comes down short of the cross, at the platform's edge. The upper level sees one embedding, without a speed. It believes in leaps that may not be possible from here.
 
 # %% tags=["lecture"]
 from course_lib.views.levels import levels_film
@@ -398,14 +398,14 @@ show.table([{"upper level": name} | play(player) for name, player in
              ("untrained", two(blank)), ("none, the lower level alone", short))])  # fmt: skip
 
 # %% [markdown] tags=["lecture"]
-# As built, 5 of 16 rows are finished; with no charge for unlikely leaps 9, with an untrained upper level 4. With 16 rows these three cannot be told apart (the charge was chosen on other rooms, with another upper level). The lower level *alone*, straight to the goal, finishes 12. On these few rooms the sub-goals seem to cost more than they give; *Measure* asks in a hundred.
+# As built, 9 of 16 rows are finished; with no charge for unlikely leaps 7, with an untrained upper level 4. With 16 rows these three cannot be told apart (the charge was chosen on other rooms, with another upper level). The lower level *alone*, straight to the goal, finishes 12. On these few rooms the sub-goals seem to cost more than they give; *Measure* asks in a hundred.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Measure
 #
 # ### One task, three ways
 #
-# The test tasks of notebook 21. The table of 200 cells was played in the first 100 of them for this notebook, the two other tables in the first 50 (`python -m course_lib study three_ways`), the others are kept from there. First, how long does each take for a key, from frames to keys, here and now and in turns? An untrained policy stands for Mode-1: what it has learned changes nothing in its time.
+# The test tasks of notebook 21. The table of 200 cells was played in the first 100 of them for this notebook, the two other tables in the first 50 (`python -m course_lib study three_ways`); search and policy are kept from notebook 21. First, how long does each take for a key, from frames to keys, here and now and in turns? An untrained policy stands for Mode-1: what it has learned changes nothing in its time.
 
 # %% tags=["lecture", "nbval-ignore-output"]
 from course_lib.planning.cem import cross_entropy
@@ -461,7 +461,7 @@ show.table(rows)
 # - **short**: four keys to the goal itself, the lower level alone;
 # - **far**: 14 keys, 28 frames ahead, and half as many plans.
 #
-# What a nat of an unlikely leap costs (1, among 0, 0.3 and 1) was chosen on 40 validation rooms.
+# The weight of the charge for unlikely leaps (1, from 0, 0.3 and 1) was chosen on 40 validation rooms.
 
 # %% [markdown]
 # **Exercise 5. Rows that were finished.** (Difficulty 1, 6 minutes.)
@@ -528,7 +528,7 @@ for name, steps in schools.controls.items():
 show.table(rows)
 
 # %% [markdown] tags=["lecture"]
-# By its own state the **JEPA** reaches 19 of 20, **V-M-C** 17, **Genie** 12 and the **film transformer** 9; random keys 3, the oracle 20. With twenty rooms the intervals are wide: JEPA and V-M-C cannot be told apart (.764 to .991 and .640 to .948), and neither can V-M-C and Genie. But everybody is above random keys (.052 to .360) in the count, JEPA, V-M-C and Genie also with their whole interval. So the lecture's simulators *can* be planned in by the same code; the JEPA needs 0.02 seconds for a plan, V-M-C 0.04, the film transformer 1.2 and Genie 2.5.
+# By its own state the **JEPA** reaches 19 of 20, **V-M-C** 17, **Genie** 12 and the **film transformer** 9; random keys 3, the oracle 20. With twenty rooms the intervals are wide: JEPA and V-M-C cannot be told apart (.764 to .991 and .640 to .948), and neither can V-M-C and Genie. But everybody is above random keys (.052 to .360) in the count, JEPA, V-M-C and Genie also with their whole interval. So the models that draw *can* be planned in by the same code; the JEPA needs 0.02 seconds for a plan, V-M-C 0.04, the film transformer 1.2 and Genie 2.5.
 #
 # And is the reader's place, which is what the task is about, not a better distance than the model's own numbers? Not here: V-M-C has 15 against 17, Genie 11 against 12, the film transformer 11 against 9. In none of the three is there a difference to speak of.
 

@@ -169,7 +169,7 @@ print("cut at frame", cut, "of", len(first), "- hidden for", made.hidden[0], "fr
 show.strips({"AB": four[0, 2], "BA": four[0, 3]}, every=2, title="and two impossible ones")
 
 # %% [markdown] tags=["lecture"]
-# In AB the ball never comes out. In BA a ball comes out that never went in. The four films are a **quadruplet**, as in IntPhys (Riochet et al. 2018). Are ours balanced, as the letters were? The control is a cut in plain view.
+# In AB the body, here a box, never comes out. In BA one comes out that never went in. The four films are a **quadruplet**, as in IntPhys (Riochet et al. 2018). Are ours balanced, as the letters were? The control is a cut in plain view.
 
 # %% tags=["lecture", "nbval-check-output"]
 from course_lib.exam.measures.expectation import balance
@@ -334,10 +334,11 @@ show.table(quick)
 # %% tags=["lecture"]
 from course_lib.views.expectation import foreseen, surprise_figure
 
-after = slice(cut - 2, None)
+after = slice(cut + 2, cut + 10)
 rows = {"A": four[0, 0], "M foresaw in A": foreseen(family, four[0, 0]),
         "BA": four[0, 3], "M foresaw in BA": foreseen(family, four[0, 3])}  # fmt: skip
-show.strips({name: film[after] for name, film in rows.items()}, title="permanence, from two frames before the cut")
+show.strips({name: film[after] for name, film in rows.items()}, labels=[f"t = {t}" for t in range(4, 12)],
+            title="permanence, counted from two frames before the cut")
 
 # %% [markdown] tags=["lecture"]
 # In A M foresees the body at t = 6, the frame in which it comes out; from t = 7 on in its red, though round where it is a box. In BA M expects none: it draws a faint yellow spot at t = 8, then orange, and follows. So the model holds something in its memory that no frame shows while the body is hidden.

@@ -312,7 +312,7 @@ from course_lib.views.perspective import rooms_figure
 rooms_figure({"real": picture, "A: " + kinds[0]: asked[0], "C: " + kinds[2]: asked[2]})
 
 # %% [markdown] tags=["lecture"]
-# In the real room the red lines run to one point, and the two lines from the lamp go through the shadows. In A the walls fit as well, but both shadows lie beside their lines. In C the lines of the walls are dotted: left and right lead to different places, so no direction can serve both. Note what is dotted in the real room, too: short pieces around a shadow, a stripe that was fitted badly. Nothing is perfect at 64 pixels, so the question is always: more than in real rooms?
+# In the real room the red lines run to one point, and the two lines from the lamp go through the shadows. In A the walls fit as well, but both shadows lie beside their lines. In C many of the lines that run away from us are dotted, and some have the colour of another direction: left and right lead to different places, so no direction can serve both. Note what is dotted in the real room, too: short pieces around a shadow, a stripe that was fitted badly. Nothing is perfect at 64 pixels, so the question is always: more than in real rooms?
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Play
@@ -419,6 +419,7 @@ low, high = bootstrap_interval(shadows, generator=np.random.default_rng(9), stat
 print(f"shadow residual {np.median(shadows):.2f} px ({low:.2f} to {high:.2f}), lamp {np.nanmedian(kept.lamp):.2f} px off")
 print(f"{int(real.matched.sum())} of {int(real.balls.sum())} balls have a shadow; "
       f"shadows of a wrong lamp miss by {np.nanmedian(kept.judged['wrong lamp'].shadows):.1f} px")
+print(f"question 1: {ruler[AXES.index('away')]['median, degrees']:.2f} degrees; your guess was {my_degrees}")
 assert np.median(kept.errors[np.isfinite(kept.errors[:, 2]), 2]) < 1.0 and high < 1.0, "the bars: a degree, a pixel"
 
 # %% [markdown] tags=["lecture"]
@@ -502,7 +503,7 @@ show.table([{"room": "ABCDEF"[i], "is": kinds[i], "lines": six.lines[i], "shadow
              "you": my_kinds[i]} for i in range(6)])  # fmt: skip
 
 # %% [markdown] tags=["lecture"]
-# Shadows give away A and E, lines C and D; in D the two cameras have moved a shadow as well. F passes. B, which is real, fails by its lines, 1.69 degrees against 1.38: only 11 lines were found in it. That is what a limit of 95 % means. One real picture in twenty fails each test, so one picture that fails proves little. A set of pictures can be judged, a single one hardly.
+# Your answers stand in the last column (n/a: none was given). Shadows give away A and E, lines C and D; in D the two cameras have moved a shadow as well. F passes. B, which is real, fails by its lines, 1.69 degrees against 1.38: only 11 lines were found in it. That is what a limit of 95 % means. One real picture in twenty fails each test, so one picture that fails proves little. A set of pictures can be judged, a single one hardly.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercises
@@ -518,7 +519,7 @@ progress()
 # **"Objects and their shadows do not fit, lines miss their vanishing point"** (物体及其阴影错位、线条未能收敛到消失点). Partly. Those of our small model do: its lines are told from rendered ones with an AUC of 0.987, its shadows with 0.973, far above blur, noise and JPEG. For large models it rests on Sarkar et al. (2023), whose classifiers tell generated from real by line segments, by perspective and by shadows alone (AUC up to 0.94, 0.92 and 0.79, as reported). What is shown is that both mistakes can be measured from pixels alone: a wrong lamp with an AUC of 0.995, two cameras with 0.976; and that a codec alone makes 0.71 for shadows, which any such figure has to be held against.
 
 # %% [markdown] tags=["lecture"]
-# **"A DiT does not represent three-dimensional geometry perfectly"** (不意味 DiT 能完美表示三维几何) and the question **"surface cues or 3-D structure?"** (表面启发式还是 3D 几何结构?). The ruler cannot answer it, in either direction. A picture that fails shows that its maker did not *use* geometry well enough. A picture that passes shows nothing: a model that copies a training picture passes, and so does a blurred photograph. What a model holds inside must be asked inside; notebook 25 is to do that.
+# **"A DiT does not represent three-dimensional geometry perfectly"** (不意味 DiT 能完美表示三维几何) and the question **"surface cues or 3-D structure?"** (表面启发式还是 3D 几何结构?). The ruler cannot answer it, in either direction. A picture that fails shows that its maker did not *use* geometry well enough. A picture that passes shows nothing: a model that copies a training picture passes, and so does a blurred photograph. What a model holds inside must be asked inside; notebook 25 does that.
 
 # %% [markdown] tags=["lecture"]
 # **What this toy cannot show.** Our rooms are boxes at right angles, the camera is known and never tilted sideways, lamp and balls are easy to find. In a photograph each of these is a problem of its own. One small generator was judged, and nothing in this notebook is a figure about Sora. And our ruler looks at two rules only: a ball may have no shadow at all, or two, or the wrong size, and it will not mind; it only counts what it did not find.

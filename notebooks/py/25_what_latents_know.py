@@ -51,7 +51,7 @@ if hosted and importlib.util.find_spec("course_lib") is None:
 # > **The slides.** *基于潜在扩散的图像生成模型实际上编码了哪些信息? 仅编码图像表面启发式信息, 还是视觉场景潜在变量, 比如 3D 几何结构? 编码了真实世界中的因果推理关系?* (What does an image generator with latent diffusion really encode: surface cues, or hidden variables of the scene, such as 3-D structure? Causes?) *可从模型隐藏信息中通过激活值解码出来 → 不意味模型具有因果效力或者物理效应* (that something can be decoded from activations does not mean that it has causal or physical effect in the model). *潜在空间编码了结构保持、因果有效信息, 此信息超越像素空间表面统计数据* (the latent space encodes information that preserves structure and has causal effect, beyond surface statistics of pixels).
 
 # %% [markdown] tags=["lecture"]
-# The last two sentences are two different tests. **Decoding** (解码): can somebody outside read the property off the numbers? **Causal effect** (因果效力): when these numbers are changed, does what the model does change with them? Three models of the course stand both tests here: V-M-C (notebooks 02 to 04), the film model that is played (11) and a JEPA that is told the keys. For Sora nobody outside can do either; its weights are not published.
+# The last two sentences are two different tests. **Decoding** (解码): can somebody outside read the property off the numbers? **Causal effect** (因果效力): when these numbers are changed, does what the model does change with them? Three models of the course stand both tests here: V-M-C (notebooks 02 to 04), the film model that is played (11) and a JEPA that is told the keys (21). For Sora nobody outside can do either; its weights are not published.
 
 # %% tags=["lecture"]
 import numpy as np
@@ -65,7 +65,7 @@ show.use_style()
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Predict first
 #
-# Write down three numbers before you read on:
+# Write down three answers before you read on:
 #
 # 1. A linear probe reads the agent's x off V-M-C's memory with an $R^2$ of 0.99. We move the state so that the probe reads three units more. How many units does the agent move in the dream?
 # 2. The same with the JEPA, whose probe is a little worse.
