@@ -481,7 +481,7 @@ show.strips(rows, every=2, title="the simulator: both films of three pairs")
 # %% [markdown] tags=["lecture"]
 # Mass is drawn nowhere, so the films of the second kind show the same frames, bit for bit, until the balls have touched. Nobody who sees only these frames can dream them on differently: the effect must be 0, whoever is asked. In the third kind the shown frames end two frames after the touch. Then the mass has shown itself, as a speed.
 #
-# The measure is a slope (`counterfactual_effect`, `effect_share`): the dreamed effect along the true one, summed over pairs, over the true one squared. 1 is the simulator. A ceiling stands beside it: what is read when the model is shown the whole of both films. Who cannot even draw a ball that it sees has a ceiling near 0, and its share says nothing about causes.
+# The measure is a slope (`counterfactual_effect`, `effect_share`): the dreamed effect along the true one, summed over pairs, over the true one squared. 1 is the simulator. A ceiling stands beside it: what is read when the model is shown the whole of both films. Who cannot even draw a ball that it sees has a ceiling near 0, and its share says nothing about causes. The rows *apart* are a control: there the balls never meet, the true effect is 0, and *size* is how far the blue ball is moved all the same, over the true effect of *taken out*.
 
 # %% tags=["lecture"]
 from course_lib.studies.causes import measured_causes
@@ -489,17 +489,16 @@ from course_lib.studies.causes import measured_causes
 counter, rows = measured_causes(), []
 for name, by in counter.by.items():
     for change, found in by["trained"].items():
-        if change != "apart":
-            bare = by.get("untrained", {}).get(change)
-            rows.append({"model": name, "change": change, "share": f"{found.share:.2f} ({found.low:.2f} to {found.high:.2f})",
-                         "untrained": bare and bare.share, "other pairs": found.others,
-                         "ceiling": found.ceiling, "lost": found.lost / len(counter.true[change])})
-show.table(rows)
+        bare = by.get("untrained", {}).get(change)
+        share = f"{found.share:.2f} ({found.low:.2f} to {found.high:.2f})" if change != "apart" else None
+        rows.append({"model": name, "change": change, "share": share, "untrained": bare and bare.share, "other pairs": found.others,
+                     "size": found.size, "ceiling": found.ceiling, "lost": found.lost / len(counter.true[change])})
+show.table([{key: None if value != value else value for key, value in row.items()} for row in rows])
 
 # %% [markdown] tags=["lecture"]
 # The last row comes first. *The engine, as read* sees the same frames through the reader, knows the rules and no mass, and has 0.79 of the effect (0.65 to 0.91) when the ball is taken out. So the frames hold what is needed. No model has any of it. V-M-C, Genie and the two that learned behind V cannot draw these balls at all (ceilings of 0.00 to 0.04): for them nothing has been asked. The film model loses the blue ball in every pair, since it never saw one. The text-to-video model did learn from bodies, was prompted with both balls, and has -0.03 (-0.10 to 0.04). The JEPAs hold the place (ceilings of 0.65 to 0.91) and foresee nothing: even the one that was trained for this table on films of these two balls has 0.11 (-0.01 to 0.25), its untrained twin 0.17. `film_jepa` has -0.26 (-0.54 to -0.03): the ball goes the wrong way. A second control explains most of what moves there. Where the balls never meet, taking one out moves the reading of the other by 0.72 to 0.83 of the size of the true effect, where nothing should move (the engine: 0.03).
 #
-# A heavier ball has an effect of exactly 0 for everybody, the engine included. That is no fault of a model: it is what the frames allow. After the touch, where the mass shows as a speed, the engine has 0.73 and the models have 0.02 to 0.11, all intervals with 0 in them.
+# A heavier ball has an effect of exactly 0 for everybody, the engine included. That is no fault of a model: it is what the frames allow. After the touch, where the mass shows as a speed, the engine has 0.73 and the models have 0.00 to 0.11, all intervals with 0 in them.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Mass, elasticity, friction
