@@ -506,7 +506,7 @@ came = played_film(tasks[0].room, plan)
 show.strips({"imagined, drawn": imagined, "what came": came}, every=2)
 
 # %% [markdown] tags=["lecture"]
-# The run to the right wall, the jump and the landing are all there, and walls and platform stay in their places through 14 imagined steps. The imagined agent jumps higher than the real one and lands later: at t = 10 it is a pale smudge above the platform on which the real agent already stands. A smudge means that the embedding lies between those of several frames, and belongs to none. At the end both stand on the platform.
+# The run to the right wall, the jump and the landing are all there, and walls and platform stay in their places through 14 imagined steps. The imagined agent jumps higher than the real one and lands later: at t = 10 it is a pale smudge above the platform on which the real agent already stands. A smudge is what the decoder makes of an embedding that is unlike those of the real frames it learned to draw. At the end both stand on the platform.
 
 # %% [markdown] tags=["lecture"]
 # How much of a frame is in an embedding, and how much of it is right after so many imagined steps? In 100 test films the model sees 20 frames and imagines the next ones under the keys that were pressed. Each drawing is held against the real frame: the squared error of its pixels, and the distance from where the course's reader (the small network that says what a frame shows) finds the agent to where it really was. The controls: the embedding of *another film's* frame, the *last frame seen*, copied, and the *mean frame* of training films. In the real frame itself the reader's error is the floor.
