@@ -124,6 +124,14 @@ def test_drawings_are_nearer_than_the_mean_frame_another_films_and_a_copy(
         assert surely_less(found[name].away, found[control].away)
 
 
+def test_what_is_imagined_under_the_keys_of_another_film_is_drawn_worse(
+    judged: dict[int, dict[str, JudgedDrawings]],
+) -> None:
+    found = judged[5]
+    assert surely_less(found["predicted embedding"].error, found["predicted, other keys"].error)
+    assert surely_less(found["predicted embedding"].away, found["predicted, other keys"].away)
+
+
 def test_the_real_frame_is_its_own_best_drawing(judged: dict[int, dict[str, JudgedDrawings]]) -> None:
     for found in judged.values():
         assert (found["real frame"].error == 0.0).all()

@@ -53,14 +53,15 @@ def compared_drawings(
 
     seen: frames that the model sees before it imagines ``ahead`` more under the keys that were pressed. mean: the mean
     of training frames, (H, W, 3). steps: of the decoder's sampler. All drawings begin from the same noise, so they
-    differ by their embedding alone. "another film" is the true embedding of the next film's frame, the control of a
-    decoder that draws good frames of no matter what.
+    differ by their embedding alone. "another film" is the true embedding of another film's frame, the control of a
+    decoder that draws good frames of no matter what; "predicted, other keys" is imagined under another film's keys.
     """
     moment = seen + ahead - 1
     keys = torch.from_numpy(films.actions[:, seen - 1 : moment].astype(np.int64))
     state = perceive(model, films.frames[:, :seen], films.actions[:, : seen - 1])
     true = model.jepa.encode(to_model(films.frames[:, [moment]]))[:, 0]  # (N, D)
     given = {"true embedding": true, "predicted embedding": embedding(imagine(model, state, keys)[-1]),
+             "predicted, other keys": embedding(imagine(model, state, keys.roll(1, dims=0))[-1]),
              "another film": true.roll(1, dims=0)}  # fmt: skip
     drawn = {name: to_uint8(decoder.draw(s, generator=torch.Generator().manual_seed(seed), steps=steps))
              for name, s in given.items()}  # fmt: skip
