@@ -16,7 +16,7 @@ from course_lib.nets.attention import MLP, Attention
 
 # --- 1. who attends to whom ---------------------------------------------------------------------------------------
 def my_weights(q: Tensor, k: Tensor, mask: Tensor) -> Tensor:
-    """Shares of attention. q: (N, d), k: (M, d), mask: (N, M), True where a query may look -> (N, M)."""
+    """Shares of attention. q: (N, d), k: (M, d), mask: (N, M), True where a query may attend -> (N, M)."""
     logits = q @ k.T / math.sqrt(q.shape[-1])
     return logits.masked_fill(~mask, -torch.inf).softmax(dim=-1)
 
@@ -88,7 +88,7 @@ register(
 
 # --- 2. a window into the past ------------------------------------------------------------------------------------
 def my_window(tokens: int, reach: int) -> Tensor:
-    """(N, N), True where token n may look at token m: itself and the reach - 1 tokens just before it."""
+    """(N, N), True where token n may attend to token m: itself and the reach - 1 tokens just before it."""
     n, m = torch.arange(tokens)[:, None], torch.arange(tokens)[None, :]
     return (m <= n) & (m > n - reach)
 
@@ -292,7 +292,7 @@ def _check_leak_test(candidate: Asked) -> None:
     torch.manual_seed(0)
     x = torch.randn(6, 8, generator=seeded(1))
     cases: list[tuple[nn.Module, bool, str]] = [
-        (Attention(8, 2, causal=True), False, "causal attention, which looks only back,"),
+        (Attention(8, 2, causal=True), False, "causal attention, which attends to the past only,"),
         (Attention(8, 2), True, "attention without a mask"),
         (nn.Sequential(MLP(8), nn.Linear(8, 5)), False, "a layer that keeps every token to itself"),
         (nn.Sequential(*(Attention(8, 2, causal=True) for _ in range(2))), False, "two causal layers, one by one,"),

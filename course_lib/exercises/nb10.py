@@ -50,8 +50,8 @@ def _check_modulate(candidate: Asked) -> None:
     check_values(candidate, right, _tokens_and_two_rows, slips, otherwise)
     second = (
         lambda x, shift, scale: x * (1.0 + scale.unsqueeze(1)) + shift.unsqueeze(1),
-        "It is right for films of one group, (B, N, D). Here x is (B, G, N, D), and the new axis stands in the place "
-        "of the groups. Count from the end: it stands just before the last one, as `[..., None, :]` puts it.",
+        "It is right without groups, for x (B, N, D). Here x is (B, G, N, D), and your new axis stands where the "
+        "groups are. Count from the end: it stands just before the last axis, as `[..., None, :]` puts it.",
     )
     check_values(
         candidate, right, lambda seed: _tokens_and_two_rows(seed, groups=True), [second, *slips], otherwise, rounds=2

@@ -76,7 +76,7 @@ register(
 
 # --- 2. who may attend to whom ------------------------------------------------------------------------------------
 def my_masks(frames: int, places: int) -> tuple[Tensor, Tensor]:
-    """Both attentions as masks over all tokens, frame by frame: (space, time), bool (T * N, T * N), True to look."""
+    """Both attentions as masks over all tokens, frame by frame: (space, time), bool (T * N, T * N), True to attend."""
     token = torch.arange(frames * places)
     frame, place = token // places, token % places
     space = frame[:, None] == frame[None, :]

@@ -303,7 +303,7 @@ def _check_to_come(candidate: Asked) -> None:
         return torch.where(torch.arange(costs.shape[1]) < lengths[:, None], least, 0.0)
 
     everywhere = (
-        "The same number stands at all moments of a row. At each moment only what is to come counts, and behind a "
+        "The same number stands at all moments of a room. At each moment only what is to come counts, and behind a "
         "room's last moment that is 0."
     )
     check_values(
