@@ -77,7 +77,7 @@ def draw_seen(codec: VideoCodec, frames: np.ndarray, group: int, row: int, colum
     first = max(0, 1 + (group - 2) * each) if group else 0
     last = group * each
     seen = (slopes[first : last + 1] > SEEN * slopes.max())[..., None]
-    pictures = np.where(seen, frames[first : last + 1], 100 + frames[first : last + 1] // 8)
+    pictures = np.where(seen, frames[first : last + 1], 200 + frames[first : last + 1] // 8)
     pictures = pictures.astype(np.uint8).repeat(SCALE, axis=1).repeat(SCALE, axis=2)
     top, left, side = row * pixels * SCALE, column * pixels * SCALE, pixels * SCALE
     for n in range(len(pictures)):
