@@ -642,7 +642,7 @@ progress()
 # %% [markdown] tags=["lecture"]
 # **What this toy cannot show.** One seed, 150 steps, one kind of film, one small network without normalisation layers; the intervals are over films, not over seeds. Stop-gradient and EMA in particular are judged too early here. BYOL, SimSiam and I-JEPA train with them for very much longer and report no collapse, with normalisation in their networks or targets, which ours lacks. Whether ours would recover we have not measured; notebook 18 trains longer. And no number here says what an embedding is good for in planning: that is notebook 21.
 #
-# The second question *to discuss*: ask for the deviation and the rank together, and then for a probe. The rank alone would have led you to the untrained network (48), and could not tell a collapsed one from VICReg's (30.4 and 30.1).
+# The second question *to discuss*: ask for the deviation and the rank together, and then for a probe. The rank alone would have led you to the untrained network (48), and could not tell a collapsed one from VICReg's (30.4 and 30.0).
 
 # %% [markdown]
 # **Larger.** `python -m course_lib train jepa --size gpu` trains a wider network at 64 pixels; `--set model.cure=sigreg` changes the cure.
