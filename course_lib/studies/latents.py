@@ -26,6 +26,7 @@ import torch
 from torch import Tensor
 
 from course_lib.contract import State, WorldModel
+from course_lib.exam.measures.causes import counterfactual_effect
 from course_lib.exam.measures.interventions import DIRECTIONS, direction_of, flat_state, followed, futures, put_back
 from course_lib.exam.measures.probed import (
     TIMES,
@@ -41,6 +42,7 @@ from course_lib.exam.measures.rollout import as_input, translate
 from course_lib.exam.measures.seeking import things_seen
 from course_lib.models.action_jepa import LastEmbeddings
 from course_lib.models.base import untrained_twin
+from course_lib.models.dit import DiT
 from course_lib.models.dit_world import DiTWorld, noise_of
 from course_lib.models.reader import Reader
 from course_lib.models.vmc import Dream
@@ -48,7 +50,7 @@ from course_lib.studies.store import DATA, read_study, weights_of
 from course_lib.training.checkpoints import load_checkpoint
 from course_lib.training.dit_world import load_dit_world
 from course_lib.worlds.films import Films, load_films
-from course_lib.worlds.frames import to_model, to_uint8
+from course_lib.worlds.frames import to_uint8
 from course_lib.worlds.taken_away import Pairs, make_pairs
 
 KEPT = DATA / "playground" / "latents.json"
@@ -84,12 +86,12 @@ def _read(model: WorldModel, part: Callable[[Any], Tensor]) -> Features:
     return partial(laid_flat, lambda frames, actions: part(model.encode(frames, translate(model, actions))))
 
 
-class _Stream:
-    """The tokens that leave a block of a transformer: what the module after it is given. Used as a context."""
+class BlockStream:
+    """The tokens that leave a block of a transformer, (B, G, N, D) each time that it is asked: what the module after
+    the block is given. Used as a context."""
 
-    def __init__(self, world: DiTWorld, block: int) -> None:
-        blocks = world.dit.blocks
-        self.after = blocks[block + 1].norm1 if block + 1 < len(blocks) else world.dit.final_layer
+    def __init__(self, dit: DiT, block: int) -> None:
+        self.after = dit.blocks[block + 1].norm1 if block + 1 < len(dit.blocks) else dit.final_layer
         self.seen: list[Tensor] = []
 
     def __enter__(self) -> list[Tensor]:
@@ -105,7 +107,7 @@ def _tokens(world: DiTWorld, block: int) -> Features:
 
     def tokens(frames: Tensor, actions: Tensor) -> Tensor:
         state = world.encode(frames, translate(world, actions))
-        with _Stream(world, block) as seen:
+        with BlockStream(world.dit, block) as seen:
             world.remember(state.latents, state.actions)
         return seen[0][:, -1]  # (B, G, N, D) -> (B, N, D)
 
@@ -123,7 +125,7 @@ def tokens_at(world: DiTWorld, level: float) -> Features:
         t = torch.full((len(z),), level)
         noisy = world.dit.diffusion.noised(z, noise_of(state.frames, (1, *z.shape[1:])).to(z).expand_as(z), t)
         past = world.remember(state.latents, state.actions)
-        with _Stream(world, len(world.dit.blocks) - 1) as seen:
+        with BlockStream(world.dit, len(world.dit.blocks) - 1) as seen:
             world.guess(noisy, t, keys[:, -1], past)
         return seen[0][:, -1]  # (B, 1, N, D) -> (B, N, D)
 
@@ -245,13 +247,9 @@ def measure_exchanged(model: WorldModel, read: Callable[[State], np.ndarray], sc
     return _numbers(np.stack([followed(*(way[step] for way in ways)) for step in (0, STEPS - 1)]))
 
 
-@torch.no_grad()
 def measure_causes(model: WorldModel, read: Callable[[State], np.ndarray], pairs: Pairs) -> list[list[float | None]]:
     """How far taking the platform away moves the agent upwards in the dream of one frame, units, (FALL, N)."""
-    with_, without = (
-        futures(model, model.encode(to_model(pairs.frames[:, one, :1])), FALL, read) for one in (0, 1)
-    )  # (FALL, N, 2) each
-    return _numbers((without - with_)[..., 1])
+    return _numbers(counterfactual_effect(model, pairs.frames[:, :, :1], read, FALL)[..., 1])
 
 
 def _numbers(values: np.ndarray) -> list[list[float | None]]:

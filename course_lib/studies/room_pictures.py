@@ -69,6 +69,35 @@ def draw_rooms(
     return as_pictures(torch.cat(made))
 
 
+def train_room_network(
+    rooms: np.ndarray, *, steps: int, batch: int, config: DiTConfig = CONFIG, seed: int = 0, half: bool = False,
+    on_step: Callable[[int, dict[str, float], AveragedDiT], object] | None = None,
+) -> tuple[AveragedDiT, list[float]]:  # fmt: skip
+    """Train on pictures uint8 (N, H, W, 3); the network with its moving average, and all losses.
+
+    half: whether the network computes in bfloat16 while it learns. on_step: called after each step with how many are
+    done, its numbers and the network.
+    """
+    model, data = fresh(lambda c: AveragedDiT(c, UNet), config, seed), as_latents(rooms)
+    generator = torch.Generator().manual_seed(seed)
+
+    def pick(generator: torch.Generator) -> dict[str, Tensor]:
+        chosen = data[integers(len(data), (batch,), generator)]
+        return {"latents": chosen}
+
+    def loss(given: dict[str, Tensor]) -> dict[str, Tensor]:
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=half):
+            return model.loss(given, 0, generator)
+
+    def follow(step: int, row: dict[str, float]) -> None:
+        model.after_step(step, steps)
+        if on_step is not None:
+            on_step(step, row, model)
+
+    rows = fit(model, loss, pick, steps=steps, learning_rate=LEARNING_RATE, generator=generator, on_step=follow)
+    return model, [row["loss"] for row in rows]
+
+
 def train_and_draw(
     rooms: np.ndarray, keep: Mapping[int, int], *, steps: int, batch: int, config: DiTConfig = CONFIG, seed: int = 0,
     half: bool = False, report: Callable[[str], None] = print,
@@ -77,37 +106,30 @@ def train_and_draw(
 
     half: whether the network computes in bfloat16 while it learns.
     """
-    model, data = fresh(lambda c: AveragedDiT(c, UNet), config, seed), as_latents(rooms)
     drawn: dict[int, np.ndarray] = {}
 
-    def pick(generator: torch.Generator) -> dict[str, Tensor]:
-        chosen = data[integers(len(data), (batch,), generator)]
-        return {"latents": chosen}
-
-    generator = torch.Generator().manual_seed(seed)
-
-    def on_step(step: int, row: dict[str, float]) -> None:
-        model.after_step(step, steps)
+    def on_step(step: int, row: dict[str, float], model: AveragedDiT) -> None:
         if step in keep:
             drawn[step] = draw_rooms(
                 model.average.eval(), keep[step], torch.Generator().manual_seed(1), size=rooms.shape[1]
             )
             report(f"step {step}: loss {row['loss']:.3f}, {keep[step]} pictures drawn")
 
-    def loss(given: dict[str, Tensor]) -> dict[str, Tensor]:
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=half):
-            return model.loss(given, 0, generator)
+    _, losses = train_room_network(rooms, steps=steps, batch=batch, config=config, seed=seed, half=half,
+                                   on_step=on_step)  # fmt: skip
+    return drawn, losses
 
-    rows = fit(model, loss, pick, steps=steps, learning_rate=LEARNING_RATE,
-               generator=generator, on_step=on_step)  # fmt: skip
-    return drawn, [row["loss"] for row in rows]
+
+def rooms_to_learn(count: int) -> np.ndarray:
+    """So many rooms of the split "train", and after them the mirror of each, uint8 (2 * count, 64, 64, 3)."""
+    rooms = np.stack([render(scene, samples=2) for scene in make_scenes(count, split="train")])
+    return np.concatenate([rooms, rooms[:, :, ::-1]])
 
 
 def run(report: Callable[[str], None] = print) -> dict[str, Any]:
     """Train, and keep the pictures: about half an hour of one core."""
     begin = time.process_time()
-    rooms = np.stack([render(scene, samples=2) for scene in make_scenes(ROOMS, split="train")])
-    rooms = np.concatenate([rooms, rooms[:, :, ::-1]])
+    rooms = rooms_to_learn(ROOMS)
     report(f"{len(rooms)} rooms drawn in {time.process_time() - begin:.0f} s of the processor")
     begin = time.process_time()
     half = bfloat16_gains()
@@ -136,7 +158,8 @@ def _digest(pictures: np.ndarray) -> str:
 
 @dataclass(frozen=True)
 class RoomPictures:
-    """What ``run`` kept. pictures: by the steps of training, in order, uint8 (N, 64, 64, 3). digest: of all of them."""
+    """What ``run`` kept. pictures: by the steps of training, in order, uint8 (N, 64, 64, 3). digest: of all of them.
+    precision: that the network was trained in, "bf16" or "no"."""
 
     pictures: Mapping[int, np.ndarray]
     digest: str
@@ -145,6 +168,7 @@ class RoomPictures:
     loss: float
     rooms: int
     batch: int
+    precision: str = "no"
 
 
 def kept_room_pictures() -> RoomPictures:
@@ -162,6 +186,6 @@ def kept_room_pictures() -> RoomPictures:
         parts = np.split(every, np.cumsum(list(counts.values()))[:-1])
         return RoomPictures(dict(zip(counts, parts, strict=True)), facts["sha256"], int(facts["parameters"]),
                             float(facts["processor_minutes"]), float(facts["loss"]), int(facts["rooms"]),
-                            int(facts["batch"]))  # fmt: skip
+                            int(facts["batch"]), str(facts["precision"]))  # fmt: skip
 
     return read_study(KEPT, parse, "room_pictures")

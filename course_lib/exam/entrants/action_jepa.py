@@ -6,7 +6,8 @@ from functools import partial
 
 from course_lib.exam.entrant import Entrant, learned
 
-ASKED = ("prediction", "control", "planning", "probing", "surprise", "reaching", "agent", "latents")
+ASKED = ("prediction", "control", "planning", "probing", "surprise", "reaching", "agent", "latents",
+         "causes", "hidden")
 BARS = {
     "mode2_success": 0.95, "random_success": 0.2, "straight_success": 0.5, "straight_jumping_success": 0.5,
     "mode1_success": 0.85, "mode1_speedup": 10.0,

@@ -12,7 +12,7 @@ import functools
 
 from course_lib.exam.entrant import Entrant, learned, learned_together
 
-ASKED = ("prediction", "control", "planning", "probing", "surprise", "playing", "latents")
+ASKED = ("prediction", "control", "planning", "probing", "surprise", "playing", "latents", "causes", "hidden")
 FRESH = "transformer with fresh weights; the codec is kept"
 
 
@@ -68,7 +68,7 @@ def _dit_film() -> Entrant:
         checkpoint=known["dit"]["checkpoint"],
         untrained={"model": model.untrained()},
         fresh=FRESH,
-        questions=["prediction", "control", "surprise"],
+        questions=["prediction", "control", "surprise", "causes", "hidden"],
         films="bodies",
     )
 

@@ -11,7 +11,7 @@ def _film_jepa() -> Entrant:
 
     model = load_checkpoint("film_jepa").eval()
     return Entrant("film_jepa", {"model": model}, untrained={"model": untrained_twin(model)},
-                   questions=["expectation"], **learned(provenance("film_jepa")))  # fmt: skip
+                   questions=["expectation", "causes", "hidden"], **learned(provenance("film_jepa")))  # fmt: skip
 
 
 ENTRANTS = {"film_jepa": _film_jepa}

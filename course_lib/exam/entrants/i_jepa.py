@@ -14,7 +14,7 @@ def _i_jepa() -> Entrant:
     model = load_checkpoint("i_jepa")
     untrained = build(get_recipe("i_jepa"), model.config, seed=1).eval()
     return Entrant("i_jepa", {"encoder": model.encode}, untrained={"encoder": untrained.encode}, bars=BARS,
-                   questions=["pictures"], films="rich", **learned(provenance("i_jepa")))  # fmt: skip
+                   questions=["pictures", "hidden"], films="rich", **learned(provenance("i_jepa")))  # fmt: skip
 
 
 ENTRANTS = {"i_jepa": _i_jepa}

@@ -21,7 +21,7 @@ def _latent_transformer(size: str, name: str) -> Entrant:
         checkpoint=known["latent_transformer"]["checkpoint"],
         untrained={"model": model.untrained()},
         fresh="transformer with fresh weights; V is kept",
-        questions=["expectation"],
+        questions=["expectation", "causes"] if size == "cpu-occluded" else ["expectation"],
     )
 
 

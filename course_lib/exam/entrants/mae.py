@@ -11,8 +11,8 @@ def _mae() -> Entrant:
 
     model = load_checkpoint("mae")
     untrained = build(get_recipe("mae"), model.config, seed=1).eval()
-    return Entrant("mae", {"encoder": model.encode}, untrained={"encoder": untrained.encode}, questions=["probing"],
-                   **learned(provenance("mae")))  # fmt: skip
+    return Entrant("mae", {"encoder": model.encode}, untrained={"encoder": untrained.encode},
+                   questions=["probing", "hidden"], **learned(provenance("mae")))  # fmt: skip
 
 
 ENTRANTS = {"mae": _mae}

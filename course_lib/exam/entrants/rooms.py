@@ -20,7 +20,8 @@ def _room_pictures() -> Entrant:
 
     kept = kept_room_pictures()
     return Entrant("room-pictures", {"room_pictures": kept.pictures[max(kept.pictures)]}, ["rooms/train"],
-                   questions=["geometry"], checkpoint=kept.digest[:12], minutes=kept.processor_minutes)  # fmt: skip
+                   questions=["geometry", "depth"], checkpoint=kept.digest[:12],
+                   minutes=kept.processor_minutes)  # fmt: skip
 
 
 ENTRANTS = {"rooms": _rooms, "room-pictures": _room_pictures}

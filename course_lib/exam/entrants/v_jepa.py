@@ -13,7 +13,7 @@ def _v_jepa() -> Entrant:
 
     model = load_checkpoint("v_jepa").eval()
     return Entrant("v_jepa", {"film_encoder": model}, untrained={"film_encoder": untrained_twin(model, seed=1)},
-                   bars=BARS, questions=["motion"], films="rich", probes="ball",
+                   bars=BARS, questions=["motion", "hidden"], films="rich", probes="ball",
                    **learned(provenance("v_jepa")))  # fmt: skip
 
 

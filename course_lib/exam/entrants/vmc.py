@@ -20,7 +20,7 @@ def _vmc() -> Entrant:
         untrained={"model": model.untrained()},
         fresh=FRESH,
         questions=["prediction", "control", "planning", "probing", "surprise", "returns", "acting", "long_play",
-                   "expectation", "latents"],
+                   "expectation", "latents", "causes", "hidden"],
         bars={"dream_position_error_ratio_t10": 0.5, "dream_return": 0.8, "sweep_inner_maximum": 1.0},
         films=m["configuration"]["data"]["films"],
         probes=m["configuration"]["data"]["films"],
@@ -73,7 +73,7 @@ def _vmc_occluded() -> Entrant:
         checkpoint=known["m"]["checkpoint"],
         untrained={"model": model.untrained()},
         fresh=FRESH,
-        questions=["expectation"],
+        questions=["expectation", "causes", "hidden"],
     )
 
 

@@ -1,0 +1,62 @@
+"""The depth of rooms, and a probe of it: what must hold whatever a network has learned."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from course_lib.models.base import fresh
+from course_lib.models.unet import UNet
+from course_lib.studies import room_depth as study
+from course_lib.studies.room_pictures import CONFIG
+from course_lib.worlds.perspective import make_scenes
+
+
+@pytest.fixture(scope="module")
+def rooms() -> tuple[study.DepthRooms, study.DepthRooms]:
+    return study.depth_rooms(12, split="validation"), study.depth_rooms(6, split="test")
+
+
+@pytest.fixture(scope="module")
+def network() -> UNet:
+    return fresh(UNet, CONFIG, 1).eval()
+
+
+def test_depth_lies_between_the_camera_and_the_far_wall(rooms: tuple) -> None:
+    for scene, depth in zip(make_scenes(6, split="test"), rooms[1].depth, strict=True):
+        assert depth.shape == (study.SIDE**2,) and (depth > 0.5).all()
+        corners = np.array([[x, y, scene.depth] for x in (-scene.half, scene.half) for y in (0.0, scene.height)])
+        ahead = (corners - scene.camera.position) @ scene.camera.rotation[2]
+        assert depth.max() <= ahead.max() + 1e-3, "nothing stands behind the far corners"
+
+
+def test_who_knows_only_where_a_place_is_has_nothing(rooms: tuple) -> None:
+    places = np.broadcast_to(np.eye(study.SIDE**2), (12, study.SIDE**2, study.SIDE**2))
+    found = study.probe_depth(places, places[:6], rooms)
+    assert abs(found["value"]) < 0.1
+
+
+def test_who_knows_the_depth_has_all(rooms: tuple) -> None:
+    mean = rooms[0].depth.mean(axis=0)
+    found = study.probe_depth(*((each.depth - mean)[..., None] for each in rooms), rooms)
+    assert found["value"] > 0.999 and found["low"] > 0.999
+
+
+def test_every_layer_is_seen_and_a_coarse_place_stands_for_four(network: UNet, rooms: tuple) -> None:
+    noisy = study.noised_rooms(network, rooms[1], 0.4, 0)
+    found = study.layer_features(network, noisy, 0.4, batch=4)
+    assert tuple(found) == study.LAYERS
+    for name, x in found.items():
+        assert x.shape == (6, 256, 128 if name.startswith("coarse") else 64)
+    grid = found["coarse 2"].reshape(6, 16, 16, -1)
+    np.testing.assert_array_equal(grid[:, ::2, ::2], grid[:, 1::2, 1::2])
+    assert not any(module._forward_hooks for module in network.modules()), "no hook is left behind"
+
+
+def test_shuffled_weights_are_the_same_numbers(network: UNet) -> None:
+    other = study.shuffled_weights(network)
+    for (name, one), two in zip(network.state_dict().items(), other.state_dict().values(), strict=True):
+        assert torch.equal(one.flatten().sort().values, two.flatten().sort().values), name
+    assert any(not torch.equal(one, two) for one, two in
+               zip(network.state_dict().values(), other.state_dict().values(), strict=True))  # fmt: skip
