@@ -96,6 +96,7 @@ def test_only_three_files_of_planning_know_the_agent_that_dreams() -> None:
 # What has no file of its own under a recipe's name, and why.
 STEMS = {
     ("entrants", "token_decoder"): "it draws what I-JEPA predicts, and is never scored",
+    ("entrants", "frame_decoder"): "it draws what the action-conditioned JEPA imagines, and is never scored",
     ("views", "token_decoder"): "its drawings stand among those of views/i_jepa.py",
     ("views", "vmc"): "its pictures are of dreams and of acting: views/dreams.py, views/acting.py",
     ("entrants", "jepa"): "it takes no exam yet: notebook 17 trains it, and measures it with measures/collapse",

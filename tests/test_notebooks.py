@@ -28,6 +28,7 @@ from PIL import Image
 
 from course_lib import show
 from course_lib.show.figure import FRAME, PAGE
+from course_lib.show.films import HEAD
 from tests.imports import ROOT
 from tools import hosted, navigation
 from tools import notebooks as machine
@@ -215,8 +216,8 @@ FRAMES = re.compile(r"(Film strip|Grid|Film of|\d+ frames of)")
 def narrow_frames(notebook: NotebookNode) -> list[str]:
     """Stored strips, grids and films in which a frame is less than 96 dots wide, or the whole wider than the page.
 
-    A strip and a grid store beside themselves how wide a frame of them is. A film's frame is as wide as its picture,
-    or as a share of it where several play side by side.
+    A strip and a grid store beside themselves how wide a frame of them is. A film's frame is square and as high as its
+    picture, less the line of names where several play side by side.
     """
     found = []
     for index, cell in enumerate(notebook.cells):
@@ -226,9 +227,9 @@ def narrow_frames(notebook: NotebookNode) -> list[str]:
             if "image/png" not in output.get("data", {}) or not FRAMES.match(alt or text):
                 continue
             with Image.open(io.BytesIO(base64.b64decode(output.data["image/png"]))) as picture:
-                whole, films = picture.width, getattr(picture, "n_frames", 1) > 1
-            if films:
-                frame = whole / (alt.count(", ") if alt.endswith("side by side") else 1)
+                whole, height, plays = *picture.size, getattr(picture, "n_frames", 1) > 1
+            if plays:
+                frame = height - (HEAD if alt.endswith("side by side") else 0)
             elif "course" in output.metadata:
                 frame = output.metadata["course"]["frame"]
             else:  # pieces of frames, and strips of at most eight frames, which were always wide enough

@@ -18,12 +18,14 @@ from course_lib.views.agent import (
     ablation_figure,
     fit_place_reader,
     imagined_places,
+    plan_and_end_figure,
     plan_figure,
     plan_film,
     watch,
     wish,
 )
 from course_lib.worlds import spec
+from course_lib.worlds.frames import to_model
 from course_lib.worlds.goal_pictures import GoalTask, draw_goal_tasks
 from course_lib.worlds.starless import enter_room, make_starless
 
@@ -71,6 +73,9 @@ def test_a_life_has_its_switch_and_a_plan_at_every_moment(model: ActionJEPA, rea
     np.testing.assert_array_equal(again[0].plan, moments[0].plan)
     figure = plan_figure(moments, task.room)
     assert "wanted: platform, left; floor, right" in figure.text and png_of_figure(figure)
+    assert all(moment.end.shape == (64,) for moment in moments) and not torch.equal(moments[0].end, moments[1].end)
+    beside = plan_and_end_figure(moments[0], task.room, moments[0].frame)
+    assert "8 frames later" in beside.text and png_of_figure(beside)
     film = plan_film(moments, task.room, scale=4)
     assert film.shape == (6, 128, 128, 3) and film.dtype == np.uint8
     assert (film[0] != moments[0].frame.repeat(4, axis=0).repeat(4, axis=1)).any()
@@ -82,6 +87,8 @@ def test_who_only_reacts_has_no_plan(model: ActionJEPA, reader: nn.Module) -> No
     moments = watch(agent, task.room, {0: "floor, left"}, reader, steps=4)
     assert all(moment.plan.shape == (1, 2) for moment in moments)
     assert png_of_figure(plan_figure(moments[:1], task.room)) and len(plan_film(moments, task.room)) == 2
+    assert "its embedding, drawn" in plan_and_end_figure(moments[0], task.room, moments[0].frame).text
+    torch.testing.assert_close(moments[0].end, model.jepa.encode(to_model(moments[0].frame[None, None]))[0, 0].detach())
 
 
 def test_bars_of_what_was_left_out_can_be_drawn() -> None:

@@ -30,6 +30,7 @@ def exercise(exercise_id: str) -> Callable[[Callable[..., Any]], Callable[..., A
     def decorate(candidate: Callable[..., Any]) -> Callable[..., Any]:
         if not inspect.isfunction(candidate):
             raise TypeError(f'@exercise("{found.id}") belongs above a `def`, not above {candidate!r}')
+        _offer_help(candidate)
         result = attempt(found, candidate)
         if result.status in ("correct", "wrong"):
             _record.mark(found.id, "solved" if result.status == "correct" else "tried")
@@ -38,6 +39,15 @@ def exercise(exercise_id: str) -> Callable[[Callable[..., Any]], Callable[..., A
         return result.function
 
     return decorate
+
+
+def _offer_help(candidate: Callable[..., Any]) -> None:
+    """Put ``hint`` and ``answer`` where the learner's function stands, unless something there has such a name.
+
+    Every message says to call them, and not every notebook imports them beside ``exercise``.
+    """
+    for name, helper in (("hint", hint), ("answer", answer)):
+        candidate.__globals__.setdefault(name, helper)
 
 
 def _judgement(found: Exercise, result: Result) -> Message:

@@ -12,7 +12,9 @@ Encoder and predictor are those of ``models/jepa.py``. Three things make a model
     loss = mean over k of |guess_k - s_(C + k)|^2 / D + variance + covariance + IDM's cross-entropy in nats
 
 A state is the last C embeddings and the actions between them. The model has no decoder: no loss ever asked it for a
-picture, so what it leaves out cannot be drawn, and it says so (``NotCapable``).
+picture, so what it leaves out cannot be drawn, and it says so (``NotCapable``). What its embeddings hold can be looked
+at through ``models/frame_decoder.py``, a diffusion model that was trained apart, on embeddings of real frames, and that
+no plan and no score ever sees.
 """
 
 from __future__ import annotations

@@ -53,7 +53,8 @@ def strips(
     blocks = [moments[i : i + across] for i in range(0, len(moments), across)]
 
     # Room for the labels between the blocks is measured in frame dots, so that one canvas holds everything.
-    enlargement = _enlargement(across, height, width, gap)
+    fits = int((PAGE - (names_width + 0.06) * DPI) // (across * (width + gap)))
+    enlargement = min(_enlargement(across, height, width, gap), max(1, fits))
     dots_per_inch = DPI / enlargement
     letter_room = round(0.26 * dots_per_inch)
     block_height = len(checked) * (height + gap) + letter_room
@@ -80,7 +81,7 @@ def strips(
     for x, y, words in texts:
         axes.text(x, y + 0.03 * dots_per_inch, words, ha="center", va="top", fontsize=11, color="#444444")
     for y, name in names:
-        axes.text(-gap, y, name, ha="right", va="center", fontsize=12)
+        axes.text(-0.5 - 0.08 * dots_per_inch, y, name, ha="right", va="center", fontsize=12)
     return figure
 
 

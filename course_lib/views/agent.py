@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from matplotlib.axes import Axes
 from torch import Tensor, nn
 
 from course_lib.contract import imagine
@@ -60,7 +61,8 @@ class Decision:
     """One time at which an agent planned, or reacted.
 
     frame: uint8 (H, W, 3), what it saw; time: of this frame; wanted: the name of its goal; plan: where it expects to
-    be, (H + 1, 2), units; others: random plans, (K, H + 1, 2); place: where it is, (2,).
+    be, (H + 1, 2), units; others: random plans, (K, H + 1, 2); place: where it is, (2,); end: the embedding (D,) of the
+    plan's last imagined state.
     """
 
     frame: np.ndarray
@@ -69,6 +71,7 @@ class Decision:
     plan: np.ndarray
     others: np.ndarray
     place: np.ndarray
+    end: Tensor
 
 
 def wish(room: Scene, where: str) -> Scene:
@@ -109,10 +112,11 @@ def watch(
         plan = torch.zeros(1, 0, dtype=torch.int64) if policy else agent.actor.search.last.actions
         tried = random_plans(agent.world_model.capabilities.actions.size, OTHERS, max(plan.shape[1], 1),
                              generator=generator, hold=2)  # fmt: skip
-        mine = imagined_places(reader, imagine(agent.world_model, state, plan))
+        imagined = imagine(agent.world_model, state, plan)
         others = imagined_places(reader, imagine(agent.world_model, state.repeat(OTHERS), tried[:, : plan.shape[1]]))
         place = np.array(simulation.slots[spec.AGENT_SLOT].position)
-        moments.append(Decision(frames[-1], len(keys), wanted, mine[0], others, place))
+        mine, end = imagined_places(reader, imagined)[0], embedding(imagined[-1])[0]
+        moments.append(Decision(frames[-1], len(keys), wanted, mine, others, place, end))
         for key in chunk:
             simulation.step(int(key))
             keys.append(int(key))
@@ -132,14 +136,36 @@ def plan_figure(moments: Sequence[Decision], room: Scene, *, columns: int = 4) -
     for ax in axes.flat:
         ax.set_axis_off()
     for ax, moment in zip(axes.flat, moments, strict=False):
-        ax.imshow(moment.frame, extent=(0, spec.BOX, 0, spec.BOX), interpolation="nearest")
-        for way in moment.others:
-            ax.plot(*way.T, color=COLOURS["sky"], linewidth=0.8, alpha=0.55)
-        ax.plot(*moment.plan.T, color=COLOURS["vermilion"], linewidth=2.4, marker="o", markersize=3)
-        ax.plot(*wish(room, moment.wanted).agent, "o", markersize=15, markerfacecolor="none", markeredgewidth=2,
-                markeredgecolor=COLOURS["yellow"])  # fmt: skip
-        ax.set(xlim=(0, spec.BOX), ylim=(0, spec.BOX))
-        ax.set_title(f"frame {moment.time}: {moment.wanted}", fontsize=10)
+        _plan_panel(ax, moment, room)
+    return figure
+
+
+def _plan_panel(ax: Axes, moment: Decision, room: Scene) -> None:
+    """What the agent sees, with its plan drawn over it."""
+    ax.imshow(moment.frame, extent=(0, spec.BOX, 0, spec.BOX), interpolation="nearest")
+    for way in moment.others:
+        ax.plot(*way.T, color=COLOURS["sky"], linewidth=0.8, alpha=0.55)
+    ax.plot(*moment.plan.T, color=COLOURS["vermilion"], linewidth=2.4, marker="o", markersize=3)
+    ax.plot(*wish(room, moment.wanted).agent, "o", markersize=15, markerfacecolor="none", markeredgewidth=2,
+            markeredgecolor=COLOURS["yellow"])  # fmt: skip
+    ax.set(xlim=(0, spec.BOX), ylim=(0, spec.BOX))
+    ax.set_title(f"frame {moment.time}: {moment.wanted}", fontsize=10)
+
+
+def plan_and_end_figure(moment: Decision, room: Scene, drawn: np.ndarray) -> CourseFigure:
+    """One moment of an agent: its plan (left), and a drawing of the end that it imagines, uint8 (H, W, 3) (right).
+
+    Who only reacts imagines nothing: the drawing is of the embedding of what it sees.
+    """
+    steps = len(moment.plan) - 1
+    title = f"{steps} frames later, as imagined and drawn" if steps else "its embedding, drawn"
+    figure = CourseFigure(8.6, 4.45, f"frame {moment.time} and the plan; wanted: {moment.wanted}; beside it: {title}")
+    left, right = figure.subplots(1, 2)
+    for ax in (left, right):
+        ax.set_axis_off()
+    _plan_panel(left, moment, room)
+    right.imshow(drawn, interpolation="nearest")
+    right.set_title(title, fontsize=10)
     return figure
 
 

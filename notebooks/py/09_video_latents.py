@@ -788,7 +788,7 @@ for name, change in experiment.items():
     print(name, f"{film_psnr(coded(codec_coder(small(**change)), few), few).mean():.1f} dB")
 
 # %% [markdown]
-# What we found: after 250 steps kernels of 1 have 24.7 dB, kernels of 3 at the same widths 20.8 dB, and the narrow network 21.4 dB. Neighbours hurt at first: nine times as many weights have to find out that eight of them matter little. After 7,000 steps they are worth 7.1 dB. A comparison of short runs would have chosen the slide's order.
+# What we found: after 250 steps kernels of 1 have 24.7 dB, kernels of 3 about 21 dB, at the same widths and in the narrow network. Neighbours hurt at first: nine times as many weights have to find out that eight of them matter little. After 7,000 steps they are worth 7.1 dB. A comparison of short runs would have chosen the slide's order.
 
 # %% [markdown]
 # What you have solved so far, here and in the other notebooks:

@@ -342,7 +342,7 @@ truth = real.frames[number, :17]
 films = {"the film": truth, "continued from 5": filled(truth, range(5)), "from 1 frame": filled(truth, [0]),
          "between": filled(truth, [0, 13, 14, 15, 16])}  # fmt: skip
 moments = [0, 2, 4, 6, 8, 11, 14, 16]
-show.strips({name: film[moments] for name, film in films.items()}, labels=[str(t) for t in moments], title=real.captions[number])
+show.strips({name: film[moments] for name, film in films.items()}, labels=[f"t = {t}" for t in moments], title=real.captions[number])
 
 # %% [markdown] tags=["lecture"]
 # The frames right after the given ones go on with the same colour at the same place. By frame 6 the shape has changed, and at the end the colour changes too. Between two ends the middle meets both, with a ball and a triangle on the way.
@@ -398,7 +398,7 @@ with torch.no_grad():
     wide = to_uint8(codec.frames_of(z))[0]  # (5, 32, 64, 3)
 picture = to_uint8(make.films([asked[0]], 1, generator=torch.Generator().manual_seed(1)))[0]
 print("learned from films of", about["configuration"]["data"]["lengths"], "frames;", "a picture", picture.shape)
-show.strips({"room twice as wide": wide[::2]}, title=asked[0])
+show.strips({"room twice as wide": wide}, every=2, title=asked[0])
 
 # %% [markdown] tags=["lecture"]
 # One red ball, as in the narrow room, and it keeps its shape through the five frames (the strip shows frames 0, 2 and 4).
@@ -440,7 +440,7 @@ from course_lib.views import dit_world as played
 world = load_dit_world()
 rooms = load_films("goal", split="test", count=20)
 held = played.keys_held(world, rooms, 0, 3)  # (4 keys, 9 frames, 32, 32, 3)
-show.strips(dict(zip(spec.ACTIONS, held[:, 1:], strict=True)), labels=[str(t) for t in range(1, 9)], title="a key, held for eight frames")
+show.strips(dict(zip(spec.ACTIONS, held[:, 1:], strict=True)), labels=[f"t = {t}" for t in range(1, 9)], title="a key, held for eight frames")
 
 # %% [markdown] tags=["lecture"]
 # Without a key the agent stays; left takes it to the wall, and right towards the star. Jump lifts it only in the fifth frame, and it drifts to the left. The edges are as sharp in the last frame as in the first.

@@ -354,7 +354,7 @@ print(f"{kept['curve'][-1][0]} steps, {kept['minutes_of_training']} minutes of o
 curve_figure(kept["curve"])
 
 # %% [markdown] tags=["lecture"]
-# In the first 250 steps the deviation sinks from 0.10 to 0.057, and the loss with it: a collapse seems to begin. At step 500 it has turned, at 1,000 it stands at 0.75. From then on the **loss rises**, from 0.012 at its lowest to 0.14, because the targets become richer and harder to guess. Here is the answer to the first question *to discuss*: the target moves, so a low loss is no sign of a good encoder. In the second half both fall slowly.
+# In the first 250 steps the deviation sinks from 0.10 to 0.057, and the loss with it: a collapse seems to begin. At step 500 it has turned, at 1,000 it stands at 0.75. From then on the **loss rises**, from 0.012 at its lowest to 0.14, because the targets become richer and harder to guess. Here is the answer to the first question *to discuss*: the target moves, so a low loss is no sign of a good encoder.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Look
@@ -387,7 +387,7 @@ drawn_pictures = {name.replace(", ", ",\n"): with_patches(pictures[rows], part.t
 drawings_figure(pictures[rows], part, drawn_pictures, 4)
 
 # %% [markdown] tags=["lecture"]
-# Look at the third column. The prediction continues the colour of the background, the screen of the first row, the grey shadows and the floor. Bodies that stand behind the mask are mostly *not* drawn: the purple triangle of the third row, the red ball of the fourth. Nobody could know of them from the context. Where a body may stand, as at the floor of the second row, there is a smear of colours: the guess lies between several tokens, and belongs to no patch that exists. The true tokens (fourth column) are drawn almost as the picture is, so the smear is the prediction's and not the decoder's. With the context of another picture the background has that picture's colour.
+# Look at the third column. The prediction continues the colour of the background, the screen of the first row, the grey shadows and the floor. Bodies that stand behind the mask are mostly *not* drawn: the purple triangle of the third row, the red ball of the fourth. Nobody could know of them from the context. Where a body may stand, as at the floor of the second row, there is a smear of colours: the guess lies between several tokens, and belongs to no patch that exists. The true tokens (fourth column) are drawn almost as the picture is, so the smear is the prediction's and not the decoder's.
 
 # %% tags=["lecture"]
 from course_lib.exam.measures.intervals import mean_and_interval
@@ -508,7 +508,7 @@ probes_figure({name: each["attentive"] for name, each in shown.items()}, VARIABL
 # By the attentive probe I-JEPA is clearly above the untrained network on seven variables: the number of bodies (0.78 against 0.62), the screen (1.00, 0.88), the place of the body nearest the centre (x 0.48, 0.35; y 0.75, 0.65), its colour (0.79, 0.73), the agent's x (0.90, 0.85) and the lamp (0.99, 0.94). On none it is clearly below.
 
 # %% [markdown] tags=["lecture"]
-# And where it does not win, the table says so. The agent's facing is read from its pixels in 0.91 of the pictures, and from I-JEPA's tokens in 0.66, which is not clearly different from the untrained 0.71. Our guess at the reason: it is a matter of a few pixels inside the agent, which no context can tell, and an encoder that keeps what can be predicted has no reason to keep it. Shapes, boxes and triangles are hard for everybody: 0.46 to 0.51, 0.35 to 0.41, and at most 0.21.
+# And where it does not win, the table says so. The agent's facing is read from its pixels in 0.91 of the pictures, and from I-JEPA's tokens in 0.66, which is not clearly different from the untrained 0.71. A possible reason: it is a matter of a few pixels that no context can tell. Shapes, boxes and triangles are hard for everybody: 0.46 to 0.51, 0.35 to 0.41, and at most 0.21.
 
 # %% tags=["lecture"]
 from course_lib.exam.measures.attentive import above
@@ -554,16 +554,25 @@ show.table([{"steps": int(step), "deviation": each["deviation"]["value"], "rank 
              "linear": len(above(each["linear"], untrained["linear"]))} for step, each in kept["steps"].items()])  # fmt: skip
 
 # %% [markdown] tags=["lecture"]
-# In counts: after 1,200 steps it is above the untrained network on none of the fourteen variables (and below it on nine), after 3,000 on one, after 6,000 on three, after 12,000 on seven. Somebody who had stopped after three minutes would have reported that I-JEPA destroys a representation. The curves have not flattened either, so this is not the end of the story. The deviation says nothing about all this: it is 0.82 to 0.86 all the way (here of single tokens; the curve above takes the mean of a picture's tokens first). The rank rises from 14 to 32; the untrained network has 21.
+# In counts: after 1,200 steps it is above the untrained network on none of the fourteen variables (and below it on nine), after 3,000 on one, after 6,000 on three, after 12,000 on seven. Somebody who had stopped after three minutes would have reported that I-JEPA destroys a representation. The deviation says nothing about all this: it is 0.82 to 0.86 all the way (here of single tokens; the curve above takes the mean of a picture's tokens first). The rank rises from 14 to 32; the untrained network has 21.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Who knows more?
 #
-# Beside whom did it win? On how many variables is I-JEPA clearly above or below each of the others?
+# Beside whom did it win? The slide names four autoencoders. VAE and masked autoencoder were asked with I-JEPA; the other two learned from the same films. The *denoising* one (去噪自编码器) has the networks of the masked one, sees every patch with noise on it and draws the clean picture. The *VQ-VAE* is the tokenizer of notebook 13, asked before its tokens are rounded (`vqvae`) and after (`vqvae_codes`). On how many variables is I-JEPA clearly above or below each?
+
+# %% tags=["lecture"]
+from course_lib.studies.i_jepa_rivals import RIVALS, measured_rivals
+from course_lib.training import provenance
+
+for name, (recipe, size) in RIVALS.items():
+    made = provenance(recipe, size=size)
+    batch = made["configuration"]["data"]["batch"]
+    print(f"{name:12}{made['steps']:,} steps of {batch} pictures, {made['minutes']:.0f} minutes")
 
 # %% tags=["lecture"]
 compared = []
-for name, other in kept["encoders"].items():
+for name, other in {**kept["encoders"], **measured_rivals()}.items():
     row = {"against": name}
     for probe in ("attentive", "linear"):
         row[f"{probe}: above"] = len(above(trained[probe], other[probe]))
@@ -577,7 +586,10 @@ mae = kept["encoders"]["mae"]
 assert len(above(mae["attentive"], trained["attentive"])) > len(above(trained["attentive"], mae["attentive"]))
 
 # %% [markdown] tags=["lecture"]
-# **The masked autoencoder knows more.** It has the same encoder, the same films and 34 minutes of training (ours: 32), and is clearly better than I-JEPA on seven variables by the attentive probe (the agent's place 0.95 and 0.86 against 0.90 and 0.75, the colour 0.87 against 0.79, the number of bodies 0.83 against 0.78, platforms 0.89 against 0.74), worse only on the lamp. By the linear probe it is better on seven and worse on none. A possible reason: to draw a picture one needs all of these, and drawing is what MAE was trained for. The paper's own Table 4 has such a case: in counting objects (Clevr/Count) MAE reaches 90.5 % and I-JEPA 86.7 %.
+# **The masked autoencoder knows more.** It has the same encoder, the same films and 34 minutes of training (ours: 32), and is clearly better than I-JEPA on seven variables by the attentive probe (the agent's place 0.95 and 0.86 against 0.90 and 0.75, the colour 0.87 against 0.79, the number of bodies 0.83 against 0.78, platforms 0.89 against 0.74), worse only on the lamp. By the linear probe it is better on seven and worse on none. To draw a picture one needs all of these. The paper's own Table 4 has such a case: in counting objects (Clevr/Count) MAE reaches 90.5 % and I-JEPA 86.7 %.
+
+# %% [markdown] tags=["lecture"]
+# **The other autoencoders know less.** The denoising one is clearly below I-JEPA on three variables (the agent's column, the screen, the lamp) and above on one, its facing; by the linear probe it is above on eight and below on none. The VQ-VAE is below on nine and above on none by the attentive probe, rounded or not; it saw 96,000 pictures, I-JEPA 384,000. So the lecture's ranking holds against the VQ-VAE, against the VAE by the attentive probe alone, and not against the masked autoencoder.
 
 # %% [markdown] tags=["lecture"]
 # And an *untrained* encoder four times as wide comes close: I-JEPA is above it on three variables (bodies, screen, lamp) and below it on two (facing, platforms). Untrained features are random mixtures of pixels, and many of them hold much.
@@ -594,7 +606,7 @@ show.table([{"masks": kind} | {f"{probe}, {word}": len(above(*pair)) for probe i
     ("below", (masks_kept[UNTRAINED][probe], masks_kept[kind][probe])))} for kind in KINDS])  # fmt: skip
 
 # %% [markdown] tags=["lecture"]
-# The paper's order does not show here. All four are above on one or two variables by the attentive probe, and below on two (random patches), three (multi-block and one block) or five (quadrants). Quadrants are worst, as in the paper; random patches are at least as good as blocks. The likely reason is the length of the training: these have a sixth of the checkpoint's steps and half of its width, and after 3,000 steps the checkpoint itself stood at 1 above and 4 below. One seed each. So the ablation cannot tell here which masks are best, only that after 2,000 steps none of them is. Exercise 6 looks at one thing that differs between the four.
+# The paper's order does not show here. All four are above on one or two variables by the attentive probe, and below on two (random patches), three (multi-block and one block) or five (quadrants). Quadrants are worst, as in the paper; random patches are at least as good as blocks. The likely reason is the short training: after 3,000 steps the checkpoint itself stood at 1 above and 4 below. With one seed each, the ablation cannot tell which masks are best.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercises
@@ -643,7 +655,7 @@ progress()
 # **"JEPA puts out class probabilities"** (预测/分类概率). Corrected: 64 numbers a patch. A probe, trained apart and with labels, turns them into a class.
 
 # %% [markdown] tags=["lecture"]
-# **"It predicts meaning instead of pixels"** (生成语义表征). Half of it stands: I-JEPA draws no pixel. Drawn afterwards, its predictions are clearly better than a mean patch (0.0115 against 0.0165); pasted from the bank they are not. Meaning? What became easier to read than in an untrained network are the number of bodies, the screen, a body's place and colour; what did not are shapes, and the facing is better read from pixels. The paper's comparison (66.9 against 40.7 with 1 % of the labels, Table 7) is between two targets for the same network, which we did not repeat.
+# **"It predicts meaning instead of pixels"** (生成语义表征). Half of it stands: I-JEPA draws no pixel. Drawn afterwards, its predictions are clearly better than a mean patch (0.0115 against 0.0165); pasted from the bank they are not. Meaning? What became easier to read than in an untrained network are the number of bodies, the screen, a body's place and colour; what did not are shapes, and the facing is better read from pixels. The paper's comparison (66.9 against 40.7 with 1 % of the labels, Table 7) is between two targets for the same network, not repeated here.
 
 # %% [markdown] tags=["lecture"]
 # **"The representation serves many tasks"** (各种下游任务). In part. One encoder served fourteen questions without being trained on any of them, and was clearly better than untrained on seven. On the other seven it was not. By the linear probe it was worse on six.
@@ -652,10 +664,10 @@ progress()
 # **"A diffusion model turns the representation back into the picture"** (逆高斯过程恢复原图). Partly. The authors train such a model apart (RCDM) and read from what is common to its samples what the prediction holds; it does not restore the original. We drew with such a model and with real patches; the pictures show the same in kind: the background, the screen and the shadows are in the prediction, hidden bodies and exact colours are not.
 
 # %% [markdown] tags=["lecture"]
-# **"Better than VAE, masked autoencoder and VQ-VAE"** (相比于 VAE、掩码自编码器、VQ-VAE). Not here. By the attentive probe the masked autoencoder is clearly better on seven of fourteen variables and worse on one. Against the VAE it is better on five and worse on none (by the linear probe better on one, worse on four); the VQ-VAE was not asked. The paper's comparison is on photographs with class labels; there I-JEPA wins (77.5 against 76.0 for ViT-L/16 by linear probe, Table 1, with 600 against 1,600 epochs). Our questions are about single things in a picture.
+# **"Better than VAE, masked autoencoder and VQ-VAE"** (相比于 VAE、掩码自编码器、VQ-VAE). Corrected: it depends on which. By the attentive probe the masked autoencoder is clearly better on seven of fourteen variables and worse on one. Against the VAE I-JEPA is better on five and worse on none (by the linear probe better on one, worse on four), against the VQ-VAE better on nine and worse on none, with fewer pictures on the other side. The paper's comparison is on photographs with class labels; there I-JEPA wins (77.5 against 76.0 for ViT-L/16 by linear probe, Table 1, with 600 against 1,600 epochs). Our questions are about single things in a picture.
 
 # %% [markdown] tags=["lecture"]
-# **What this toy cannot show.** One seed, one size, 12,000 steps; the intervals are over films, not over seeds. The Playground has simple shapes on a plain background, where pixels already say a great deal: "semantic" has little to mean here, and an untrained network with an attentive probe is a strong opponent. The VQ-VAE and a denoising autoencoder of the same encoder, which the slide names as well, are not in the table; MAE and VAE had other schedules and other amounts of computing than ours (4,000 steps of 64 pictures for MAE). The four kinds of masks were compared at size tiny alone, with 2,000 steps and one seed. Real photographs are not in it either.
+# **What this toy cannot show.** One seed, one size, 12,000 steps; the intervals are over films, not over seeds. The Playground has simple shapes on a plain background, where pixels already say a great deal: "semantic" has little to mean here, and an untrained network with an attentive probe is a strong opponent. The autoencoders had other schedules and other amounts of computing than ours (4,000 steps of 64 pictures for MAE). Real photographs are not in it either.
 #
 # The second question *to discuss*: a probe that finds a variable in an untrained encoder shows that random features let it through. So only what a trained encoder shows beyond that has been learned.
 

@@ -492,12 +492,60 @@ plan_figure([moments[i] for i in (0, 2, 4, 6, 12, 13, 15, 18)], room)
 # %% tags=["lecture"]
 show.gif(plan_film(moments, room), fps=4, scale=1)
 
+# %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
+# ### A plan as a film strip
+#
+# A line of places says where the agent expects to be, and nothing else. What else do the imagined embeddings hold? As in notebook 18 a small diffusion model can draw them: `models/frame_decoder.py` learned to draw the frame that an embedding belongs to (RCDM, Bordes et al. 2022). It was trained on real frames after the JEPA was finished, and the JEPA learned nothing from it. **The planner and the scores never see these pictures**; they are for our eyes. The upper row is the plan of *Build* as the model imagines it, 14 keys from one frame; the lower row is what came when the same keys were pressed.
+
+# %% tags=["lecture"]
+from course_lib.views.frame_decoder import imagined_film, played_film
+
+decoder = load_checkpoint("frame_decoder").eval()
+imagined = imagined_film(model, decoder, state[0], plan, generator=torch.Generator().manual_seed(0))
+came = played_film(tasks[0].room, plan)
+show.strips({"imagined, drawn": imagined, "what came": came}, every=2)
+
+# %% [markdown] tags=["lecture"]
+# The run to the right wall, the jump and the landing are all there, and walls and platform stay in their places through 14 imagined steps. The imagined agent jumps higher than the real one and lands later: at t = 10 it is a pale smudge above the platform on which the real agent already stands. A smudge means that the embedding lies between those of several frames, and belongs to none. At the end both stand on the platform.
+#
+# How much of a frame is in an embedding, and how much of it is right after so many imagined steps? In 100 test films the model sees 20 frames and imagines the next ones under the keys that were pressed. Each drawing is held against the real frame: the squared error of its pixels, and the distance from where the course's reader (the small network that says what a frame shows) finds the agent to where it really was. The controls: the embedding of *another film's* frame, the *last frame seen*, copied, and the *mean frame* of training films. In the real frame itself the reader's error is the floor.
+
+# %% tags=["lecture"]
+from course_lib.exam.measures.intervals import mean_and_interval
+from course_lib.views.frame_decoder import compared_drawings, judge_drawings
+
+held_out, eyes, compared = make_starless(split="test", count=100), load_checkpoint("reader").eval(), {}
+mean_frame = make_starless(split="train", count=50).frames.mean(axis=(0, 1))
+for ahead in (1, 5, 10):
+    for name, drawn in compared_drawings(model, decoder, held_out, mean_frame, seen=20, ahead=ahead).items():
+        compared[name, ahead] = judge_drawings(drawn, held_out, 19 + ahead, eyes)
+
+# %% tags=["lecture"]
+def spread(values: np.ndarray) -> str:
+    found = mean_and_interval(values, seed=0)
+    return f"{found['value']:.2f} ({found['low']:.2f} to {found['high']:.2f})"
+
+
+show.table([{"drawn": name, "frames ahead": ahead, "squared error, thousandths": spread(1000 * judged.error),
+             "agent off by, units": spread(judged.away), "no agent found": int((judged.away == 32).sum())}
+            for (name, ahead), judged in compared.items()
+            if ahead == 5 or name in ("predicted embedding", "last frame seen")])  # fmt: skip
+
+# %% [markdown] tags=["lecture"]
+# 64 numbers hold nearly all of such a frame: drawn from its true embedding it is off by 0.24 thousandths (0.20 to 0.32), where the mean frame has 4.74 and another film's embedding 9.35. The *predicted* embedding is worse, 0.59, 1.13 and 1.42 after one, five and ten imagined steps, and far better than the copied frame with its 3.07, 7.04 and 8.15. So is the agent's place: off by 0.35, 0.96 and 0.84 units, the copy by 1.18, 5.25 and 7.80, the reader's floor is 0.07. (Where the reader finds no agent we count the room's side, 32 units. This happened in one film at five steps, and it is a third of that 0.96.)
+#
+# Two warnings. Part of each error is the decoder's own: the row "true embedding" says how much. And a good drawing shows that the embedding *holds* the agent's place, not that the planner uses it; notebook 25 asks that question.
+
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Play
 #
-# You are the configurator. Choose a room, a first wish and a second one, which comes at frame 24, and a mode. The slider goes through the moments at which the agent decided. What does Mode-1 do with a wish that it never practised?
+# You are the configurator. Choose a room, a first wish and a second one, which comes at frame 24, and a mode. The slider goes through the moments at which the agent decided; on the right the decoder draws the frame that it imagines at the end of its plan. What does Mode-1 do with a wish that it never practised?
 
 # %% tags=["lecture", "nbval-ignore-output"]
+from course_lib.views.agent import plan_and_end_figure
+from course_lib.worlds.frames import to_uint8
+
+
 @lru_cache(maxsize=64)
 def lived(room: int, first: str, then: str, mode: int) -> list:
     player = agent_for(model, tasks[:1], policy=pupil if mode == 1 else None)
@@ -505,8 +553,10 @@ def lived(room: int, first: str, then: str, mode: int) -> list:
 
 
 def switched(room: int = 0, first: str = "platform, left", then: str = "floor, right", mode: int = 2, moment: int = 3):
-    """One moment of a life with two wishes."""
-    return plan_figure([lived(room, first, then, mode)[moment]], tasks[room].room, columns=1)
+    """One moment of a life with two wishes, and the end of its plan as it is imagined and drawn."""
+    now = lived(room, first, then, mode)[moment]
+    end = decoder.draw(now.end[None], generator=torch.Generator().manual_seed(0))
+    return plan_and_end_figure(now, tasks[room].room, to_uint8(end)[0])
 
 
 show.explore(switched, room=(0, 3, 1), first=list(WHERE), then=list(WHERE), mode=[2, 1], moment=(0, 23, 1))
@@ -664,7 +714,7 @@ progress()
 # %% [markdown]
 # **Larger.** `python -m course_lib exam action_jepa` prints all rows with their controls; `python -m course_lib train action_jepa --size gpu` trains the larger model.
 #
-# **References.** LeCun, *A Path Towards Autonomous Machine Intelligence*, version 0.9.2, 2022, sections 3.1 to 3.3. De Boer, Kroese, Mannor & Rubinstein, *A tutorial on the cross-entropy method*, Annals of Operations Research 134, 2005. Bengio, Léonard & Courville, 2013, arXiv 1308.3432; Jang, Gu & Poole, 2017, arXiv 1611.01144 (straight-through). Ross, Gordon & Bagnell, 2011, arXiv 1011.0686 (DAgger). Pathak et al., 2017, arXiv 1705.05363 (inverse dynamics). Assran et al., *V-JEPA 2*, 2025, arXiv 2506.09985, section 4.
+# **References.** LeCun, *A Path Towards Autonomous Machine Intelligence*, version 0.9.2, 2022, sections 3.1 to 3.3. De Boer, Kroese, Mannor & Rubinstein, *A tutorial on the cross-entropy method*, Annals of Operations Research 134, 2005. Bengio, Léonard & Courville, 2013, arXiv 1308.3432; Jang, Gu & Poole, 2017, arXiv 1611.01144 (straight-through). Ross, Gordon & Bagnell, 2011, arXiv 1011.0686 (DAgger). Pathak et al., 2017, arXiv 1705.05363 (inverse dynamics). Bordes, Balestriero & Vincent, 2022, arXiv 2112.09164 (RCDM). Assran et al., *V-JEPA 2*, 2025, arXiv 2506.09985, section 4.
 #
 # Claims examined here: C71, C72, C73, C74
 

@@ -341,7 +341,7 @@ show.strips({name: film[after] for name, film in rows.items()}, labels=[f"t = {t
             title="permanence, counted from two frames before the cut")
 
 # %% [markdown] tags=["lecture"]
-# In A M foresees the body at t = 6, the frame in which it comes out; from t = 7 on in its red, though round where it is a box. In BA M expects none: it draws a faint yellow spot at t = 8, then orange, and follows. So the model holds something in its memory that no frame shows while the body is hidden.
+# In A M foresees the body at t = 6, the frame in which it comes out; from t = 7 on in its red, though round where it is a box. In BA M expects none: it draws a faint yellow spot at t = 9, then orange, and follows. So the model holds something in its memory that no frame shows while the body is hidden.
 
 # %% tags=["lecture"]
 def hidden(made, which: int = 0) -> tuple[int, int]:

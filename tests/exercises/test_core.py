@@ -265,6 +265,20 @@ def test_two_exercises_cannot_share_an_id() -> None:
 # --- hints, answer, progress ------------------------------------------------------------------------------------------
 
 
+def test_hint_and_answer_can_be_called_where_only_exercise_was_imported(capsys: pytest.CaptureFixture[str]) -> None:
+    scope: dict[str, Any] = {"exercise": notebook.exercise}
+    exec("@exercise('testing.double')\ndef double(x):\n    return 3 * x\n", scope)
+    exec("hint('testing.double')\nanswer('testing.double')\n", scope)
+    shown = capsys.readouterr().out
+    assert "Think of addition" in shown and "return 2 * x" in shown
+
+
+def test_names_of_the_learner_are_left_alone() -> None:
+    scope: dict[str, Any] = {"exercise": notebook.exercise, "answer": 42}
+    exec("@exercise('testing.double')\ndef double(x):\n    return 2 * x\n", scope)
+    assert scope["answer"] == 42 and scope["hint"] is notebook.hint
+
+
 def test_hints_come_in_two_steps(capsys: pytest.CaptureFixture[str]) -> None:
     shown = []
     for _ in range(3):

@@ -22,6 +22,7 @@ recipe = Recipe(
     load=lambda config, given: film_frames(config.data, config.model.frame_size, given),
     batches=lambda data, config, generator: random_frames(data, config.data.batch, generator),
     phases=phases,
-    half=frozenset({("mae", "cpu")}),
+    half=frozenset({("mae", "cpu"), ("mae", "cpu-noise")}),
+    ship=("cpu", "cpu-noise"),
     published=329_541_888,  # the paper's program at ViT-L/16, its fixed positions counted as parameters
 )

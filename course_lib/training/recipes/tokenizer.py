@@ -18,6 +18,6 @@ recipe = Recipe(
     check=check_pieces,
     load=film_pieces,
     batches=random_pieces,
-    ship=("cpu", "cpu-patches"),
+    ship=("cpu", "cpu-patches", "cpu-rich"),
     published=200_000_000,  # Genie, section 2: "200M"; see configs/tokenizer/paper.yaml for the readings
 )
