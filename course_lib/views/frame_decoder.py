@@ -15,7 +15,7 @@ from torch import Tensor
 from course_lib.contract import imagine
 from course_lib.exam.measures.long_play import agent_place
 from course_lib.models.action_jepa import ActionJEPA, LastEmbeddings, embedding
-from course_lib.models.frame_decoder import FrameDecoder
+from course_lib.models.frame_decoder import DiffusionFrameDecoder
 from course_lib.models.reader import Reader
 from course_lib.planning.goals import perceive
 from course_lib.worlds import spec
@@ -28,8 +28,9 @@ from course_lib.worlds.starless import play_keys_in
 
 @torch.no_grad()
 def imagined_film(
-    model: ActionJEPA, decoder: FrameDecoder, state: LastEmbeddings, keys: Tensor, *, generator: torch.Generator
-) -> np.ndarray:
+    model: ActionJEPA, decoder: DiffusionFrameDecoder, state: LastEmbeddings, keys: Tensor, *,
+    generator: torch.Generator,
+) -> np.ndarray:  # fmt: skip
     """What one state, and those that follow it under some keys, look like. keys: int64 (H,) -> uint8 (H + 1, H, W, 3).
 
     Each frame is drawn from its embedding alone: nothing joins them but what the embeddings say.
@@ -45,7 +46,7 @@ def played_film(room: Scene, keys: Tensor, size: int = 32) -> np.ndarray:
 
 @torch.no_grad()
 def compared_drawings(
-    model: ActionJEPA, decoder: FrameDecoder, films: Films, mean: np.ndarray, *, seen: int, ahead: int,
+    model: ActionJEPA, decoder: DiffusionFrameDecoder, films: Films, mean: np.ndarray, *, seen: int, ahead: int,
     seed: int = 0, steps: int = 5,
 ) -> dict[str, np.ndarray]:  # fmt: skip
     """Frame ``seen + ahead - 1`` of every film in several ways, by name, uint8 (N, H, W, 3).
