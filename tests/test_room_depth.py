@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
+from course_lib.exam.registry import get_entrant
+from course_lib.exam.run import examine
+from course_lib.exam.sitting import Sitting
 from course_lib.models.base import fresh
 from course_lib.models.unet import UNet
 from course_lib.studies import room_depth as study
 from course_lib.studies.room_pictures import CONFIG
 from course_lib.worlds.perspective import make_scenes
+from tests.damaged import check_refused
 
 
 @pytest.fixture(scope="module")
@@ -60,3 +67,25 @@ def test_shuffled_weights_are_the_same_numbers(network: UNet) -> None:
         assert torch.equal(one.flatten().sort().values, two.flatten().sort().values), name
     assert any(not torch.equal(one, two) for one, two in
                zip(network.state_dict().values(), other.state_dict().values(), strict=True))  # fmt: skip
+
+
+def test_the_rows_are_the_studys() -> None:
+    facts = study.measured_room_depth()
+    report = examine([get_entrant(name) for name in ("room-pictures", "perfect")], Sitting(count=5),
+                     questions=["depth"], failures="raise")  # fmt: skip
+    row, layers = report["room-pictures", "probe_r2_depth_at_40"], facts.layers["trained"]["0.4"]
+    assert row.value == max(found["value"] for found in layers.values()) and row.n == facts.rooms[1]
+    assert set(row.controls) == {"untrained", "shuffled_weights", "pixels", "clean_pixels", "meaningless_task"}
+    assert any(one.model == "perfect" and one.value is None for one in report.rows)
+
+
+@pytest.mark.parametrize("harm", [
+    lambda facts: facts.pop("network"),
+    lambda facts: facts["layers"]["shuffled"].pop("0.9"),
+    lambda facts: facts["layers"]["trained"]["0.1"].pop(study.LAYERS[0]),
+    lambda facts: facts["pixels"]["clean"].__setitem__("low", "nothing"),
+])  # fmt: skip
+def test_damaged_facts_are_named_with_the_way_out(
+    harm: Callable[[dict], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_refused(study, study.measured_room_depth, harm, "course_lib study room_depth", tmp_path, monkeypatch)

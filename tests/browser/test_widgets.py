@@ -42,6 +42,7 @@ def test_a_slider_moved_by_key_changes_the_picture_and_an_error_is_shown(lab: La
 
     shown_width = widget.locator("img.course-picture").evaluate("image => image.width / image.naturalWidth")
     assert shown_width == 1  # not stretched: every dot of a frame stays a square
+    assert widget.get_by_role("img", name="Picture drawn for level").count() == 1  # named for who cannot see it
 
     handle = widget.get_by_role("slider")
     lab.change_picture(widget, lambda: handle.press("ArrowRight"))
