@@ -159,4 +159,4 @@ def test_an_exam_taken_again_is_compared_to_the_third_digit_and_times_are_not() 
     again = [row(0.7002).as_dict(), row(17.0, 16.0, 18.0, question="play_fps").as_dict()]
     assert differing(again, kept) == []
     assert differing([row(0.702).as_dict()], kept[:1]) and differing([row(0.7001, low=0.62).as_dict()], kept[:1])
-    assert differing([row(None, None, None).as_dict()], kept[:1]) and differing([], kept[:1])
+    assert differing([row(None, None, None, note="no picture").as_dict()], kept[:1]) and differing([], kept[:1])
