@@ -474,6 +474,9 @@ for change, pairs in changes.items():
     moved = np.linalg.norm(pairs.effect()[-1], axis=1)
     print(f"{change:9} the shown frames are the same: {pairs.shown_alike()}; the blue ball is moved {moved.mean():.1f} units")
 
+# %% [markdown] tags=["lecture"]
+# The same as films, two rows for each change: first as it is, then changed. Follow the blue ball. In *shown* the first five frames already hold the touch.
+
 # %% tags=["lecture"]
 rows = {f"{change}, film {1 + one}": pairs.frames[0, one] for change, pairs in changes.items() for one in (0, 1)}
 show.strips(rows, every=2, title="the simulator: both films of three pairs")
@@ -518,6 +521,25 @@ show.table([{"features": name, **{v: f"{by[v]['value']:.2f} ({by[v]['low']:.2f} 
 # The laws find everything: 1.00 from the true places, and from the places that the reader sees 0.94 for the mass, 0.99 for the elasticity, 0.77 for the friction. So the films hold all three. The mass that shows nowhere has at most 0.00, and a task without meaning at most 0.03: the probe invents nothing.
 #
 # **Mass: 0.00, whoever is asked.** It is a ratio of two changes of speed, and a line through the true places has -0.00 as well. A model that had worked it out would hold it in a form that a line reads. None does. **Elasticity** looks like a success, 0.78 to 0.96 in the trained models. But a line through the places has 0.98, pixels have 0.89, and untrained networks 0.65 to 0.88: in these films it is nearly a place, the height that the ball comes back to. Training adds to it without overlap in five of nine models, most in the JEPA with a memory (0.65 to 0.89); the text-to-video model alone is above pixels without overlap (0.96, its untrained twin 0.83). **Friction**: pixels have 0.66, places 0.22, the models 0.61 to 0.92, their untrained twins 0.53 to 0.90. No model is above its own twin without overlap, and I-JEPA is below (0.68 against 0.88). So what the probes find of friction, the layers let through before they had learned anything.
+
+# %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
+# ### Depth
+#
+# This world has no third dimension. The rooms in perspective of notebook 24 have one. The small diffusion model that drew them was trained again by its recipe, since its weights were not kept, and its layers are probed while it denoises new rooms. All rooms resemble each other: their far wall is in the middle. So what is asked for is the depth *less the mean depth at that place of the picture*, and who knows only where a place is has 0.
+
+# %% tags=["lecture"]
+from course_lib.studies.room_depth import LAYERS, LEVELS, measured_room_depth
+
+deep, rows = measured_room_depth(), []
+for level in map(str, LEVELS):
+    layers = {name: by[level] for name, by in deep.layers.items()}
+    best = {name: max(one["value"] for one in by.values()) for name, by in layers.items()}
+    rows.append({"noise": level, **{layer: layers["trained"][layer]["value"] for layer in LAYERS}, "untrained, best": best["untrained"],
+                 "shuffled, best": best["shuffled"], "pixels": deep.pixels[level]["value"], "pixels, clean": deep.pixels["clean"]["value"]})
+show.table(rows)
+
+# %% [markdown] tags=["lecture"]
+# DEPTH
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercises
