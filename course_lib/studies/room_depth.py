@@ -269,9 +269,9 @@ def _pixels(rooms: tuple[DepthRooms, DepthRooms], noisy: Sequence[Tensor] = ()) 
 
 @dataclass(frozen=True)
 class RoomDepth:
-    """What ``run`` kept. layers: by network, noise level and layer, pixels: by noise level, "clean" or "whole": {"value", "low",
-    "high", "meaningless_task"}. away: see ``away_from_the_kept``; pictures: the first digits of the kept ones' digest.
-    steps, minutes: of the training. rooms: to fit, to score."""
+    """What ``run`` kept. layers: by network, noise level and layer, pixels: by noise level, "clean" or "whole":
+    {"value", "low", "high", "meaningless_task"}. away: see ``away_from_the_kept``; pictures: the first digits of the
+    kept ones' digest. steps, minutes: of the training. rooms: to fit, to score."""
 
     layers: Mapping[str, Mapping[str, Mapping[str, Mapping[str, float]]]]
     pixels: Mapping[str, Mapping[str, float]]
