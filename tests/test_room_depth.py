@@ -50,6 +50,13 @@ def test_who_knows_the_depth_has_all(rooms: tuple) -> None:
     assert found["value"] > 0.999 and found["low"] > 0.999
 
 
+def test_whole_pictures_are_read_with_weights_of_their_own_for_each_place(rooms: tuple) -> None:
+    """Of pictures that it was fitted to, the line knows more than of others."""
+    own, other = study.probe_whole_pictures((rooms[0], rooms[0])), study.probe_whole_pictures(rooms)
+    assert own["value"] > other["value"]
+    assert other["low"] <= other["value"] <= other["high"] <= 1.0
+
+
 def test_every_layer_is_seen_and_a_coarse_place_stands_for_four(network: UNet, rooms: tuple) -> None:
     noisy = study.noised_rooms(network, rooms[1], 0.4, 0)
     found = study.layer_features(network, noisy, 0.4, batch=4)
@@ -75,7 +82,8 @@ def test_the_rows_are_the_studys() -> None:
                      questions=["depth"], failures="raise")  # fmt: skip
     row, layers = report["room-pictures", "probe_r2_depth_at_40"], facts.layers["trained"]["0.4"]
     assert row.value == max(found["value"] for found in layers.values()) and row.n == facts.rooms[1]
-    assert set(row.controls) == {"untrained", "shuffled_weights", "pixels", "clean_pixels", "meaningless_task"}
+    assert set(row.controls) == {"untrained", "shuffled_weights", "pixels", "clean_pixels", "whole_picture",
+                                 "meaningless_task"}  # fmt: skip
     assert any(one.model == "perfect" and one.value is None for one in report.rows)
 
 

@@ -10,7 +10,9 @@ All rooms resemble each other: their far wall is in the middle. So what is asked
 that place of the picture over the rooms to fit to. Who knows only where a place is has an R2 of 0.
 
 Beside it: the network as it begins, the trained one with the numbers of each of its tensors in another order, and the
-pixels of a place and of its eight neighbours, with the same noise and without.
+pixels of a place and of its eight neighbours, with the same noise and without. Neighbours see a twentieth of a picture,
+where the network sees all of it: so there is also a line from all pixels of a clean picture to the depth at every
+place, with weights of its own for each place.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ from torch import Tensor
 
 from course_lib.exam.measures.linear_probes import LinearProbes, Rows
 from course_lib.exam.measures.pictures import neighbourhoods, with_places
+from course_lib.exam.measures.probes import ProbeFit, control_task, r2, r2_interval
 from course_lib.models.base import fresh
 from course_lib.models.dit import AveragedDiT
 from course_lib.models.unet import UNet
@@ -201,6 +204,23 @@ def probe_depth(fit: np.ndarray, score: np.ndarray, rooms: tuple[DepthRooms, Dep
     return {name: round(value, 4) for name, value in found.items()}
 
 
+def probe_whole_pictures(rooms: tuple[DepthRooms, DepthRooms]) -> dict[str, float]:
+    """The same score of a line from whole pictures to the depth at every place, each place with its own weights."""
+    fit, score = rooms
+    x = [to_model(each.pictures).flatten(1).double().numpy() for each in rooms]
+    mean, numbers = fit.depth.mean(axis=0), np.arange(len(fit))
+    probes = ProbeFit(x[0], numbers)
+    y, guess = score.depth - mean, probes(fit.depth - mean)(x[1])
+    of = np.repeat(np.arange(len(score)), y.shape[1])
+    low, high = r2_interval(y.ravel(), guess.ravel(), of, np.random.default_rng([SEED, 1]))
+    both = np.concatenate([(fit.depth - mean).ravel(), y.ravel()])
+    task = control_task(both, np.random.default_rng([SEED, 2])).reshape(-1, y.shape[1])
+    known, asked = task[: len(fit)], task[len(fit) :]
+    meaningless = r2(asked.ravel(), probes(known)(x[1]).ravel())
+    return {"value": round(r2(y.ravel(), guess.ravel()), 4), "low": round(low, 4), "high": round(high, 4),
+            "meaningless_task": round(meaningless, 4)}  # fmt: skip
+
+
 # --------------------------------------------------------------------------------------------------------- the study
 
 
@@ -215,7 +235,9 @@ def run(report: Callable[[str], None] = print) -> dict[str, Any]:
                         strict=True))  # fmt: skip
     rooms = depth_rooms(FIT, split="validation"), depth_rooms(SCORE, split="test")
     layers: dict[str, Any] = {name: {} for name in networks}
-    pixels = {"clean": kept_piece("room_depth", "pixels-clean", {**about, "of": "pixels"}, lambda: _pixels(rooms))}
+    pixels = {"clean": kept_piece("room_depth", "pixels-clean", {**about, "of": "pixels"}, lambda: _pixels(rooms)),
+              "whole": kept_piece("room_depth", "whole-pictures", about, lambda: probe_whole_pictures(rooms))}
+    report(f"whole pictures: R2 {pixels['whole']['value']:.2f}")
     for level in LEVELS:
         noisy = [noised_rooms(network, each, level, seed) for seed, each in enumerate(rooms, start=10)]
         for name, one in networks.items():
@@ -247,9 +269,9 @@ def _pixels(rooms: tuple[DepthRooms, DepthRooms], noisy: Sequence[Tensor] = ()) 
 
 @dataclass(frozen=True)
 class RoomDepth:
-    """What ``run`` kept. layers: by network, noise level and layer, pixels: by noise level or "clean": {"value", "low",
-    "high", "meaningless_task"}. away: see ``away_from_the_kept``; pictures: the first digits of the kept ones' digest.
-    steps, minutes: of the training. rooms: to fit, to score."""
+    """What ``run`` kept. layers: by network, noise level and layer, pixels: by noise level, "clean" or "whole":
+    {"value", "low", "high", "meaningless_task"}. away: see ``away_from_the_kept``; pictures: the first digits of the
+    kept ones' digest. steps, minutes: of the training. rooms: to fit, to score."""
 
     layers: Mapping[str, Mapping[str, Mapping[str, Mapping[str, float]]]]
     pixels: Mapping[str, Mapping[str, float]]
@@ -272,7 +294,7 @@ def measured_room_depth() -> RoomDepth:
             for level in LEVELS:
                 for layer in LAYERS:
                     check(facts["layers"][name][f"{level}"][layer])
-        for level in ("clean", *map(str, LEVELS)):
+        for level in ("clean", "whole", *map(str, LEVELS)):
             check(facts["pixels"][level])
         return RoomDepth(facts["layers"], facts["pixels"], float(facts["away_from_the_kept"]), str(facts["pictures"]),
                          int(facts["network"]["steps"]),

@@ -474,6 +474,9 @@ for change, pairs in changes.items():
     moved = np.linalg.norm(pairs.effect()[-1], axis=1)
     print(f"{change:9} the shown frames are the same: {pairs.shown_alike()}; the blue ball is moved {moved.mean():.1f} units")
 
+# %% [markdown] tags=["lecture"]
+# The same as films, two rows for each change: first as it is, then changed. Follow the blue ball. In *shown* the first five frames already hold the touch.
+
 # %% tags=["lecture"]
 rows = {f"{change}, film {1 + one}": pairs.frames[0, one] for change, pairs in changes.items() for one in (0, 1)}
 show.strips(rows, every=2, title="the simulator: both films of three pairs")
@@ -519,6 +522,29 @@ show.table([{"features": name, **{v: f"{by[v]['value']:.2f} ({by[v]['low']:.2f} 
 #
 # **Mass: 0.00, whoever is asked.** It is a ratio of two changes of speed, and a line through the true places has -0.00 as well. A model that had worked it out would hold it in a form that a line reads. None does. **Elasticity** looks like a success, 0.78 to 0.96 in the trained models. But a line through the places has 0.98, pixels have 0.89, and untrained networks 0.65 to 0.88: in these films it is nearly a place, the height that the ball comes back to. Training adds to it without overlap in five of nine models, most in the JEPA with a memory (0.65 to 0.89); the text-to-video model alone is above pixels without overlap (0.96, its untrained twin 0.83). **Friction**: pixels have 0.66, places 0.22, the models 0.61 to 0.92, their untrained twins 0.53 to 0.90. No model is above its own twin without overlap, and I-JEPA is below (0.68 against 0.88). So what the probes find of friction, the layers let through before they had learned anything.
 
+# %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
+# ### Depth
+#
+# This world has no third dimension. The rooms in perspective of notebook 24 have one. The small diffusion model that drew them was trained again by its recipe, since its weights were not kept (it draws the kept pictures again), and its layers are probed while it denoises new rooms. All rooms resemble each other: their far wall is in the middle. So what is asked for is the depth *less the mean depth at that place of the picture*, and who knows only where a place is has 0.
+
+# %% tags=["lecture"]
+from course_lib.studies.room_depth import LAYERS, LEVELS, measured_room_depth
+
+deep, rows = measured_room_depth(), []
+whole, clean = deep.pixels["whole"], deep.pixels["clean"]["value"]
+print(f"a line from whole clean pictures: {whole['value']:.2f} ({whole['low']:.2f} to {whole['high']:.2f}); pixels around a place, clean: {clean:.2f}")
+for level in map(str, LEVELS):
+    by = {who: layers[level] for who, layers in deep.layers.items()}
+    last = by["trained"]["coarse 2"]
+    rows.append({"noise": level, **{layer: round(by["trained"][layer]["value"], 2) for layer in LAYERS},
+                 "coarse 2 from": round(last["low"], 2), "to": round(last["high"], 2), "meaningless": round(last["meaningless_task"], 2),
+                 **{f"{who}, best": round(max(one["value"] for one in by[who].values()), 2) for who in ("untrained", "shuffled")},
+                 "pixels": round(deep.pixels[level]["value"], 2)})
+show.table(rows)
+
+# %% [markdown] tags=["lecture"]
+# Depth is in it. With a tenth or four tenths of noise in the picture the layer behind the attention (*coarse 2*) gives 0.43 and 0.44 (0.41 to 0.47) of what the places differ in, with seven tenths 0.22, and with nine tenths nothing. Pixels around a place have 0.00, so have the network before training and, but for 0.02, the trained one with its weights shuffled. A line from whole clean pictures has 0.16 (0.10 to 0.21). So surface statistics give some of it, and training has made more. The first layers hold little (0.02 to 0.08), coarse 1 before the attention 0.25 to 0.27, coarse 2 behind it the most, and the layers behind it keep 0.26 to 0.31. Nobody asked this network for depth; its loss is a picture without noise. That is the finding of Chen et al. at a small scale, but for one thing: they find depth early in the denoising, and here it comes only when some of the picture is there.
+
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercises
 #
@@ -530,7 +556,7 @@ progress()
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Which claim survives?
 #
-# **"What does it encode: surface cues, 3-D structure, causes?"** (表面启发式还是 3D 几何? 因果关系?) Partly, for a small film model and not for Sora: speeds, which no single frame shows, are in its tokens from the first block on (.76 to .82; untrained .01), also in a frame that is nine tenths noise (.85). One cause is in it as well: without the platform the agent falls, 0.58 of the true fall, and 0.00 where the platform held nobody. A ball that is taken out before it meets another is foreseen by no model, where the engine that sees the same frames has 0.79. There is no third dimension in this world; depth was not asked here.
+# **"What does it encode: surface cues, 3-D structure, causes?"** (表面启发式还是 3D 几何? 因果关系?) Partly, for a small film model and not for Sora: speeds, which no single frame shows, are in its tokens from the first block on (.76 to .82; untrained .01), also in a frame that is nine tenths noise (.85). One cause is in it as well: without the platform the agent falls, 0.58 of the true fall, and 0.00 where the platform held nobody. A ball that is taken out before it meets another is foreseen by no model, where the engine that sees the same frames has 0.79. And 3-D structure: a small diffusion model of rooms holds how far away things are (.44; a line from whole pictures .16, untrained .00).
 
 # %% [markdown] tags=["lecture"]
 # **"People build their representations from mass, friction and elasticity"** (根据质量、摩擦、弹性等). Of people nothing is tested here. Of nine of our models: partly. An elasticity is read off what they make of a film (0.78 to 0.96), but a line through the places has 0.98; a friction (0.61 to 0.92) hardly better than off untrained networks; a mass, which would have to be worked out, off none (0.00), where the law of mechanics has 0.94 from the same pictures.
@@ -547,7 +573,7 @@ progress()
 # The two questions *to discuss*. 1. What random layers let through: the place stands in the frames (.98 by pixels), and a network that learned nothing has not destroyed it (.82, .91). 2. More than one cause in one kind of room: other things taken away, rooms that look different, and a part of the state that carries the cause in all of them.
 
 # %% [markdown]
-# **Larger.** `python -m course_lib exam vmc dit_world action_jepa genie-table --ask latents` prints the rows; `exam film_jepa dit-film --ask causes` and `exam v_jepa film_jepa --ask hidden` those of the balls and of the hidden properties.
+# **Larger.** `python -m course_lib exam vmc dit_world action_jepa genie-table --ask latents` prints the rows; `exam film_jepa dit-film --ask causes` and `exam v_jepa film_jepa --ask hidden` and `exam room-pictures --ask depth` those of the balls, the hidden properties and the rooms.
 #
 # **References.** Alain & Bengio, *Understanding intermediate layers using linear classifier probes*, 2016, arXiv 1610.01644. Hewitt & Liang, *Designing and Interpreting Probes with Control Tasks*, 2019, arXiv 1909.03368. Geiger et al., *Causal Abstractions of Neural Networks*, 2021, arXiv 2106.02997. Li et al., *Emergent World Representations*, 2023, arXiv 2210.13382. Chen, Viégas & Wattenberg, *Beyond Surface Statistics: Scene Representations in a Latent Diffusion Model*, 2023, arXiv 2306.05720. Kriegeskorte et al., *Representational similarity analysis*, 2008, doi 10.3389/neuro.06.004.2008.
 #

@@ -37,6 +37,7 @@ def ask(entrant: Entrant, sitting: Sitting) -> Iterator[Row]:
             controls={"untrained": layers["untrained"][best["untrained"]]["value"],
                       "shuffled_weights": layers["shuffled"][best["shuffled"]]["value"],
                       "pixels": facts.pixels[level]["value"], "clean_pixels": facts.pixels["clean"]["value"],
+                      "whole_picture": facts.pixels["whole"]["value"],
                       "meaningless_task": found["meaningless_task"]},
             note=f"depth less its mean at a place, {best['trained']}, the best of {len(LAYERS)} layers",
         )  # fmt: skip
