@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from matplotlib.axes import Axes
 
-from course_lib.show.figure import CourseFigure
-from course_lib.show.style import COLOURS
+from course_lib.show.figure import PAGE, CourseFigure
+from course_lib.show.style import COLOURS, DPI
 
 _ARROWS = ((0.0, -1.0), (1.0, 0.0), (0.0, 1.0), (-1.0, 0.0))  # up, right, down, left on paper: x, y (y grows downwards)
 _WALL = "#3a3f47"
@@ -49,7 +49,8 @@ def rooms(
     """Draw rooms side by side, each under its name, all with the same scale of colours.
 
     limits: lowest and highest value of the scale, by default those of all values. bar: what the colours mean; None for
-    no colour bar. cell: size of a cell in inches. Raises ValueError for no room or arrays that do not fit the cells.
+    no colour bar. cell: size of a cell in inches, smaller where
+    the rooms would not fit on a page. Raises ValueError for no room or arrays that do not fit the cells.
     """
     if not sheets:
         raise ValueError("there is no room to draw: give at least one Sheet under its name")
@@ -61,6 +62,8 @@ def rooms(
     columns = min(columns, len(sheets))
     lines = -(-len(sheets) // columns)
     tall, wide = (max(s.shape[i] for s in sheets.values()) for i in (0, 1))
+    room = PAGE / DPI - (0.9 if bar else 0.0) - 0.3 * columns  # inches that a page leaves for all columns of cells
+    cell = min(cell, room / (columns * wide))
     width, height = columns * (wide * cell + 0.3) + (0.9 if bar else 0.0), lines * (tall * cell + 0.5)
     figure = CourseFigure(width, height, f"{len(sheets)} room(s): {', '.join(sheets)}")
     axes = figure.subplots(lines, columns, squeeze=False)

@@ -87,7 +87,7 @@ def schools_figure(
 
     surprises: (4, T) by name, A B AB BA; units: by the same names.
     """
-    figure = CourseFigure(3.1 * len(surprises), 3.4, f"surprise after two beginnings: {', '.join(surprises)}")
+    figure = CourseFigure(2.6 * len(surprises), 3.2, f"surprise after two beginnings: {', '.join(surprises)}")
     for axes, (name, surprise) in zip(figure.subplots(1, len(surprises), squeeze=False)[0], surprises.items(),
                                       strict=True):  # fmt: skip
         _two_beginnings(axes, surprise, cuts, hidden)

@@ -69,7 +69,7 @@ def cells_figure(
 def codes_figure(frames: np.ndarray, upper: SecondLevel, s: Tensor, reader: nn.Module) -> CourseFigure:
     """Where each code leaps to from frames (N, H, W, 3), whose embeddings are s, (N, D): the likelier the larger."""
     text = f"{len(frames)} frames, over each the places that {upper.codes} codes leap to"
-    figure = CourseFigure(3.1 * len(frames), 3.4, text)
+    figure = CourseFigure(2.6 * len(frames), 2.9, text)
     axes = figure.subplots(1, len(frames), squeeze=False)[0]
     shares = upper.prior(s).softmax(dim=1).numpy()  # (N, Z)
     begin, leaps = read_places(reader, s), read_places(reader, upper.every_guess(s))
@@ -128,7 +128,7 @@ def watch_row(player: TwoLevels, row: GoalRow, reader: nn.Module) -> list[Levels
 def levels_figure(moments: Sequence[LevelsDecision], *, columns: int = 4) -> CourseFigure:
     """Decisions at two levels: leaps (squares, blue), keys (thin, red), the sub-goal (cross), the goal (ring)."""
     rows, columns = -(-len(moments) // columns), min(columns, len(moments))
-    side = 3.0 if columns > 1 else 4.6
+    side = 2.6 if columns > 1 else 4.6
     text = f"{len(moments)} frames with both plans drawn over them, at frames {moments[0].time} to {moments[-1].time}"
     figure = CourseFigure(side * columns, (side + 0.25) * rows, text)
     axes = figure.subplots(rows, columns, squeeze=False)
