@@ -38,9 +38,9 @@ def test_every_control_bears_its_name_and_the_picture_says_what_it_was_drawn_for
         "speed of it", "row", "kind", "trail", "names", "prompt"
     ]  # fmt: skip
     assert all(control.tabbable is not False for control in widget.controls.values()), "none is taken out of the order"
-    assert "row 2" in widget.picture.tooltip and "names the first" in widget.picture.tooltip
+    assert "row 2" in widget.spoken.value and "names the first" in widget.spoken.value
     widget.controls["row"].value = 3
-    assert "row 3" in widget.picture.tooltip
+    assert "row 3" in widget.spoken.value
     widget.callback = lambda **_: 1 / 0
     widget.controls["row"].value = 0
     assert 'role="alert"' in widget.message.value, "an error is read out"

@@ -11,7 +11,7 @@ import torch
 from course_lib.contract import NotCapable
 from course_lib.exam.measures.intervals import bootstrap_interval
 from course_lib.models.action_jepa import ActionJEPA
-from course_lib.models.frame_decoder import FrameDecoder, FrameDecoderConfig
+from course_lib.models.frame_decoder import DiffusionFrameDecoder, FrameDecoderConfig
 from course_lib.planning.goals import perceive
 from course_lib.training import ConfigError, get_recipe, load_checkpoint, load_config, train
 from course_lib.views.frame_decoder import (
@@ -35,21 +35,21 @@ def seeded(seed: int = 0) -> torch.Generator:
 
 
 def test_one_generator_one_drawing_and_every_pixel_within_its_range() -> None:
-    decoder, s = FrameDecoder(SMALL).eval(), torch.randn(3, 64, generator=seeded(1))
+    decoder, s = DiffusionFrameDecoder(SMALL).eval(), torch.randn(3, 64, generator=seeded(1))
     first, again, other = (decoder.draw(s, generator=seeded(seed), steps=3) for seed in (0, 0, 1))
     assert torch.equal(first, again) and not torch.equal(first, other)
     assert first.shape == (3, 3, 32, 32) and float(first.min()) >= 0.0 and float(first.max()) <= 1.0
 
 
 def test_a_drawing_does_not_depend_on_what_is_drawn_beside_it() -> None:
-    decoder, s = FrameDecoder(SMALL).eval(), torch.randn(4, 64, generator=seeded(1))
+    decoder, s = DiffusionFrameDecoder(SMALL).eval(), torch.randn(4, 64, generator=seeded(1))
     x, t = torch.randn(4, 3, 32, 32, generator=seeded(2)), torch.full((4,), 0.5)
     with torch.no_grad():
         torch.testing.assert_close(decoder(x, t, s)[1:2], decoder(x[1:2], t[1:2], s[1:2]), atol=1e-5, rtol=1e-4)
 
 
 def test_embeddings_and_frames_of_another_size_are_refused() -> None:
-    decoder, t = FrameDecoder(SMALL), torch.full((2,), 0.5)
+    decoder, t = DiffusionFrameDecoder(SMALL), torch.full((2,), 0.5)
     for x, s in ((torch.zeros(2, 3, 64, 64), torch.zeros(2, 64)), (torch.zeros(2, 3, 32, 32), torch.zeros(2, 32))):
         with pytest.raises(ValueError, match=r"frames \(B, 3, 32, 32\) and embeddings \(B, 64\) wanted"):
             decoder(x, t, s)
@@ -91,12 +91,12 @@ def jepa() -> ActionJEPA:
 
 
 @pytest.fixture(scope="module")
-def decoder() -> FrameDecoder:
+def decoder() -> DiffusionFrameDecoder:
     return load_checkpoint("frame_decoder").eval()  # type: ignore[return-value]
 
 
 @pytest.fixture(scope="module")
-def judged(jepa: ActionJEPA, decoder: FrameDecoder) -> dict[int, dict[str, JudgedDrawings]]:
+def judged(jepa: ActionJEPA, decoder: DiffusionFrameDecoder) -> dict[int, dict[str, JudgedDrawings]]:
     """Drawings of 40 held-out films 1 and 5 steps ahead, by what was drawn."""
     films, reader = make_starless(split="test", count=40), load_checkpoint("reader").eval()
     mean = make_starless(split="train", count=40).frames.mean(axis=(0, 1))
@@ -124,13 +124,21 @@ def test_drawings_are_nearer_than_the_mean_frame_another_films_and_a_copy(
         assert surely_less(found[name].away, found[control].away)
 
 
+def test_what_is_imagined_under_the_keys_of_another_film_is_drawn_worse(
+    judged: dict[int, dict[str, JudgedDrawings]],
+) -> None:
+    found = judged[5]
+    assert surely_less(found["predicted embedding"].error, found["predicted, other keys"].error)
+    assert surely_less(found["predicted embedding"].away, found["predicted, other keys"].away)
+
+
 def test_the_real_frame_is_its_own_best_drawing(judged: dict[int, dict[str, JudgedDrawings]]) -> None:
     for found in judged.values():
         assert (found["real frame"].error == 0.0).all()
         assert all(found["real frame"].away.mean() <= each.away.mean() for each in found.values())
 
 
-def test_a_plan_is_drawn_frame_by_frame_beside_what_comes_of_it(jepa: ActionJEPA, decoder: FrameDecoder) -> None:
+def test_a_plan_is_drawn_beside_what_comes_of_it(jepa: ActionJEPA, decoder: DiffusionFrameDecoder) -> None:
     task, keys = draw_goal_tasks(1, split="test")[0], torch.tensor([2, 2, 3, 3])
     begin = goal_pictures([type(task)(task.goal, task.room)])
     real = played_film(task.room, keys)

@@ -9,7 +9,13 @@ from course_lib.exam.measures.pictures import PLACES
 from course_lib.lookup import ExamError
 from course_lib.models.tokenizer import VideoTokenizer
 from course_lib.studies import i_jepa_rivals
-from course_lib.studies.i_jepa_rivals import RIVALS, measured_rivals, rival_encoder, tokens_before_rounding, tokens_rounded
+from course_lib.studies.i_jepa_rivals import (
+    RIVALS,
+    measured_rivals,
+    rival_encoder,
+    tokens_before_rounding,
+    tokens_rounded,
+)
 from course_lib.training import load_checkpoint
 from course_lib.worlds.films import make_films
 from course_lib.worlds.frames import to_model

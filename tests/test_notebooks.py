@@ -137,6 +137,18 @@ def test_a_picture_that_is_thrown_away_is_found() -> None:
     assert not_shown("a = 1\nshow.strips(x)") == [] and not_shown("display(show.grid(x))\nassert y") == []
 
 
+@each_notebook
+def test_no_cell_takes_a_name_that_exercises_need(pair: machine.Pair) -> None:
+    """A cell that stores something as ``answer`` takes ``answer("...")`` away from every exercise below it."""
+    needed, apart = {"answer", "exercise", "hint", "progress"}, (ast.FunctionDef, ast.Lambda, ast.comprehension)
+    for index, cell in code_cells(twin_of(pair)):
+        parts = list(ast.walk(ast.parse(cell.source)))
+        inner = {id(name) for part in parts if isinstance(part, apart) for name in ast.walk(part)}
+        names = [part for part in parts if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)]
+        bound = {name.id for name in names if id(name) not in inner}
+        assert not bound & needed, f"cell {index} stores something as {sorted(bound & needed)}"
+
+
 @each_pair
 def test_whatever_is_to_be_shown_stands_last_in_its_cell(pair: machine.Pair) -> None:
     lost = {index: not_shown(cell.source) for index, cell in code_cells(twin_of(pair))}

@@ -21,6 +21,7 @@ from course_lib.studies.verdict import measured_verdict, out_of_date, parameters
 from course_lib.training.checkpoints import CHECKPOINTS
 from course_lib.views.verdict import hand_in, heat_map, verdict_rows
 from tests.damaged import check_refused
+from tools.exam_again import differing
 
 
 def row(value: float | None = 0.7, low: float | None = 0.6, high: float | None = 0.8, **changes: object) -> Row:
@@ -151,3 +152,11 @@ def test_a_page_that_was_handed_in_is_never_overwritten(tmp_path: Path) -> None:
     second = hand_in(tmp_path / "page.html", table, ["m"], {"My verdict": "somebody"})
     assert first != second and "&lt;b&gt;nobody" in first.read_text() and "0.70 +" in first.read_text()
     assert "somebody" in second.read_text()
+
+
+def test_an_exam_taken_again_is_compared_to_the_third_digit_and_times_are_not() -> None:
+    kept = [row(0.7001).as_dict(), row(30.0, 29.0, 31.0, question="play_fps").as_dict()]
+    again = [row(0.7002).as_dict(), row(17.0, 16.0, 18.0, question="play_fps").as_dict()]
+    assert differing(again, kept) == []
+    assert differing([row(0.702).as_dict()], kept[:1]) and differing([row(0.7001, low=0.62).as_dict()], kept[:1])
+    assert differing([row(None, None, None, note="no picture").as_dict()], kept[:1]) and differing([], kept[:1])

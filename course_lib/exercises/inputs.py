@@ -145,20 +145,23 @@ def check_values(
     *,
     rounds: int = 3,
     infinite: str = "",
+    of_wrong_kind: Callable[[Any, Inputs], str] = lambda result, inputs: "",
     rtol: float = 1e-4,
     atol: float = 1e-6,
 ) -> None:
     """Ask a candidate on several random inputs, on each of which every known mistake changes the answer.
 
     candidate: the ``Asked`` that a checker is given. right: the right function. make: from a seed to inputs. slips,
-    otherwise: see ``must_equal``, but here a slip is a function with the parameters of the exercise.
+    otherwise: see ``must_equal``, but here a slip is a function with the parameters of the exercise. of_wrong_kind:
+    what to say of a result of another shape or dtype that no slip gives; "" for what is generally said.
     """
     seeds = iter(range(MOST_DRAWS))
     for _ in range(rounds):
         inputs, values = _separating(right, make, slips, seeds, rtol, atol)
 
-        def mistake(result: Any, values: list[tuple[Any, str]] = values) -> str:
-            return next((message for value, message in values if close(result, value, rtol=rtol, atol=atol)), "")
+        def mistake(result: Any, values: list[tuple[Any, str]] = values, inputs: Inputs = inputs) -> str:
+            found = (message for value, message in values if close(result, value, rtol=rtol, atol=atol))
+            return next(found, "") or of_wrong_kind(result, inputs)
 
         mine = candidate.explaining(infinite=infinite, mistake=mistake)(*inputs)
         must_equal(mine, right(*inputs), values, otherwise, rtol=rtol, atol=atol)

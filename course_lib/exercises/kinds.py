@@ -70,7 +70,8 @@ def _same_dtype(result: Any, like: Any, what: str) -> None:
         raise Wrong(f"{what} holds {mine}; {whole} are expected, with which tables can be looked up.")
     if wanted == "bool":
         raise Wrong(f"{what} holds {mine}; booleans are expected, True and False.")
-    raise Wrong(f"{what} holds {mine}; {wanted} is expected, as in what your function was given.")
+    by = {"float32": ".float()", "float64": ".double()"}.get(wanted, "") if is_tensor(like) else f".astype(np.{wanted})"
+    raise Wrong(f"{what} holds {mine}; {wanted} is expected" + (f", and `{by}` makes it so." if by else "."))
 
 
 def _number_of_kind(result: Any, like: Any, what: str) -> bool | int | float:

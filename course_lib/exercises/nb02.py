@@ -100,6 +100,8 @@ def _check_kl(candidate: Asked) -> None:
             (lambda mu, logvar: -_each_kl(mu, logvar).sum(1), "The sign is turned round: a KL is never below 0."),
             (lambda mu, logvar: 2.0 * _each_kl(mu, logvar).sum(1),
              "Twice too large: the factor 1/2 in front of the sum is missing."),
+            (lambda mu, logvar: _each_kl(mu, logvar).sum(1) / math.log(2.0),
+             "These are bits: nats times 1 / log 2. Nats are asked for: use the natural logarithm as it is."),
         ],
         "For frame {place} of random mu and logvar the KL is {wanted} nats, yours is {mine}. Is sigma squared "
         "exp(logvar)?",

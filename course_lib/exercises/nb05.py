@@ -246,6 +246,11 @@ def _check_gain(candidate: Asked) -> None:
         for wrong in others:
             if all(tuple(row) in films for row in wrong):
                 continue
+            if any(np.array_equal(wrong.ravel(), np.roll(actions.ravel(), k)) for k in range(1, actions.size)):
+                raise Wrong(
+                    "You roll all keys as one long row, as np.roll does without an axis: each film keeps nearly all of "
+                    "its own keys, only moved in time. Roll along the films, axis=0."
+                )
             rolled = all(sorted(row) == sorted(mine) for row, mine in zip(wrong, actions, strict=True))
             raise Wrong(
                 "You shuffle the keys inside a film, over time: how often each is pressed in that film stays the same, "

@@ -1,4 +1,4 @@
-"""Exercises of notebook 06, attention and patches: who looks at whom, who may, what it costs, how a picture is cut."""
+"""Exercises of notebook 06, attention and patches: who attends to whom, what it costs, how a picture is cut."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from course_lib.exercises.inputs import close, must_equal, need, seeded
 from course_lib.nets.attention import MLP, Attention
 
 
-# --- 1. who looks at whom -----------------------------------------------------------------------------------------
+# --- 1. who attends to whom ---------------------------------------------------------------------------------------
 def my_weights(q: Tensor, k: Tensor, mask: Tensor) -> Tensor:
-    """Shares of attention. q: (N, d), k: (M, d), mask: (N, M), True where a query may look -> (N, M)."""
+    """Shares of attention. q: (N, d), k: (M, d), mask: (N, M), True where a query may attend -> (N, M)."""
     logits = q @ k.T / math.sqrt(q.shape[-1])
     return logits.masked_fill(~mask, -torch.inf).softmax(dim=-1)
 
@@ -26,7 +26,11 @@ def _check_weights(candidate: Asked) -> None:
         generator = seeded(seed)
         q, k = torch.randn(n, d, generator=generator), torch.randn(m, d, generator=generator)
         everywhere = torch.ones(n, m, dtype=torch.bool)
-        mine, raw = candidate(q, k, everywhere), q @ k.T
+        forbidden = (
+            "Your shares are not finite where each query may attend to every key. Is the mask turned round? True is "
+            "where a query may attend."
+        )
+        mine, raw = candidate.explaining(infinite=forbidden)(q, k, everywhere), q @ k.T
         if close(mine, (raw / math.sqrt(d)).softmax(dim=0)):
             raise Wrong("Your columns add up to 1. A query has 1 to share out among the keys: rows add up to 1.")
         if close(mine, raw.softmax(dim=-1)):
@@ -38,14 +42,17 @@ def _check_weights(candidate: Asked) -> None:
         wanted = (raw / math.sqrt(d)).softmax(dim=-1)
         if close(mine, (-raw / math.sqrt(d)).softmax(dim=-1)):
             raise Wrong("The sign is turned round: the larger the product of query and key, the larger the share.")
+        if close(mine, torch.full((n, m), 1.0 / m)):
+            raise Wrong("Where each query may attend to every key your shares are all alike. Is the mask turned round? "
+                        "True is where a query may attend.")  # fmt: skip
         if not close(mine, wanted):
             raise Wrong("With nothing masked this is not softmax(q kᵀ / sqrt(d)). Compare one row by hand.")
         mask = torch.rand(n, m, generator=generator) > 0.4
         mask[:, 0], mask[0, 1] = True, False
-        lost = "A row of your shares is not finite: every row has a key at which it may look."
+        lost = "A row of your shares is not finite: every query has a key to which it may attend."
         mine = candidate.explaining(infinite=lost)(q, k, mask)
         if close(mine, wanted):
-            raise Wrong("The mask is not used: queries look where they may not.")
+            raise Wrong("The mask is not used: queries attend where they may not.")
         if close(mine, wanted * mask):
             raise Wrong(
                 "You set the forbidden shares to 0 after the softmax, and the rest no longer adds up to 1. "
@@ -53,7 +60,7 @@ def _check_weights(candidate: Asked) -> None:
             )
         if (mine[~mask].abs() > 1e-6).any():
             if float(mine[mask].abs().max()) < 1e-6:
-                raise Wrong("The mask is turned round: True means that the query may look.")
+                raise Wrong("The mask is turned round: True is where the query may attend.")
             raise Wrong("Something is left of the forbidden shares. A logit of 0 is not nothing: exp(0) is 1.")
         if not close(mine, my_weights(q, k, mask)):
             raise Wrong("With a mask, the allowed shares are not the softmax over the allowed keys.")
@@ -81,7 +88,7 @@ register(
 
 # --- 2. a window into the past ------------------------------------------------------------------------------------
 def my_window(tokens: int, reach: int) -> Tensor:
-    """(N, N), True where token n may look at token m: itself and the reach - 1 tokens just before it."""
+    """(N, N), True where token n may attend to token m: itself and the reach - 1 tokens just before it."""
     n, m = torch.arange(tokens)[:, None], torch.arange(tokens)[None, :]
     return (m <= n) & (m > n - reach)
 
@@ -93,9 +100,9 @@ def _check_window(candidate: Asked) -> None:
         if torch.equal(mine, wanted):
             continue
         if torch.equal(mine, wanted.T):
-            raise Wrong("Rows and columns are swapped: a row is a token that looks. Yours look at what comes later.")
+            raise Wrong("Rows and columns are swapped: a row is a token that attends. Yours attend to later ones.")
         if torch.equal(mine, ~wanted):
-            raise Wrong("The mask is turned round: True means that the token may look.")
+            raise Wrong("The mask is turned round: True is where the token may attend.")
         ahead = torch.ones(tokens, tokens, dtype=torch.bool).triu(1)
         if (mine & ahead).any():
             n, m = (mine & ahead).nonzero()[0].tolist()
@@ -121,7 +128,7 @@ register(
         reference=my_window,
         check=_check_window,
         hints=(
-            "Lay the numbers of the looking tokens along the rows and those of the others along the columns.",
+            "Lay the numbers of the tokens that attend along the rows and those of the others along the columns.",
             "n = torch.arange(tokens)[:, None], m = torch.arange(tokens)[None, :]; two conditions, joined with &.",
         ),
         explanation="A window makes the work of a long film grow with its length and not with its square, and the "
@@ -269,11 +276,23 @@ class _Leak(nn.Module):
         return early + peek
 
 
+class _InPairs(nn.Module):
+    """The answers of a layer, and beside them their negatives: each token's answers add up to exactly 0."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = self.layer(x)
+        return torch.cat([out, -out], dim=-1)
+
+
 def _check_leak_test(candidate: Asked) -> None:
     torch.manual_seed(0)
     x = torch.randn(6, 8, generator=seeded(1))
     cases: list[tuple[nn.Module, bool, str]] = [
-        (Attention(8, 2, causal=True), False, "causal attention, which looks only back,"),
+        (Attention(8, 2, causal=True), False, "causal attention, which attends to the past only,"),
         (Attention(8, 2), True, "attention without a mask"),
         (nn.Sequential(MLP(8), nn.Linear(8, 5)), False, "a layer that keeps every token to itself"),
         (nn.Sequential(*(Attention(8, 2, causal=True) for _ in range(2))), False, "two causal layers, one by one,"),
@@ -288,6 +307,10 @@ def _check_leak_test(candidate: Asked) -> None:
             f"You accuse {name} of looking ahead. A token may depend on itself and on what came before.",
         )
         need(mine or not ahead, f"You let {name} pass. Ask every token, about every token after it.")
+    need(not candidate(_InPairs(_Leak(0, 0)), x), "You accuse a layer that keeps to the past of looking ahead.")
+    need(candidate(_InPairs(_Leak(1, 4)), x),
+         "You let a layer pass in which token 1 sees a little of token 4. A token's answers add up to 0 there whatever "
+         "it sees, so their sum shows nothing: compare the answers themselves, or add up their squares.")  # fmt: skip
 
 
 register(

@@ -289,6 +289,9 @@ def _check_gallery(candidate: Asked) -> None:
         mine = candidate.explaining({(k - 1,): "One item is missing: the query's own stands among the k, first."})(
             ids, query, order, k
         )
+        if np.array_equal(mine, ids[my_gallery(ids, query, order, k)]):
+            raise Wrong("These are the captions (ids) of the right items. The items are asked for: their places in "
+                        "`ids`, as they stand in `order`.")  # fmt: skip
         if query not in mine:
             raise Wrong("The query's own item must be in the gallery, or nobody could find it.")
         if mine[0] != query:
@@ -366,6 +369,12 @@ def _check_class_vectors(candidate: Asked) -> None:
     )  # fmt: skip
     lengths = candidate(*_prompts(99)).norm(dim=1)
     need(close(lengths, torch.ones(3)), "Each class's vector has length 1.")
+    prompts, classes = _prompts(5)
+    classes = torch.tensor([4, 2, 1, 0, 3, 2, 3, 3, 1, 0])
+    three = {(3, 4): "Here `classes` holds five classes, and your function gives three vectors: count the classes."}
+    wanted = F.normalize(torch.zeros(5, 4).index_add(0, classes, prompts), dim=1)
+    must_equal(candidate.explaining(three)(prompts, classes), wanted, [],
+               "With five classes {place} should be {wanted}, yours is {mine}.")  # fmt: skip
 
 
 register(

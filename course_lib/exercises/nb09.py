@@ -376,6 +376,12 @@ def _check_earliest(candidate: Asked) -> None:
             if shift < 0 and mine > wanted:
                 raise Wrong(f"Frame {which} changes groups {wanted} and {mine} here: the earliest is asked for.")
             raise Wrong(f"Frame {which} changes group {wanted} first ({group}), yours says {mine}.")
+    plain = frames.clone()
+    plain[:, 6], plain[:, 10] = 0.0, 1.0
+    for which, colour in ((6, "black"), (10, "white")):
+        if candidate(_pretend(0), plain, which) != 2 + (which > 8):
+            raise Wrong(f"Frame {which} is {colour} here, and so is what you put in its place: nothing changes. Change "
+                        "the frame whatever it shows, to 1 - frame for one.")  # fmt: skip
     deaf = lambda x: torch.zeros(1, 5, 2, 1, 1)  # noqa: E731
     if candidate(deaf, frames, 3) != 5:
         raise Wrong("Where nothing changes, the number of groups is the answer.")

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from course_lib.exercises.checking import Asked
 from course_lib.exercises.core import Exercise, Wrong, register
-from course_lib.exercises.inputs import Inputs, check_values, must_equal, seeded
+from course_lib.exercises.inputs import Inputs, Slip, check_values, must_equal, seeded
 
 Network = Callable[[Tensor, Tensor], Tensor]
 
@@ -20,10 +20,10 @@ def my_modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
     return x * (1.0 + scale.unsqueeze(-2)) + shift.unsqueeze(-2)
 
 
-def _tokens_and_two_rows(seed: int) -> Inputs:
+def _tokens_and_two_rows(seed: int, *, groups: bool = False) -> Inputs:
     generator = seeded(seed)
     # as many films (and groups) as tokens: a row that is laid along the wrong axis fits, and is heard
-    shape = ((3, 3, 4), (4, 4, 2), (3, 3, 3, 4))[seed % 3]
+    shape = ((3, 3, 3, 4), (4, 4, 4, 2))[seed % 2] if groups else ((3, 3, 4), (4, 4, 2))[seed % 2]
     x = torch.randn(shape, generator=generator)
     shift, scale = (torch.randn((*shape[:-2], shape[-1]), generator=generator) for _ in range(2))
     return x, shift, scale
@@ -33,25 +33,29 @@ def _check_modulate(candidate: Asked) -> None:
     def right(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
         return x + torch.einsum("...nd,...d->...nd", x, scale) + shift[..., None, :]
 
+    slips: list[Slip] = [
+        (lambda x, shift, scale: x * (1.0 + scale) + shift,
+         "Film 1's shift and scale reached token 1 of every film: (B, D) beside (B, N, D) is laid along the "
+         "tokens. Make it (B, 1, D)."),
+        (lambda x, shift, scale: right(x, shift, scale - 1.0),
+         "A scale of 0 is to leave the tokens as they are: the factor is 1 + scale."),
+        (lambda x, shift, scale: right(x, scale, shift), "Shift and scale are exchanged."),
+        (lambda x, shift, scale: right(x + shift[..., None, :], torch.zeros_like(shift), scale),
+         "The shift was scaled too: scale first, then shift."),
+        (lambda x, shift, scale: right(x, shift, scale.exp() - 1.0),
+         "The factor here is 1 + scale, not its exponential."),
+        (lambda x, shift, scale: right(x, -shift, scale), "The shift is added, not taken off."),
+    ]  # fmt: skip
+    otherwise = "At {place} (the last two are token and channel) {wanted} is expected, yours has {mine}."
+    check_values(candidate, right, _tokens_and_two_rows, slips, otherwise)
+    second = (
+        lambda x, shift, scale: x * (1.0 + scale.unsqueeze(1)) + shift.unsqueeze(1),
+        "It is right without groups, for x (B, N, D). Here x is (B, G, N, D), and your new axis stands where the "
+        "groups are. Count from the end: it stands just before the last axis, as `[..., None, :]` puts it.",
+    )
     check_values(
-        candidate,
-        right,
-        _tokens_and_two_rows,
-        [
-            (lambda x, shift, scale: x * (1.0 + scale) + shift,
-             "Film 1's shift and scale reached token 1 of every film: (B, D) beside (B, N, D) is laid along the "
-             "tokens. Make it (B, 1, D)."),
-            (lambda x, shift, scale: right(x, shift, scale - 1.0),
-             "A scale of 0 is to leave the tokens as they are: the factor is 1 + scale."),
-            (lambda x, shift, scale: right(x, scale, shift), "Shift and scale are exchanged."),
-            (lambda x, shift, scale: right(x + shift[..., None, :], torch.zeros_like(shift), scale),
-             "The shift was scaled too: scale first, then shift."),
-            (lambda x, shift, scale: right(x, shift, scale.exp() - 1.0),
-             "The factor here is 1 + scale, not its exponential."),
-            (lambda x, shift, scale: right(x, -shift, scale), "The shift is added, not taken off."),
-        ],
-        "At {place} (the last two are token and channel) {wanted} is expected, yours has {mine}.",
-    )  # fmt: skip
+        candidate, right, lambda seed: _tokens_and_two_rows(seed, groups=True), [second, *slips], otherwise, rounds=2
+    )
 
 
 register(

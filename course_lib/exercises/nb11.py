@@ -101,7 +101,7 @@ def _check_shown(candidate: Asked) -> None:
         _noisy_films,
         [
             (lambda x, t, k, z: (put(k, z, x), t[:, None].expand(-1, len(k))),
-             "The latents are right, but the network is said that all groups are noisy at level t. It would take clean "
+             "The latents are right, but the network is told that all groups are noisy at level t. It would take clean "
              "latents for noise. Known groups have level 0."),
             (lambda x, t, k, z: (x, torch.where(k, 0.0, t[:, None])),
              "The levels are right, but the known groups still hold what was drawn from noise: put their latents in."),
@@ -148,9 +148,11 @@ def my_windows(frames: int, window: int, keep: int) -> int:
 
 
 def _check_windows(candidate: Asked) -> None:
-    for frames, window, keep in ((600, 17, 5), (600, 5, 1), (17, 17, 5), (18, 17, 5), (29, 17, 5), (30, 17, 5),
-                                 (3, 5, 1), (100, 9, 5), (41, 13, 1), (4, 17, 5)):  # fmt: skip
+    for frames, window, keep in ((29, 9, 5), (600, 17, 5), (600, 5, 1), (17, 17, 5), (18, 17, 5), (29, 17, 5),
+                                 (30, 17, 5), (3, 5, 1), (100, 9, 5), (41, 13, 1), (4, 17, 5)):  # fmt: skip
         mine, wanted = candidate(frames, window, keep), my_windows(frames, window, keep)
+        need(mine > 0 or frames > window,
+             f"A film of {frames} frames, shorter than a window of {window}, takes one window; yours says {mine}.")
         must_equal(
             mine,
             wanted,
@@ -158,8 +160,8 @@ def _check_windows(candidate: Asked) -> None:
                 (-(-frames // window), "Each window after the first adds only window - keep new frames."),
                 (-(-frames // (window - keep)), "The first window is new from its first frame to its last; only the "
                                                 "others begin with old frames."),
-                (wanted - 1, "One window is missing: the first one counts, and so does a last one that is cut short."),
                 (1 + (frames - window) // (window - keep), "A rest of a few frames needs a window as well: round up."),
+                (wanted - 1, "One window is missing: the first one counts, and so does a last one that is cut short."),
                 (wanted + 1, "One window is too many: a film that is just long enough needs no further one."),
             ],
             f"A film of {frames} frames, in windows of {window} that begin with {keep} old frames, takes {{wanted}} of "

@@ -1,4 +1,4 @@
-"""Exercises of notebook 12, the space-time transformer: who may look at whom, along which axis, and what it costs."""
+"""Exercises of notebook 12, the space-time transformer: who may attend to whom, along which axis, and what it costs."""
 
 from __future__ import annotations
 
@@ -74,9 +74,9 @@ register(
 )
 
 
-# --- 2. who may look at whom --------------------------------------------------------------------------------------
+# --- 2. who may attend to whom ------------------------------------------------------------------------------------
 def my_masks(frames: int, places: int) -> tuple[Tensor, Tensor]:
-    """Both attentions as masks over all tokens, frame by frame: (space, time), bool (T * N, T * N), True to look."""
+    """Both attentions as masks over all tokens, frame by frame: (space, time), bool (T * N, T * N), True to attend."""
     token = torch.arange(frames * places)
     frame, place = token // places, token % places
     space = frame[:, None] == frame[None, :]
@@ -96,15 +96,16 @@ def _check_masks(candidate: Asked) -> None:
                 raise Wrong("Tokens are numbered frame by frame: token i is in frame i // places, at place i % places.")
         if not torch.equal(space, wanted_space):
             raise Wrong(
-                f"In space a token may look at the {places} tokens of its own frame, itself included; for {frames} "
+                f"In space a token may attend to the {places} tokens of its own frame, itself included; for {frames} "
                 f"frames that makes {frames * places * places} pairs, yours has {int(space.sum())}."
             )
         if torch.equal(time, wanted_time | wanted_time.T) and frames > 1:
             raise Wrong("Along time a token of yours sees later frames too: a leak from the future.")
         if torch.equal(time, wanted_time.T) and frames > 1:
-            raise Wrong("Rows look and columns are looked at: yours look at later frames and not at earlier ones.")
+            raise Wrong("Rows and columns are exchanged: a row is a token that attends. Yours attend to later "
+                        "frames and not to earlier ones.")  # fmt: skip
         if torch.equal(time, wanted_time & ~torch.eye(frames * places, dtype=torch.bool)):
-            raise Wrong("A token may look at itself too; otherwise the first frame has nothing to look at.")
+            raise Wrong("A token may attend to itself too; otherwise the first frame has nothing to attend to.")
         if not torch.equal(time, wanted_time):
             raise Wrong(
                 f"Along time {frames} frames at {places} places have {int(wanted_time.sum())} pairs, yours has "
@@ -293,7 +294,7 @@ def _check_one_more(candidate: Asked) -> None:
              "The softmax runs over the places; the weights of one place over its frames add up to 1."),
         ]  # fmt: skip
         if frames:
-            alone = "The new frame looks at the old ones only; it may look at itself too."
+            alone = "The new frame attends to the old ones only; it may attend to itself too."
             slips.append((receive(scaled[:, :-1].softmax(1), values), alone))
         must_equal(
             mixed,
@@ -314,7 +315,7 @@ register(
         reference=my_one_more,
         check=_check_one_more,
         hints=(
-            "First make keys and values one frame longer, then let the new queries look at all of them. No mask.",
+            "First make keys and values one frame longer, then let the new queries attend to all of them. No mask.",
             "torch.cat([keys, k[:, None]], dim=1); logits keys @ q[:, :, None] / sqrt(d) are (N, T + 1, 1); softmax "
             "over dim=1.",
         ),

@@ -118,6 +118,8 @@ def _check_best_latent(candidate: Asked) -> None:
              "These are absolute errors; E has squared ones."),
             (lambda guesses, s_y: ((guesses.mean(dim=1) - s_y).square().mean(dim=1), least(table(guesses, s_y))[1]),
              "The guesses are averaged first, and their mean is compared: that is a predictor without z."),
+            (lambda guesses, s_y: least(table(guesses, s_y))[::-1],
+             "The two results are exchanged: the energies F come first, then the numbers of z."),
         ],
         "In {place} it should be {wanted}, yours is {mine}.",
     )  # fmt: skip
@@ -240,6 +242,8 @@ def _check_covariance(candidate: Asked) -> None:
             (lambda z: off(matrix(z)).pow(2).sum(), "The division by D is missing."),
             (lambda z: off(matrix(z)).pow(2).sum() / (z.shape[1] * (z.shape[1] - 1)),
              "This is the mean over the entries off the diagonal. VICReg divides their sum by D."),
+            (lambda z: off(matrix(z)).pow(2).mean(),
+             "This is the mean over all D * D entries. VICReg divides their sum by D."),
             (lambda z: off(matrix(z)).pow(2).sum() / 2 / z.shape[1],
              "Each pair counts once here; the matrix has it twice, above and below the diagonal."),
             (lambda z: off(torch.corrcoef(z.T)).pow(2).sum() / z.shape[1],

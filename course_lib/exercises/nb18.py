@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from course_lib.exercises.checking import Asked
 from course_lib.exercises.core import Exercise, register
-from course_lib.exercises.inputs import Inputs, check_values, need, seeded
+from course_lib.exercises.inputs import Inputs, check_values, close, need, seeded
 
 
 # --- 1. the size of a block -----------------------------------------------------------------------------------------
@@ -116,6 +116,18 @@ def _check_context(candidate: Asked) -> None:
         keep = int(shown.sum(dim=1).min())
         return torch.stack([each.nonzero()[:, 0][len(each.nonzero()) - keep :] for each in shown])
 
+    def filled_up(result: object, inputs: Inputs) -> str:
+        block, targets = inputs
+        wanted = _firsts(block & ~targets.any(dim=1))
+        if not isinstance(result, Tensor) or result.dim() != 2 or len(result) != len(wanted):
+            return ""
+        if result.shape[1] <= wanted.shape[1] or not close(result[:, : wanted.shape[1]], wanted):
+            return ""
+        return (
+            f"Short contexts are filled up here, so that rows have {result.shape[1]} places. Cut the long ones: K is "
+            f"the length of the smallest context, here {wanted.shape[1]}. A place that is filled up holds no patch."
+        )
+
     check_values(
         candidate,
         lambda block, targets: _firsts(block & ~targets.any(dim=1)),
@@ -135,6 +147,7 @@ def _check_context(candidate: Asked) -> None:
              "A patch is taken out of every picture as soon as it is a target in one. Each picture has its own."),
         ],
         "At {place} it is patch {wanted}, yours is {mine}.",
+        of_wrong_kind=filled_up,
     )  # fmt: skip
 
 
@@ -201,6 +214,9 @@ def _check_targets(candidate: Asked) -> None:
              "The mean is taken away, the size is left. Divide by the standard deviation as well."),
             (lambda f, p: at(F.normalize(f.detach(), dim=2), p),
              "Each token has length 1 here. It should have mean 0 and variance 1."),
+            (lambda f, p: at(scaled(f.detach(), 2) * ((f.shape[2] - 1) / f.shape[2]) ** 0.5, p),
+             "The standard deviation divides by D - 1 here, as torch's own does. Layer norm divides by D: "
+             "correction=0."),
             (lambda f, p: scaled(f.detach(), 2)[0][p],
              "All pictures get the tokens of the first one. Each picture has its own."),
         ],
@@ -375,7 +391,8 @@ def my_gap(context: Tensor, targets: Tensor, side: int) -> float:
 def _grids(seed: int) -> Inputs:
     generator = seeded(seed)
     order = torch.rand(3, 35, generator=generator).argsort(dim=1)
-    return order[:, :4].sort(dim=1).values, order[:, 4:16].view(3, 2, 6), 6
+    targets = torch.stack([order[:, 4:10], order[:, 8:14]], dim=1)  # two patches of each picture stand in both targets
+    return order[:, :4].sort(dim=1).values, targets, 6
 
 
 def _check_gap(candidate: Asked) -> None:
@@ -412,6 +429,10 @@ def _check_gap(candidate: Asked) -> None:
              "This is the nearest of all pairs. Take the mean over the target patches."),
             (lambda c, t, s: float(straight(c, t[:, :1], s).min(dim=2).values.mean()),
              "Only the first target counts here."),
+            (lambda c, t, s: float(torch.stack([straight(c[b : b + 1], each.unique()[None, None], s).min(dim=2).values
+                                                .mean() for b, each in enumerate(t)]).mean()),
+             "A patch in two targets counts once here. It is asked for in both, so it counts twice: the mean is over "
+             "all M * L patches of a picture."),
         ],
         "It is {wanted}, yours is {mine}.",
     )  # fmt: skip

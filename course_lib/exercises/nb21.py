@@ -302,6 +302,10 @@ def _check_to_come(candidate: Asked) -> None:
         least = torch.stack([costs[:, t:].amin(dim=1) for t in range(costs.shape[1])], dim=1)
         return torch.where(torch.arange(costs.shape[1]) < lengths[:, None], least, 0.0)
 
+    everywhere = (
+        "The same number stands at all moments of a room. At each moment only what is to come counts, and behind a "
+        "room's last moment that is 0."
+    )
     check_values(
         candidate,
         row_by_row,
@@ -315,6 +319,11 @@ def _check_to_come(candidate: Asked) -> None:
             (lambda c, n: row_by_row(c, n, "last"), "This is the last cost. The agent may have been nearer before."),
             (lambda c, n: row_by_row(c, n, "ever"),
              "This is the smallest cost of the whole episode. After the nearest moment it cannot come as near again."),
+            (lambda c, n: row_by_row(c, n, "ever").amax(dim=1, keepdim=True).expand_as(c), everywhere),
+            (lambda c, n: c.amin(dim=1, keepdim=True).expand_as(c), everywhere),
+            (lambda c, n: c.amin(dim=1, keepdim=True) * (torch.arange(c.shape[1]) < n[:, None]),
+             "The same number stands at all moments of a room, and the filling counts in it. At each moment only "
+             "what is to come counts, and of that only what was met."),
             (lambda c, n: row_by_row(c, n, "now"), "This is the cost at each moment itself."),
             (lambda c, n: row_by_row(c, n, "min", 1),
              "This begins one moment later: the moment itself counts as well."),

@@ -259,6 +259,9 @@ def _check_subgoal(candidate: Asked) -> None:
             (lambda w, g: chosen(w, g, step=-1),
              "The lower level is sent to the END of the upper plan, which it cannot reach in its eight frames. The "
              "first leap is meant."),
+            (lambda w, g: w[:, -1],
+             "This is the last state in every room, which the lower level cannot reach in its eight frames. The first "
+             "leap is meant; where the plan is nearest after that leap, the goal itself."),
             (lambda w, g: chosen(w, g, step=0), "The sub-goal here is the present itself: the lower level would stay."),
             (lambda w, g: chosen(w, g, known=False),
              "Where the plan is nearest after its first leap, the goal itself is better than a guess at it."),

@@ -153,14 +153,25 @@ def _check_scores(candidate: Asked) -> None:
             found.append(torch.where(near, tie, (i > p).double()))
         return torch.stack(found).mean(dim=0)
 
+    with_nan = "Your result has nan in it: frame 0 has no surprise, nothing came before it."
+    one_beginning = (
+        "You compare films with the same beginning, A with AB. Compare those that show the same frames from the cut "
+        "on: A shares its ending with BA. (Then mind the cut and the ties.)"
+    )
     check_values(
         candidate,
         lambda s, c: decided(means(s, c)),
         _surprises,
         [
             (lambda s, c: decided(means(s, c), ((0, 2), (1, 3))),
-             "Films with the same beginning are compared here: A with AB. From the cut on these show other frames. A "
-             "shares its ending with BA."),
+             "You compare films with the same beginning, A with AB. Compare those that show the same frames from the "
+             "cut on: A shares its ending with BA."),
+            *((lambda s, c, tie=tie: decided(means(s, c), ((0, 2), (1, 3)), tie=tie), one_beginning)
+              for tie in (0.0, 1.0)),
+            (lambda s, c: decided(means(s, c, 9), ((0, 2), (1, 3))), one_beginning),
+            (lambda s, c: decided(means(s, c), tie=0.0, tolerance=0.0),
+             "No tie is foreseen here. Two means that differ by at most 1e-5 of the larger one are tied, and a tie is "
+             "half right."),
             (lambda s, c: decided(means(s, torch.ones_like(c))),
              "The mean is taken over the whole film. Before the cut the two films of a pair show different things: "
              "begin at the cut."),
@@ -182,7 +193,8 @@ def _check_scores(candidate: Asked) -> None:
              "would hide the other pair."),
         ],
         "The score of quadruplet {place} is {wanted}, yours is {mine}.",
-        infinite="Your result has nan in it: frame 0 has no surprise, nothing came before it.",
+        infinite=with_nan,
+        of_wrong_kind=lambda result, _: with_nan if isinstance(result, Tensor) and result.isnan().any() else "",
     )  # fmt: skip
 
 

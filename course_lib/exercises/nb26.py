@@ -231,7 +231,8 @@ def my_undominated(scores: Tensor) -> Tensor:
 
 
 def _scores(seed: int) -> Inputs:
-    """Seven models: two alike and good, one that each of them dominates, one that answers little, and others."""
+    """Seven models: two alike and good, two that each of them dominates, of which one leaves a question out, one that
+    answers little, and others."""
     generator = seeded(seed)
     scores = 0.6 * torch.rand(7, 4, generator=generator)
     scores[0] = torch.tensor([0.7, 0.7, 0.2, 0.7])
@@ -239,6 +240,7 @@ def _scores(seed: int) -> Inputs:
     scores[2] = scores[0] - torch.tensor([0.0, 0.1, 0.0, 0.0])
     scores[3] = torch.tensor([torch.nan, torch.nan, 0.9, torch.nan])
     scores[4] = scores[0] - 0.15
+    scores[4, 2] = torch.nan
     return (scores[torch.randperm(7, generator=generator)],)
 
 
@@ -271,6 +273,9 @@ def _check_undominated(candidate: Asked) -> None:
             (lambda s: torch.tensor([not ((o := s.nan_to_num(-1e9)) >= o[i]).all(dim=1)
                                      .logical_and(torch.arange(len(s)) != i).any() for i in range(len(s))]),
              "Two models that are equal in every question do not dominate each other."),
+            (lambda s: ~((s[:, None] >= s[None]).all(dim=2) & (s[:, None] > s[None]).any(dim=2)).any(dim=0),
+             "nan compares false with everything, so nobody is better than who leaves a question out: put it below "
+             "any answer first."),
         ],
         "Whether model {place} is undominated: {wanted}; yours says {mine}.",
     )  # fmt: skip

@@ -9,8 +9,8 @@ JEPA (``models/action_jepa.py``) makes of a frame, and of the frames that it ima
 The network is made of the residual blocks of the course's U-Net, on patches of the frame at one resolution. They see
 the embedding twice: laid out as a map, added to the noisy patches, and in every block, with the time, through adaptive
 group normalisation. It predicts the clean frame (``target="x"``; Li & He, Back to Basics, 2025, arXiv 2511.13720, do so
-on large patches). Departures from RCDM: no U-Net, no guidance, the embedding is not normalised by batch statistics
-(VICReg has held the deviation of each of its numbers near 1).
+on large patches). Departures: one resolution in place of a U-Net, and the embedding is given as it is, since VICReg has
+held the deviation of each of its numbers near 1.
 
 It is trained on embeddings of real frames and later given predicted ones. It is never used for a score or a plan.
 """
@@ -45,10 +45,10 @@ class FrameDecoderConfig(ModelConfig):
     times: Annotated[Times, Field(description="at which times it is trained")] = "uniform"
 
 
-class FrameDecoder(nn.Module):
+class DiffusionFrameDecoder(nn.Module):
     """A noisy frame, a time and an embedding -> the clean frame.
 
-        decoder = FrameDecoder(FrameDecoderConfig())
+        decoder = DiffusionFrameDecoder(FrameDecoderConfig())
         decoder.draw(embeddings, generator=g)          # (B, 64) -> frames (B, 3, 32, 32) in [0, 1]
     """
 

@@ -19,7 +19,7 @@ from PIL import Image
 from course_lib.show.style import DPI, STYLE
 
 LIMIT = 150_000  # bytes of one picture stored in a notebook
-PAGE = 1000  # dots that a page has for a picture on a screen of 1280 x 720; a wider one is shrunk by the page
+PAGE = 1000  # dots that JupyterLab has for a picture at 1280 x 720, its file browser closed; a wider one is shrunk
 EDGE = 0.05  # inches around what reaches beyond a figure
 FRAME = 96  # dots of the screen that a frame is wide at least: in less, an agent of three pixels cannot be seen
 

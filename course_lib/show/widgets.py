@@ -55,11 +55,13 @@ class Explore(widgets.VBox):
         as_it_is = widgets.Layout(align_self="flex-start", max_width="100%")  # else the box stretches, and blurs, it
         self.picture = widgets.Image(value=first, format="png", layout=as_it_is)
         self.picture.add_class("course-picture")
-        self.picture.tooltip = self._named_picture()
+        # Its name for who cannot see it: an ipywidgets Image has none, and a tooltip keeps it from being drawn at all.
+        unseen = widgets.Layout(height="1px", margin="0", overflow="hidden")
+        self.spoken = widgets.HTML(self._named_picture(), layout=unseen)
         self.message = widgets.HTML()
         self.message.add_class("course-error")
         self._still = first
-        super().__init__([*self.controls.values(), self.message, self.picture])
+        super().__init__([*self.controls.values(), self.message, self.picture, self.spoken])
         self.add_class("course-explore")
         for control in self.controls.values():
             control.observe(self._changed, names="value")
@@ -70,9 +72,10 @@ class Explore(widgets.VBox):
         return {name: control.value for name, control in self.controls.items()}
 
     def _named_picture(self) -> str:
-        """The picture's name for who cannot see it: which values it was drawn for."""
+        """What is read out when a picture has been drawn: for which values."""
         chosen = {name: getattr(control, "label", control.value) for name, control in self.controls.items()}
-        return f"Picture drawn for {', '.join(f'{self.controls[name].description} {v}' for name, v in chosen.items())}"
+        values = ", ".join(f"{self.controls[name].description} {value}" for name, value in chosen.items())
+        return f'<div role="status">Picture drawn for {html.escape(values)}</div>'
 
     def _changed(self, _: Any) -> None:
         try:
@@ -83,7 +86,7 @@ class Explore(widgets.VBox):
             return
         self.message.value = ""
         self.picture.value = png
-        self.picture.tooltip = self._named_picture()
+        self.spoken.value = self._named_picture()
         self.picture.layout.display = ""
 
     def _repr_mimebundle_(self, **keywords: Any) -> dict[str, Any]:

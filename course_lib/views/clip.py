@@ -67,8 +67,8 @@ def similarity_map(
     lines = [line for k, caption in enumerate(captions, start=1)
              for line in wrap(f"{k}  {caption}", LINE, subsequent_indent="    ")]  # fmt: skip
     with rc_context(STYLE):
-        heights = (1.25, 0.36 * len(captions) + 0.2, 0.19 * len(lines) + 0.1)
-        figure = CourseFigure(9.6, sum(heights) + 0.4, text)
+        heights = (1.42, 0.36 * len(captions) + 0.2, 0.19 * len(lines) + 0.1)
+        figure = CourseFigure(10.4, sum(heights) + 0.4, text)
         sheet = figure.subfigures()
         rows = sheet.add_gridspec(3, len(films), height_ratios=heights)
         for column, film in enumerate(films):

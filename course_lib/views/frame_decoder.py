@@ -15,7 +15,7 @@ from torch import Tensor
 from course_lib.contract import imagine
 from course_lib.exam.measures.long_play import agent_place
 from course_lib.models.action_jepa import ActionJEPA, LastEmbeddings, embedding
-from course_lib.models.frame_decoder import FrameDecoder
+from course_lib.models.frame_decoder import DiffusionFrameDecoder
 from course_lib.models.reader import Reader
 from course_lib.planning.goals import perceive
 from course_lib.worlds import spec
@@ -28,8 +28,9 @@ from course_lib.worlds.starless import play_keys_in
 
 @torch.no_grad()
 def imagined_film(
-    model: ActionJEPA, decoder: FrameDecoder, state: LastEmbeddings, keys: Tensor, *, generator: torch.Generator
-) -> np.ndarray:
+    model: ActionJEPA, decoder: DiffusionFrameDecoder, state: LastEmbeddings, keys: Tensor, *,
+    generator: torch.Generator,
+) -> np.ndarray:  # fmt: skip
     """What one state, and those that follow it under some keys, look like. keys: int64 (H,) -> uint8 (H + 1, H, W, 3).
 
     Each frame is drawn from its embedding alone: nothing joins them but what the embeddings say.
@@ -45,21 +46,22 @@ def played_film(room: Scene, keys: Tensor, size: int = 32) -> np.ndarray:
 
 @torch.no_grad()
 def compared_drawings(
-    model: ActionJEPA, decoder: FrameDecoder, films: Films, mean: np.ndarray, *, seen: int, ahead: int,
+    model: ActionJEPA, decoder: DiffusionFrameDecoder, films: Films, mean: np.ndarray, *, seen: int, ahead: int,
     seed: int = 0, steps: int = 5,
 ) -> dict[str, np.ndarray]:  # fmt: skip
     """Frame ``seen + ahead - 1`` of every film in several ways, by name, uint8 (N, H, W, 3).
 
     seen: frames that the model sees before it imagines ``ahead`` more under the keys that were pressed. mean: the mean
     of training frames, (H, W, 3). steps: of the decoder's sampler. All drawings begin from the same noise, so they
-    differ by their embedding alone. "another film" is the true embedding of the next film's frame, the control of a
-    decoder that draws good frames of no matter what.
+    differ by their embedding alone. "another film" is the true embedding of another film's frame, the control of a
+    decoder that draws good frames of no matter what; "predicted, other keys" is imagined under another film's keys.
     """
     moment = seen + ahead - 1
     keys = torch.from_numpy(films.actions[:, seen - 1 : moment].astype(np.int64))
     state = perceive(model, films.frames[:, :seen], films.actions[:, : seen - 1])
     true = model.jepa.encode(to_model(films.frames[:, [moment]]))[:, 0]  # (N, D)
     given = {"true embedding": true, "predicted embedding": embedding(imagine(model, state, keys)[-1]),
+             "predicted, other keys": embedding(imagine(model, state, keys.roll(1, dims=0))[-1]),
              "another film": true.roll(1, dims=0)}  # fmt: skip
     drawn = {name: to_uint8(decoder.draw(s, generator=torch.Generator().manual_seed(seed), steps=steps))
              for name, s in given.items()}  # fmt: skip

@@ -404,7 +404,7 @@ fast = {"train.steps": 1400, "train.warmup": 50, "train.learning_rate": 4e-3, "d
 live = vmc.untrained(seed=3)  # the same eyes, an M that knows nothing
 
 # %% [markdown] tags=["lecture"]
-# Left: the loss in nats for each step of a film, and its largest part, the negative log-likelihood (NLL). Right: above, every fourth frame of a held-out film; below, what M dreams after the first frame, under the same keys. Which will it learn first, that things stay where they are, or that keys move the agent?
+# Left: the loss in nats for each step of a film, and its largest part, the negative log-likelihood (NLL). Right: above, every eighth frame of a held-out film; below, what M dreams after the first frame, under the same keys. Which will it learn first, that things stay where they are, or that keys move the agent?
 
 # %% tags=["lecture"]
 watch = show.live("M, live", every=70)
@@ -413,9 +413,9 @@ watch = show.live("M, live", every=70)
 def update_curves(step: int, parts: dict[str, float]) -> None:
     picture = None
     if step % 70 == 0:
-        dreamed = one_dream(live, film[:1], keys[:24])[::4]  # (25, 32, 32, 3) -> (7, 32, 32, 3)
-        rows = np.stack([film[:25:4], dreamed])  # (2, 7, 32, 32, 3)
-        picture = np.concatenate(np.concatenate(rows, axis=1), axis=1)  # -> (64, 224, 3)
+        dreamed = one_dream(live, film[:1], keys[:24])[::8]  # (25, 32, 32, 3) -> (4, 32, 32, 3)
+        rows = np.stack([film[:25:8], dreamed])  # (2, 4, 32, 32, 3)
+        picture = np.concatenate(np.concatenate(rows, axis=1), axis=1)  # -> (64, 128, 3)
     watch.update(step, {"loss": parts["loss"], "nll": parts["nll"]}, picture=picture)
 
 

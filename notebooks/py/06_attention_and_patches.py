@@ -150,8 +150,8 @@ print(scores.int().numpy())
 
 # %% tags=["lecture", "nbval-check-output"]
 shares = scores.exp() / scores.exp().sum(dim=1, keepdim=True)  # (6, 6), rows add up to 1
-answer = shares @ numbers  # (6, 6), (6,) -> (6,)
-print("answer", [round(a, 1) for a in answer.tolist()])
+mixed = shares @ numbers  # (6, 6), (6,) -> (6,)
+print("answer", [round(a, 1) for a in mixed.tolist()])
 
 # %% [markdown] tags=["lecture"]
 # That is attention, all of it: scores, a softmax, a weighted mean. The two cells in the middle are not quite sure, because $e^9$ is only twenty times $e^6$. The shares as a picture:

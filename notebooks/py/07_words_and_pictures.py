@@ -606,8 +606,8 @@ for name, size in (("short", "cpu-short"), ("descriptive", "cpu-descriptive"), (
     for style, texts in (("short", test_films.short_captions), ("descriptive", test_films.captions)):
         table = view.vectors_of_captions(model, texts) @ seen.T
         scored = top1_by_query(table, caption_ids(texts), generator=np.random.default_rng(0), galleries=4)
-        answer = interval_row(name, scored, "")
-        row[f"asked with {style}"] = f"{answer['value']:.2f} ({answer['low']:.2f} to {answer['high']:.2f})"
+        score = interval_row(name, scored, "")
+        row[f"asked with {style}"] = f"{score['value']:.2f} ({score['low']:.2f} to {score['high']:.2f})"
     rows.append(row)
 show.table(rows)
 
@@ -625,21 +625,21 @@ from course_lib.exam.questions.text import PAIRS, name_pairs
 new_films = load_films("bodies-new", split="test", count=600)
 rows, named = [], {}
 for kind, films_of in (("seen pairs", test_films), ("reserved pairs", new_films)):
-    truth, answer = name_pairs(shipped, films_of, view.vectors_of_films(shipped, films_of.frames))
-    low, high = wilson_interval(int((truth == answer).sum()), len(truth))
-    colour, shape = (truth // 3 == answer // 3).mean(), (truth % 3 == answer % 3).mean()
-    rows.append({"films of one body": kind, "n": len(truth), "pair right": (truth == answer).mean(), "from": low, "to": high,
+    truth, guesses = name_pairs(shipped, films_of, view.vectors_of_films(shipped, films_of.frames))
+    low, high = wilson_interval(int((truth == guesses).sum()), len(truth))
+    colour, shape = (truth // 3 == guesses // 3).mean(), (truth % 3 == guesses % 3).mean()
+    rows.append({"films of one body": kind, "n": len(truth), "pair right": (truth == guesses).mean(), "from": low, "to": high,
                  "colour right": colour, "shape right": shape})  # fmt: skip
-    named[kind] = truth, answer
+    named[kind] = truth, guesses
 show.table(rows)
 
 # %% tags=["lecture"]
 assert rows[0]["from"] > rows[1]["to"], "what was never seen together is harder"
 print(f"reserved pairs {rows[1]['pair right']:.0%}, your guess for red triangles was {my_guess_red_triangle} %; chance 6 %")
-truth, answer = named["reserved pairs"]
+truth, guesses = named["reserved pairs"]
 for pair in np.unique(truth):
-    most = np.bincount(answer[truth == pair], minlength=18).argsort()[::-1][:3]
-    said = ", ".join(f"{' '.join(PAIRS[k])} {np.mean(answer[truth == pair] == k):.0%}" for k in most)
+    most = np.bincount(guesses[truth == pair], minlength=18).argsort()[::-1][:3]
+    said = ", ".join(f"{' '.join(PAIRS[k])} {np.mean(guesses[truth == pair] == k):.0%}" for k in most)
     print(f"{' '.join(PAIRS[pair])} is called: {said}")
 
 # %% [markdown] tags=["lecture"]
@@ -678,8 +678,8 @@ truth = np.array([CLASSES["shape"].index(words[i][0]["shape"]) for i in single])
 mended = my_class_vectors(prompt_vectors, torch.from_numpy(classes[few]))
 right = {}
 for name, three in (("with the bug", sums), ("mended", mended)):
-    answer = (torch.from_numpy(vectors[single]) @ three.T).argmax(dim=1).numpy()
-    right[name] = [np.mean(answer[truth == c] == c) for c in range(3)]
+    guesses = (torch.from_numpy(vectors[single]) @ three.T).argmax(dim=1).numpy()
+    right[name] = [np.mean(guesses[truth == c] == c) for c in range(3)]
     print(f"{name:12}", *(f"{shape} {share:.2f}" for shape, share in zip(CLASSES["shape"], right[name], strict=True)))
 assert np.mean(right["mended"]) > np.mean(right["with the bug"]) + 0.1
 
@@ -712,8 +712,8 @@ from course_lib.exam.sitting import Sitting
 report = examine([get_entrant("clip")], Sitting(count=25), questions=["text"], failures="raise")
 rows = []
 for attribute in CLASSES:
-    answer, row = reads(shipped, attribute), report["clip", f"clip_zero_shot_{attribute}"]
-    rows.append({"attribute": attribute, "shipped": answer["value"], "from": answer["low"], "to": answer["high"],
+    score, row = reads(shipped, attribute), report["clip", f"clip_zero_shot_{attribute}"]
+    rows.append({"attribute": attribute, "shipped": score["value"], "from": score["low"], "to": score["high"],
                  "live": reads(live, attribute)["value"], "untrained": reads(untrained, attribute)["value"],
                  "always one": row.controls["one_answer"], "reader": row.controls["reader"]})  # fmt: skip
 show.table(rows)

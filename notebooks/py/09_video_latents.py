@@ -640,7 +640,7 @@ for beta in (0.0, 1.0, 300.0):
 show.table(rows)
 
 # %% [markdown] tags=["lecture"]
-# Without a price the latents spend 680 nats a frame, nearly twice the 356 of $\beta = 1$, for the same 24.7 dB, and they lose more to the noise: 2.5 dB against 2.0. At $\beta = 300$ almost nothing is lost to the noise, because almost nothing is written: 14 nats, means with a deviation of 0.27 (the last column; latents that say much are near 1), and 16.0 dB, which is less than the mean training frame gets (19.6 dB, in the exam's row).
+# Without a price the latents spend 679 nats a frame, nearly twice the 356 of $\beta = 1$, for the same 24.7 dB, and they lose more to the noise: 2.5 dB against 1.9. At $\beta = 300$ almost nothing is lost to the noise, because almost nothing is written: 14 nats, means with a deviation of 0.27 (the last column; latents that say much are near 1), and 16.0 dB, which is less than the mean training frame gets (19.6 dB, in the exam's row).
 
 # %% tags=["lecture"]
 free, ours, dear = rows

@@ -306,8 +306,8 @@ stack = library.SpaceTimeTransformer(32, layers=2, heads=4, frames=8, places=64)
 memory, played = None, []
 with torch.no_grad():
     for t in range(8):
-        answer, memory = stack.step(x[:, t], memory)  # (B, N, D) -> (B, N, D)
-        played.append(answer)
+        features, memory = stack.step(x[:, t], memory)  # (B, N, D) -> (B, N, D)
+        played.append(features)
     assert torch.allclose(torch.stack(played, dim=1), stack(x), atol=1e-5)
 print("kept of each layer:", tuple(memory.layers[0].keys.shape), "= (films, places * heads, frames, d)")
 

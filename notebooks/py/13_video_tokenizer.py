@@ -283,9 +283,9 @@ def straight_through(z: torch.Tensor, e: torch.Tensor) -> torch.Tensor:
 
 
 one, code = torch.tensor([0.2], requires_grad=True), torch.tensor([1.0])
-answer = straight_through(one, code)
-(3 * answer).backward()  # the decoder would like the answer to be smaller, three times as much
-print("value", answer.item(), "gradient", one.grad.item())
+rounded = straight_through(one, code)
+(3 * rounded).backward()  # the decoder would like the answer to be smaller, three times as much
+print("value", rounded.item(), "gradient", one.grad.item())
 assert torch.allclose(my_straight_through(z.flatten(0, 1), e.flatten(0, 1)), e.flatten(0, 1), atol=1e-5)
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]

@@ -292,8 +292,8 @@ class Encoder(nn.Module):
 torch.manual_seed(0)
 encoder = Encoder()
 codebook = F.normalize(torch.randn(8, 16), dim=1)  # (8, D)
-answer = F.normalize(encoder(frames), dim=-1)  # (B, T - 1, D)
-index = (answer @ codebook.T).argmax(dim=-1)  # (B, T - 1, 8) -> (B, T - 1)
+direction = F.normalize(encoder(frames), dim=-1)  # (B, T - 1, D)
+index = (direction @ codebook.T).argmax(dim=-1)  # (B, T - 1, 8) -> (B, T - 1)
 print(index[0].tolist(), "at most", np.log2(8), "bits a step")
 
 # %% [markdown] tags=["lecture"]
@@ -395,9 +395,9 @@ from course_lib.training import load_config
 
 theirs, mine = library.LatentActionModel(load_config("lam", "cpu").model).eval(), LatentActionModel().eval()
 mine.load_state_dict(theirs.state_dict())
-drawn, answer = mine(frames)
+drawn, quantised = mine(frames)
 output = theirs(frames)
-assert torch.allclose(drawn, output.frames, atol=1e-5) and torch.equal(answer.index, output.index)
+assert torch.allclose(drawn, output.frames, atol=1e-5) and torch.equal(quantised.index, output.index)
 losses = theirs.loss({"frames": frames}, 0, None)
 error = weighted_error(drawn[:, 1:], before[:, 1:], after[:, 1:]) / 0.01
 assert torch.allclose(error, losses["reconstruction"], rtol=1e-5)

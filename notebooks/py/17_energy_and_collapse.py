@@ -430,7 +430,7 @@ watch.close()
 print({cure: f"error {run.rows[-1]['error']:.4f}" for cure, run in runs.items()})
 
 # %% [markdown] tags=["lecture"]
-# All curves begin at 0.13. Without a cure the deviation fell to 0.004, and the error with it: 0.0000 in the line that is printed. **The smallest error of all belongs to the worst encoder.** Stop-gradient fell as well, to 0.015, and EMA slowly, to 0.08: its target is an average whose momentum rises from 0.95 to 1. Contrastive learning rose to 0.22; it compares directions, so no size is asked of it. VICReg and SIGReg stand at about 0.9, near the 1 that they ask for, and their errors, 0.04 and 0.07, are the largest. They have something to predict.
+# All curves begin at 0.13. Without a cure the deviation fell to 0.004, and the error with it: 0.0000 in the line that is printed. **The smallest error of all belongs to the worst encoder.** Stop-gradient fell as well, to 0.015, and EMA slowly, to 0.08: its target is an average whose momentum rises from 0.95 to 1. Contrastive learning rose to 0.21; it compares directions, so no size is asked of it. VICReg and SIGReg stand at about 0.9, near the 1 that they ask for, and their errors, 0.04 and 0.06, are the largest. They have something to predict.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Look
@@ -529,7 +529,7 @@ two_numbers_figure(rows, 64)
 # %% [markdown] tags=["lecture"]
 # **The deviation** falls in collapse: 0.0040 without a cure and 0.015 with stop-gradient, against 0.131 untrained. EMA has lost almost 40 %. The other three have grown.
 #
-# **The rank** answers the third question of *Predict first*: the good encoder has 30, far *below* the untrained one's 48. And VICReg's 30.1 (29.6 to 30.5) cannot be told from the collapsed encoder's 30.4 (29.8 to 31.0), although their clouds differ in size almost 230 times. That they agree so well belongs to this seed and this number of steps; that they *can* agree is the point. Who picks the encoder of highest rank picks the one that was never trained.
+# **The rank** answers the third question of *Predict first*: the good encoder has 30, far *below* the untrained one's 48. And VICReg's 30.0 (29.5 to 30.4) cannot be told from the collapsed encoder's 30.4 (29.8 to 31.0), although their clouds differ in size 230 times. That they agree so well belongs to this seed and this number of steps; that they *can* agree is the point. Who picks the encoder of highest rank picks the one that was never trained.
 
 # %% tags=["lecture"]
 size, rank = ({row["model"]: row[number] for row in rows} for number in ("deviation", "rank"))
@@ -558,7 +558,7 @@ for name, model in models.items():
 show.table(probed)
 
 # %% [markdown] tags=["lecture"]
-# VICReg knows most: 0.91 (0.89 to 0.92) against 0.72 (0.67 to 0.76) untrained. The collapsed encoder has 0.20 left, and the probe rescaled its inputs: so more was lost than size. EMA, contrastive learning and SIGReg lie at 0.76 to 0.79, and their intervals overlap the untrained one's: SIGReg's two healthy numbers do not yet make a better encoder after 150 steps. So a third number is needed as well.
+# VICReg knows most: 0.91 (0.89 to 0.92) against 0.72 (0.67 to 0.76) untrained. The collapsed encoder has 0.20 left, and the probe rescaled its inputs: so more was lost than size. EMA, contrastive learning and SIGReg lie at 0.76 to 0.78, and their intervals overlap the untrained one's: SIGReg's two healthy numbers do not yet make a better encoder after 150 steps. So a third number is needed as well.
 
 # %% tags=["lecture"]
 known = {row["model"]: row for row in probed}
@@ -586,7 +586,7 @@ named = {name: mean_and_interval(each.numpy(), seed=0) for name, each in found.i
 show.table([{"model": name, "key found": each["value"], "from": each["low"], "to": each["high"]} for name, each in named.items()])
 
 # %% [markdown] tags=["lecture"]
-# A surprise: the *collapsed* encoder finds the key most often, in 68 % of the steps. SIGReg has 56 %, stop-gradient 55 %, VICReg 40 % (37 to 44), which cannot be told from always answering with the commonest key (38 %, 34 to 41). Choosing the lowest of four energies does not see how small all four are. And what is left of a collapsed cloud may well be what its predictor can foresee, the effects of keys among it; that is a guess, we have not tested it. The untrained network has 9 %, less than the 25 % of blind guessing among four keys; we have not looked why. So the machinery of the lowest energy over $z$ works, and how often it finds the key is no measure of a healthy cloud.
+# A surprise: the *collapsed* encoder finds the key most often, in 68 % of the steps. SIGReg has 56 %, stop-gradient 55 %, VICReg 39 % (36 to 43), which cannot be told from always answering with the commonest key (38 %, 34 to 41). Choosing the lowest of four energies does not see how small all four are. And what is left of a collapsed cloud may well be what its predictor can foresee, the effects of keys among it; that is a guess, we have not tested it. The untrained network has 9 %, less than the 25 % of blind guessing among four keys; we have not looked why. So the machinery of the lowest energy over $z$ works, and how often it finds the key is no measure of a healthy cloud.
 
 # %% tags=["lecture"]
 assert all(named[name]["low"] > named["commonest key"]["high"] for name in ("none", "sigreg"))
@@ -642,7 +642,7 @@ progress()
 # %% [markdown] tags=["lecture"]
 # **What this toy cannot show.** One seed, 150 steps, one kind of film, one small network without normalisation layers; the intervals are over films, not over seeds. Stop-gradient and EMA in particular are judged too early here. BYOL, SimSiam and I-JEPA train with them for very much longer and report no collapse, with normalisation in their networks or targets, which ours lacks. Whether ours would recover we have not measured; notebook 18 trains longer. And no number here says what an embedding is good for in planning: that is notebook 21.
 #
-# The second question *to discuss*: ask for the deviation and the rank together, and then for a probe. The rank alone would have led you to the untrained network (48), and could not tell a collapsed one from VICReg's (30.4 and 30.1).
+# The second question *to discuss*: ask for the deviation and the rank together, and then for a probe. The rank alone would have led you to the untrained network (48), and could not tell a collapsed one from VICReg's (30.4 and 30.0).
 
 # %% [markdown]
 # **Larger.** `python -m course_lib train jepa --size gpu` trains a wider network at 64 pixels; `--set model.cure=sigreg` changes the cure.

@@ -506,9 +506,10 @@ came = played_film(tasks[0].room, plan)
 show.strips({"imagined, drawn": imagined, "what came": came}, every=2)
 
 # %% [markdown] tags=["lecture"]
-# The run to the right wall, the jump and the landing are all there, and walls and platform stay in their places through 14 imagined steps. The imagined agent jumps higher than the real one and lands later: at t = 10 it is a pale smudge above the platform on which the real agent already stands. A smudge means that the embedding lies between those of several frames, and belongs to none. At the end both stand on the platform.
-#
-# How much of a frame is in an embedding, and how much of it is right after so many imagined steps? In 100 test films the model sees 20 frames and imagines the next ones under the keys that were pressed. Each drawing is held against the real frame: the squared error of its pixels, and the distance from where the course's reader (the small network that says what a frame shows) finds the agent to where it really was. The controls: the embedding of *another film's* frame, the *last frame seen*, copied, and the *mean frame* of training films. In the real frame itself the reader's error is the floor.
+# The run to the right wall, the jump and the landing are all there, and walls and platform stay in their places through 14 imagined steps. The imagined agent jumps higher than the real one and lands later: at t = 10 it is a pale smudge above the platform on which the real agent already stands. A smudge is what the decoder makes of an embedding that is unlike those of the real frames it learned to draw. At the end both stand on the platform.
+
+# %% [markdown] tags=["lecture"]
+# How much of a frame is in an embedding, and how much of it is right after so many imagined steps? In 100 test films the model sees 20 frames and imagines the next ones under the keys that were pressed. Each drawing is held against the real frame: the squared error of its pixels, and the distance from where the course's reader (the small network that says what a frame shows) finds the agent to where it really was. The controls: the frame imagined under *other keys*, those of another film; the embedding of *another film's* frame; the *last frame seen*, copied; the *mean frame* of training films. In the real frame itself the reader's error is the floor.
 
 # %% tags=["lecture"]
 from course_lib.exam.measures.intervals import mean_and_interval
@@ -532,8 +533,9 @@ show.table([{"drawn": name, "frames ahead": ahead, "squared error, thousandths":
             if ahead == 5 or name in ("predicted embedding", "last frame seen")])  # fmt: skip
 
 # %% [markdown] tags=["lecture"]
-# 64 numbers hold nearly all of such a frame: drawn from its true embedding it is off by 0.24 thousandths (0.20 to 0.32), where the mean frame has 4.74 and another film's embedding 9.35. The *predicted* embedding is worse, 0.59, 1.13 and 1.42 after one, five and ten imagined steps, and far better than the copied frame with its 3.07, 7.04 and 8.15. So is the agent's place: off by 0.35, 0.96 and 0.84 units, the copy by 1.18, 5.25 and 7.80, the reader's floor is 0.07. (Where the reader finds no agent we count the room's side, 32 units. This happened in one film at five steps, and it is a third of that 0.96.)
-#
+# 64 numbers hold nearly all of such a frame: drawn from its true embedding it is off by 0.24 thousandths (0.20 to 0.32), where the mean frame has 4.74 and another film's embedding 9.35. The *predicted* embedding is worse, 0.59, 1.13 and 1.42 after one, five and ten imagined steps, and far better than the copied frame with its 3.07, 7.04 and 8.15. It is the keys that make it so: imagined under the keys of another film, the fifth frame has 7.22 (6.62 to 7.70), no better than the copy. The agent's place says the same: off by 0.35, 0.96 and 0.84 units, the copy by 1.18, 5.25 and 7.80, with other keys 6.67; the reader's floor is 0.07. (Where the reader finds no agent we count the room's side, 32 units. This happened in one film at five steps, and it is a third of that 0.96.)
+
+# %% [markdown] tags=["lecture"]
 # Two warnings. Part of each error is the decoder's own: the row "true embedding" says how much. And a good drawing shows that the embedding *holds* the agent's place, not that the planner uses it; notebook 25 asks that question.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]

@@ -53,6 +53,9 @@ def test_two_players_answer_to_keys_held_and_let_go(lab: Lab, tmp_path: Path) ->
     assert "one" in game.root.inner_text() and "two" in game.root.inner_text()
     assert game.pixel(NOTHING, 3) == RED and not game.playing  # the first picture is there before anybody plays
     game.root.get_by_text("Click here, then use the arrow keys").wait_for()
+    named = lab.page.get_by_role("application", name="A game, played with the keys: ArrowLeft left, ArrowRight right")
+    assert named.count() == 1 and named.get_attribute("tabindex") == "0"
+    assert [game.root.get_by_role("img", name=f"Picture: {name}").count() for name in ("one", "two")] == [1, 1]
 
     game.start()
     assert not game.root.get_by_text("then use the arrow keys").is_visible()

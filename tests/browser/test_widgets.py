@@ -42,10 +42,13 @@ def test_a_slider_moved_by_key_changes_the_picture_and_an_error_is_shown(lab: La
 
     shown_width = widget.locator("img.course-picture").evaluate("image => image.width / image.naturalWidth")
     assert shown_width == 1  # not stretched: every dot of a frame stays a square
+    spoken = widget.get_by_role("status")  # for who cannot see the picture
+    assert spoken.inner_text() == "Picture drawn for level 5, colour red"
 
     handle = widget.get_by_role("slider")
     lab.change_picture(widget, lambda: handle.press("ArrowRight"))
     lab.change_picture(widget, lambda: widget.locator("select").select_option("blue"))
+    assert spoken.inner_text() == "Picture drawn for level 6, colour blue"
 
     handle.press("End")
     error = widget.locator(".course-error").get_by_text("there is no sky above it").first

@@ -672,6 +672,12 @@ def more_surprised_film_by_film(on, back, differs):
 # --- 20
 
 
+def two_errors_as_tensors(before, after, guess):
+    """Where a number is asked for, a tensor without axes will do, here as everywhere."""
+    spread = after.var(dim=0, correction=0).mean()
+    return (before - after).square().mean() / spread, (guess - after).square().mean() / spread
+
+
 def two_errors_by_sums(before, after, guess):
     spread = ((after - after.sum(dim=0) / len(after)) ** 2).sum()
     return float(((before - after) ** 2).sum() / spread), float(((guess - after) ** 2).sum() / spread)
@@ -1178,7 +1184,7 @@ RIGHT = {
     "vjepa.loss": [film_loss_by_hand],
     "vjepa.past_and_future": [past_and_future_by_chunks],
     "vjepa.more_surprised": [more_surprised_film_by_film],
-    "iwm.two_errors": [two_errors_by_sums],
+    "iwm.two_errors": [two_errors_by_sums, two_errors_as_tensors],
     "iwm.contrast": [contrast_picture_by_picture],
     "iwm.at_places": [places_by_a_table],
     "iwm.reciprocal_rank": [reciprocal_rank_by_sorting],

@@ -134,6 +134,10 @@ def active_at_the_threshold(mu, logvar, threshold=0.1):
     return int((0.5 * (mu**2 + logvar.exp() - 1 - logvar).mean(0) >= threshold).sum())
 
 
+def kl_in_bits(mu, logvar):
+    return 0.5 * (mu**2 + logvar.exp() - 1 - logvar).sum(1) * 1.4426950408889634
+
+
 WRONG = {
     "vae.reparameterise": [
         draw_with_logvar,
@@ -151,6 +155,7 @@ WRONG = {
         kl_for_six_numbers,
         kl_detached,
         kl_for_each_number,
+        kl_in_bits,
     ],
     "vae.psnr": [
         psnr_sign,

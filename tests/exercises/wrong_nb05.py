@@ -195,6 +195,10 @@ def intervened_turned(error, taken, visible):
     return float(np.mean(right))
 
 
+def gain_rolled_without_an_axis(errors, actions):
+    return errors(np.roll(actions, 1)) - errors(actions)
+
+
 WRONG = {
     "ask.interval": [
         interval_without_replacement,
@@ -233,6 +237,7 @@ WRONG = {
         gain_sign,
         gain_only_the_error,
         gain_keeps_the_first,
+        gain_rolled_without_an_axis,
     ],
     "ask.intervened": [
         intervened_on_what_was_pressed,

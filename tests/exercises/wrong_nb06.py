@@ -193,6 +193,17 @@ def leak_in_place(layer, x):
     return not torch.allclose(layer(x)[:-1], before[:-1], atol=1e-6)
 
 
+def weights_mask_turned_to_infinity(q, k, mask):
+    return _logits(q, k).masked_fill(mask, -torch.inf).softmax(-1)
+
+
+def leak_in_the_sum_of_answers(layer, x):
+    x = x.clone().requires_grad_()
+    out = layer(x)
+    slopes = [torch.autograd.grad(out[n].sum(), x, retain_graph=True)[0][n + 1 :] for n in range(len(x) - 1)]
+    return any(bool((slope != 0).any()) for slope in slopes)
+
+
 WRONG = {
     "attention.weights": [
         weights_without_division,
@@ -205,6 +216,7 @@ WRONG = {
         weights_mask_turned,
         weights_of_distances,
         weights_detached,
+        weights_mask_turned_to_infinity,
     ],
     "attention.window": [
         window_both_sides,
@@ -240,5 +252,6 @@ WRONG = {
         leak_by_any_change,
         leak_as_a_tensor,
         leak_in_place,
+        leak_in_the_sum_of_answers,
     ],
 }

@@ -237,6 +237,16 @@ def classes_detached(prompts, classes):
     return F.normalize(_sums(prompts, classes), dim=1).detach()
 
 
+def gallery_of_captions(ids, query, order, k):
+    chosen = list(dict.fromkeys(int(ids[item]) for item in [query, *order]))
+    return np.array(chosen[:k])
+
+
+def classes_counted_by_hand(prompts, classes):
+    means = torch.stack([prompts[classes == c].mean(dim=0) for c in range(3)])
+    return F.normalize(means, dim=1)
+
+
 WRONG = {
     "clip.tokens": [
         tokens_without_start,
@@ -288,6 +298,7 @@ WRONG = {
         gallery_query_last,
         gallery_by_number,
         gallery_as_list,
+        gallery_of_captions,
     ],
     "clip.class_vectors": [
         classes_added,
@@ -297,5 +308,6 @@ WRONG = {
         classes_that_add_up_to_one,
         classes_for_every_prompt,
         classes_detached,
+        classes_counted_by_hand,
     ],
 }

@@ -160,6 +160,22 @@ def earliest_in_place(encode, frames, which):
     return int(found[0]) if len(found) else len(change)
 
 
+def earliest_after_black(encode, frames, which):
+    other = frames.clone()
+    other[:, which] = 0.0
+    change = (encode(other) - encode(frames)).abs().flatten(2).amax(dim=2)[0]
+    found = torch.nonzero(change > 0).flatten()
+    return int(found[0]) if len(found) else len(change)
+
+
+def earliest_after_white(encode, frames, which):
+    other = frames.clone()
+    other[:, which] = 1.0
+    change = (encode(other) - encode(frames)).abs().flatten(2).amax(dim=2)[0]
+    found = torch.nonzero(change > 0).flatten()
+    return int(found[0]) if len(found) else len(change)
+
+
 WRONG = {
     "codec.groups": [groups_after_nothing, groups_filled_at_the_end, groups_mirrored, groups_colour_by_colour,
                      groups_not_joined],
@@ -170,5 +186,5 @@ WRONG = {
     "codec.compression": [compression_of_a_group, compression_without_the_first, compression_in_grey,
                           compression_upside_down],
     "codec.earliest": [earliest_frame, earliest_by_formula, earliest_if_large, earliest_is_the_latest,
-                       earliest_in_place],
+                       earliest_in_place, earliest_after_black, earliest_after_white],
 }  # fmt: skip

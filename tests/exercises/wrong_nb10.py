@@ -177,9 +177,13 @@ def mixes_one_by_one(network, x, t):
     return not torch.allclose(alone, network(x, t), atol=1e-6)
 
 
+def modulate_without_groups(x, shift, scale):
+    return x * (1 + scale.unsqueeze(1)) + shift.unsqueeze(1)
+
+
 WRONG = {
     "dit.modulate": [modulate_along_tokens, modulate_without_one, modulate_exchanged, modulate_shift_first,
-                     modulate_exponential, modulate_detached, modulate_in_place],
+                     modulate_exponential, modulate_detached, modulate_in_place, modulate_without_groups],
     "dit.timestep_embedding": [waves_sines_first, waves_of_small_numbers, waves_to_the_very_end, waves_half_as_steep,
                                waves_in_turns],
     "dit.noised_groups": [known_noisy_all_the_same, known_called_noisy, known_not_used, known_turned_round,

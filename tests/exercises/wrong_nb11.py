@@ -125,11 +125,24 @@ def balanced_film_by_film(asked, right):
     return float((right[there] / asked[there]).mean())
 
 
+def windows_without_the_first(frames, window, keep):
+    return max(1, math.ceil((frames - window) / (window - keep)))
+
+
+def windows_of_no_short_film(frames, window, keep):
+    return 1 + math.ceil((frames - window) / (window - keep))
+
+
+def windows_with_one_more(frames, window, keep):
+    return 2 + max(0, math.ceil((frames - window) / (window - keep)))
+
+
 WRONG = {
     "film.known": [known_in_part, known_at_the_beginning, known_without_the_first, known_as_numbers, unknown],
     "film.shown": [shown_as_noisy, shown_without_putting_in, shown_exchanged, shown_at_level_one, shown_in_place,
                    shown_one_level],
-    "film.windows": [windows_side_by_side, windows_all_alike, windows_rounded_down, windows_as_a_fraction],
+    "film.windows": [windows_side_by_side, windows_all_alike, windows_rounded_down, windows_as_a_fraction,
+                     windows_without_the_first, windows_of_no_short_film, windows_with_one_more],
     "film.colours_right": [colours_too_kind, colours_from_left_to_right, colours_as_sets, colours_of_the_found,
                            colours_in_place],
     "film.balanced": [balanced_not, balanced_over_all_five, balanced_over_films, balanced_film_by_film],

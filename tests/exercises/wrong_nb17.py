@@ -66,6 +66,11 @@ def latent_on_average(guesses, s_y):
     return energies.mean(dim=1), energies.argmin(dim=1)
 
 
+def latent_exchanged(guesses, s_y):
+    energies = (guesses - s_y[:, None]).square().mean(dim=2)
+    return energies.argmin(dim=1), energies.amin(dim=1)
+
+
 def latent_of_the_mean_guess(guesses, s_y):
     energies = (guesses - s_y[:, None]).square().mean(dim=2)
     return (guesses.mean(dim=1) - s_y).square().mean(dim=1), energies.argmin(dim=1)
@@ -135,6 +140,11 @@ def covariance_not_divided(z):
 def covariance_averaged(z):
     c, d = torch.cov(z.T), z.shape[1]
     return (c - torch.diag(c.diagonal())).square().sum() / (d * (d - 1))
+
+
+def covariance_of_all_entries(z):
+    c = torch.cov(z.T)
+    return (c - torch.diag(c.diagonal())).square().mean()
 
 
 def covariance_once(z):
@@ -241,6 +251,7 @@ WRONG = {
         latent_on_average,
         latent_of_the_mean_guess,
         latent_by_absolute_errors,
+        latent_exchanged,
     ],
     "collapse.variance": [
         variance_within_a_row,
@@ -259,6 +270,7 @@ WRONG = {
         covariance_absolute,
         covariance_not_divided,
         covariance_averaged,
+        covariance_of_all_entries,
         covariance_once,
         covariance_of_correlations,
         covariance_of_rows,

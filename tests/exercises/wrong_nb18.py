@@ -80,6 +80,11 @@ def context_without_everybodys_targets(block, targets):
     return firsts(block & ~targets.flatten(0, 1).any(dim=0))
 
 
+def context_filled_up(block, targets):
+    shown = [each.nonzero()[:, 0] for each in block & ~targets.any(dim=1)]
+    return torch.nn.utils.rnn.pad_sequence(shown, batch_first=True, padding_value=-1)
+
+
 def at(tokens, places):
     return torch.stack([each[where] for each, where in zip(tokens, places, strict=True)])
 
@@ -90,6 +95,11 @@ def standardised(x, axes):
 
 def targets_as_they_are(features, places):
     return at(features.detach(), places)
+
+
+def targets_by_an_unbiased_deviation(features, places):
+    features = features.detach()
+    return at((features - features.mean(dim=2, keepdim=True)) / features.std(dim=2, keepdim=True), places)
 
 
 def targets_over_patches(features, places):
@@ -231,6 +241,11 @@ def gap_of_the_first_target(context, targets, side):
     return float(straight(context, targets[:, :1], side).amin(dim=2).mean())
 
 
+def gap_of_distinct_patches(context, targets, side):
+    rows = zip(context, targets, strict=True)
+    return float(torch.cat([straight(c[None], t.unique()[None, None], side)[0].amin(dim=1) for c, t in rows]).mean())
+
+
 WRONG = {
     "ijepa.block": [
         block_turned,
@@ -249,6 +264,7 @@ WRONG = {
         context_beyond_its_block,
         context_of_the_last,
         context_without_everybodys_targets,
+        context_filled_up,
     ],
     "ijepa.targets": [
         targets_as_they_are,
@@ -259,6 +275,7 @@ WRONG = {
         targets_of_length_one,
         targets_of_the_first_picture,
         targets_with_a_gradient,
+        targets_by_an_unbiased_deviation,
     ],
     "ijepa.average": [
         average_exchanged,
@@ -287,5 +304,6 @@ WRONG = {
         gap_squared,
         gap_least,
         gap_of_the_first_target,
+        gap_of_distinct_patches,
     ],
 }

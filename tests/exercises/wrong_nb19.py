@@ -84,6 +84,15 @@ def loss_of_the_batch(guess, features, places):
     return F.l1_loss(guess, chosen((whole - whole.mean()) / whole.std(correction=0), places))
 
 
+def loss_of_each_film(guess, features, places):
+    return F.l1_loss(guess, chosen(F.layer_norm(features.detach(), features.shape[1:]), places))
+
+
+def loss_by_an_unbiased_deviation(guess, features, places):
+    centred = features.detach() - features.detach().mean(dim=2, keepdim=True)
+    return F.l1_loss(guess, chosen(centred / centred.std(dim=2, keepdim=True), places))
+
+
 def loss_of_the_first(guess, features, places):
     return F.l1_loss(guess, F.layer_norm(features.detach(), features.shape[-1:])[:, : guess.shape[1]])
 
@@ -168,6 +177,8 @@ WRONG = {
         loss_squared,
         loss_over_tokens,
         loss_of_the_batch,
+        loss_of_each_film,
+        loss_by_an_unbiased_deviation,
         loss_of_the_first,
         loss_summed,
         loss_of_normal_guesses,

@@ -161,6 +161,15 @@ def to_come_later(costs, lengths):
     return rooms(costs, lengths, lambda c, t: c[min(t + 1, len(c) - 1) :].min())
 
 
+def to_come_the_same_everywhere(costs, lengths):
+    met = torch.arange(costs.shape[1]) < lengths[:, None]
+    return costs.masked_fill(~met, torch.inf).amin(dim=1, keepdim=True).repeat(1, costs.shape[1])
+
+
+def to_come_the_same_with_filling(costs, lengths):
+    return costs.amin(dim=1, keepdim=True) * (torch.arange(costs.shape[1]) < lengths[:, None])
+
+
 def to_come_infinite(costs, lengths):
     met = torch.arange(costs.shape[1]) < lengths[:, None]
     return costs.masked_fill(~met, torch.inf).flip(1).cummin(dim=1).values.flip(1)
@@ -208,7 +217,8 @@ WRONG = {
     "ami.relaxed": [relaxed_to_shares, relaxed_over_places, relaxed_twice, relaxed_to_the_least, relaxed_by_key,
                     relaxed_without_a_gradient, relaxed_without_a_softmax],
     "ami.to_come": [to_come_with_filling, to_come_so_far, to_come_on_average, to_come_added_up, to_come_last,
-                    to_come_ever, to_come_now, to_come_later, to_come_infinite],
+                    to_come_ever, to_come_the_same_everywhere, to_come_the_same_with_filling, to_come_now,
+                    to_come_later, to_come_infinite],
     "ami.speedup": [speedup_blind, speedup_of_a_blind_policy, speedup_of_a_blind_planner, speedup_without_holding,
                     speedup_of_one_round, speedup_per_frame, speedup_upside_down, speedup_encoding_each_step],
 }  # fmt: skip

@@ -120,6 +120,10 @@ def subgoal_at_the_end(way, goal):
     return torch.where(at_once(way, goal), goal, way[:, -1])
 
 
+def subgoal_the_last(way, goal):
+    return way[:, -1].clone()
+
+
 def subgoal_now(way, goal):
     return torch.where(at_once(way, goal), goal, way[:, 0])
 
@@ -176,7 +180,7 @@ WRONG = {
                          codes_added_up, codes_of_the_mean_guess, codes_with_both_whole, codes_as_one_number],
     "levels.equal": [leaps_without_holding, leaps_without_the_lower_level, leaps_for_nothing, leaps_rounded_up,
                      leaps_as_before],
-    "levels.subgoal": [subgoal_broken, subgoal_at_the_end, subgoal_now, subgoal_without_the_goal,
+    "levels.subgoal": [subgoal_broken, subgoal_at_the_end, subgoal_the_last, subgoal_now, subgoal_without_the_goal,
                        subgoal_with_the_present, subgoal_everywhere_the_goal, subgoal_of_the_nearest],
     "levels.finished": [finished_too_strict, finished_as_shares, finished_not, finished_in_all,
                         finished_all_or_nothing, finished_goals, finished_added_up],

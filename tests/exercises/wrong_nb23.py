@@ -73,6 +73,21 @@ def scores_of_one_beginning(surprise, cuts):
     return right(m[:, :2], m[:, 2:]).mean(dim=1)
 
 
+def scores_of_one_beginning_without_ties(surprise, cuts):
+    m = means(surprise, cuts)
+    return (m[:, 2:] > m[:, :2]).float().mean(dim=1)
+
+
+def scores_that_foresee_no_tie(surprise, cuts):
+    m = means(surprise, cuts)
+    return (m[:, [3, 2]] > m[:, :2]).float().mean(dim=1)
+
+
+def scores_in_double(surprise, cuts):
+    m = means(surprise, cuts)
+    return right(m[:, :2], m[:, [3, 2]]).double().mean(dim=1)
+
+
 def scores_of_whole_films(surprise, cuts):
     m = surprise[..., 1:].mean(dim=2)
     return right(m[:, :2], m[:, [3, 2]]).mean(dim=1)
@@ -195,6 +210,9 @@ WRONG = {
     ],
     "voe.scores": [
         scores_of_one_beginning,
+        scores_of_one_beginning_without_ties,
+        scores_that_foresee_no_tie,
+        scores_in_double,
         scores_of_whole_films,
         scores_from_before_the_cut,
         scores_of_maxima,

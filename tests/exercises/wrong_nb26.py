@@ -89,6 +89,11 @@ def front_with_nan_compared(scores):
     return ~(as_good & (scores[:, None] > scores[None]).any(dim=2)).any(dim=0) & scores.isfinite().all(dim=1)
 
 
+def front_that_ignores_nan(scores):
+    as_good = (scores[:, None] >= scores[None]).all(dim=2)
+    return ~(as_good & (scores[:, None] > scores[None]).any(dim=2)).any(dim=0)
+
+
 WRONG = {
     "verdict.marks": [
         marks_of_the_middle,
@@ -111,5 +116,6 @@ WRONG = {
         front_of_the_best,
         front_without_twins,
         front_with_nan_compared,
+        front_that_ignores_nan,
     ],
 }

@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Tensor
 
 from course_lib.models.base import Strict
-from course_lib.models.frame_decoder import FrameDecoder, FrameDecoderConfig
+from course_lib.models.frame_decoder import DiffusionFrameDecoder, FrameDecoderConfig
 from course_lib.training.checkpoints import load_checkpoint
 from course_lib.training.config import ConfigError
 from course_lib.training.data import check_films
@@ -69,7 +69,7 @@ def batches(data: Data, config: RunConfig, generator: torch.Generator) -> Iterat
         yield {"frames": to_model(frames[rows.numpy()]), "embeddings": embeddings[rows]}
 
 
-def phases(model: FrameDecoder, config: RunConfig) -> list[Phase]:
+def phases(model: DiffusionFrameDecoder, config: RunConfig) -> list[Phase]:
     """One phase; weight decay for the matrices."""
     return [Phase("train", config.train.steps, decay_groups(model))]
 
@@ -79,7 +79,7 @@ recipe = Recipe(
     model_config=FrameDecoderConfig,
     data_config=SeenFramesData,
     train_config=TrainConfig,
-    build=FrameDecoder,
+    build=DiffusionFrameDecoder,
     check=check,
     load=load,
     batches=batches,
