@@ -466,7 +466,7 @@ show.table([{"model": name, "minutes": kept.costs[name].minutes, "parameters": k
              "ms a step": kept.costs[name].milliseconds} for name in [*SCHOOLS, "film-memory"]])
 
 # %% [markdown] tags=["lecture"]
-# The JEPA is the cheapest in every way: 3.8 minutes of training, half a million parameters, no decoder, 0.14 milliseconds a step. V-M-C takes 1.2 milliseconds. The film model pays for each frame with four sampling steps and takes 48, Genie with its decoding steps 56. That is the practical half of LeCun's argument, and it stands: a planner needs hundreds of imagined steps for one key. (The milliseconds are those of the machine that made the rows.)
+# The JEPA is the cheapest in every way: 3.8 minutes of training, half a million parameters, no decoder, 0.18 milliseconds a step. V-M-C takes 0.81 milliseconds. The film model pays for each frame with four sampling steps and takes 31, Genie with its decoding steps 27. That is the practical half of LeCun's argument, and it stands: a planner needs hundreds of imagined steps for one key. (The milliseconds are those of the machine that made the rows.)
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### A page of your own
