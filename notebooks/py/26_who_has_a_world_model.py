@@ -137,7 +137,7 @@ for rows in (1, 8, 32, 850):
     print(f"{rows:4} rows of useless models: a lucky one with probability {my_family_wise_error(rows):.2f}")
 
 # %% [markdown] tags=["lecture"]
-# One row: 0.03. A table of four models and eight columns, 32 rows: 0.56. All rows of this exam that have a number, some 850: it is certain. This is the **family-wise error rate** (族错误率). So a verdict never rests on one mark. What counts below is a difference that is large, or one that comes back in several questions.
+# One row: 0.03. A table of four models and eight columns, 32 rows: 0.56. All rows of this exam that have a number, more than 850: it is certain. This is the **family-wise error rate** (族错误率). So a verdict never rests on one mark. What counts below is a difference that is large, or one that comes back in several questions.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Silence
