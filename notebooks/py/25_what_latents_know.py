@@ -558,7 +558,7 @@ for level in map(str, LEVELS):
 show.table(rows)
 
 # %% [markdown] tags=["lecture"]
-# Depth is in it. With a tenth or four tenths of noise in the picture the layer behind the attention (*coarse 2*) gives 0.43 and 0.44 (0.41 to 0.47) of what the places differ in, with seven tenths 0.22, and with nine tenths nothing. Pixels around a place have 0.00, so have the network before training and, but for 0.02, the trained one with its weights shuffled. A line from whole clean pictures has 0.16 (0.10 to 0.21). So training has made more than surface statistics give. The first layers hold little (0.02 to 0.08), coarse 1 before the attention 0.25 to 0.27, the layers behind coarse 2 0.26 to 0.31. Nobody asked this network for depth. So found Chen et al. at a large scale, with one difference: they find depth early in the denoising, and here it comes only when some of the picture is there.
+# Depth is in it. With a tenth or four tenths of noise in the picture the layer behind the attention (*coarse 2*) gives 0.43 and 0.44 (0.41 to 0.47) of what the places differ in, with seven tenths 0.22, and with nine tenths nothing. Pixels around a place have 0.00, so have the network before training and, but for 0.02, the trained one with its weights shuffled. A line from whole clean pictures has 0.16 (0.10 to 0.21). So training has made more than surface statistics give. The first layers hold little (0.02 to 0.08), coarse 1 before the attention 0.25 to 0.27, the layers behind coarse 2 0.26 to 0.31. Nobody asked this network for depth. Chen et al. (2023) found the same at a large scale, with one difference: they find depth early in the denoising, and here it comes only when some of the picture is there.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercises
