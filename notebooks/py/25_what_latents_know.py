@@ -323,7 +323,7 @@ def push(units: float = 30.0, film: int = 4, direction: str = "together"):
 show.explore(push, units=(-30.0, 30.0, 3.0), film=(0, 9, 1), direction=["together", "probe"])
 
 # %% [markdown] tags=["lecture"]
-# Up to twelve units hardly anything happens. At thirty, as drawn here, something does: dark and yellow spots appear near a wall, where nobody stands, the agent takes on some of the star's colour, and in other films a second star or a second agent comes up. It does not *move* there. The state has left what M and V know; a network answers such a state too, and its answer says little.
+# Up to twelve units hardly anything happens. At thirty, as drawn here, something does: dark and yellow spots appear near a wall, where nobody stands, the agent takes on some of the star's colour, and in other films a second star or a second agent comes up. It does not *move* there. The state has left what M and V know.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Break it
@@ -344,7 +344,7 @@ for name in ("frame of the other", "memory of the other"):
     print(f"{name:20} followed {share.median():.2f} of the way (median of {int(clear.sum())} films)")
 
 # %% [markdown] tags=["lecture"]
-# So the place *is* in the state, and it is used. With another film's memory the future goes over by 0.89 of the way (the median), with another film's newest frame by 0.55, and single films mostly go nearly all the way or stay. What failed was the straight line. A likely reason, not tested here: M holds each place as a pattern of its own among its 512 numbers. A plane can tell such patterns apart, so a linear probe reads them; but a point between two patterns is no place at all.
+# So the place *is* in the state, and it is used. With another film's memory the future goes over by 0.89 of the way (the median), with another film's newest frame by 0.55, and single films mostly go nearly all the way or stay. What failed was the straight line. A likely reason, not tested here: M holds each place as a pattern of its own. A plane can tell such patterns apart, but a point between two patterns is no place at all.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Measure
@@ -364,7 +364,7 @@ for name, by in kept.probes.items():
 show.table(rows)
 
 # %% [markdown] tags=["lecture"]
-# Read it with the controls. **Pixels** have .98 for x: a place in a single frame needs no model at all. Speeds are what the pixels of two frames cannot give to a linear probe (-.72), and what a trained memory has: .93 in V-M-C's $h$, .82 in the film model's last block, .81 in the JEPA's two frames. And the control that matters most: M with random weights has .91 for x and .69 for the speed. A recurrent network keeps a trace of what it saw, trained or not. What training adds is the rest, .91 to .99 and .69 to .93. In the film model it adds more: in every block of the untrained network x has .82 and the speed .01. From the first block on the trained one has .98 and .76. The vertical speed is read off well by nobody but M (.74), but a task without meaning on the same ranges (notebook 05) is learned from $h$ just as well (.76). So the probe has no selectivity there, and .74 says nothing.
+# Read it with the controls. **Pixels** have .98 for x: a place in a single frame needs no model at all. Speeds are what the pixels of two frames cannot give to a linear probe (-.72), and what a trained memory has: .93 in V-M-C's $h$, .82 in the film model's last block, .81 in the JEPA's two frames. And the control that matters most: M with random weights has .91 for x and .69 for the speed. A recurrent network keeps a trace of what it saw, trained or not. Training adds the rest. In the film model it adds more: in every block of the untrained network x has .82 and the speed .01. From the first block on the trained one has .98 and .76. The vertical speed is read off well by nobody but M (.74), but a task without meaning on the same ranges (notebook 05) is learned from $h$ just as well (.76). So the probe has no selectivity there, and .74 says nothing.
 
 # %% tags=["lecture"]
 show.table([{"noise in the frame": level, "network": who,
@@ -372,7 +372,7 @@ show.table([{"noise in the frame": level, "network": who,
             for who, levels in kept.noise.items() for level, part in levels.items()])  # fmt: skip
 
 # %% [markdown] tags=["lecture"]
-# These are the tokens of a frame that is still being made, with so much noise in it. At level 0.9 hardly anything of the frame is left, and x has .99 and the speed .85. Most of it can only come from the frames before and from the key. Chen et al. (2023) found depth in a picture model's activations early in the denoising; this is the same kind of finding, with places. The untrained network has .94 for x as well, and that is a warning: positions pass through random layers. The speed does not (.01), so the speed is the figure to quote.
+# These are the tokens of a frame that is still being made, with so much noise in it. At level 0.9 hardly anything of the frame is left, and x has .99 and the speed .85. Most of it can only come from the frames before and from the key. The untrained network has .94 for x as well: positions pass through random layers. The speed does not (.01), so it is the figure to quote.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Structure
@@ -387,7 +387,7 @@ for name in ("vmc", "dit_world", "action_jepa"):
 show.table([row | dict(zip(("correlation", "from", "to"), row["correlation"], strict=True)) for row in rows])
 
 # %% [markdown] tags=["lecture"]
-# Here the order is another one. The JEPA's space is the only one whose distances clearly follow the agent's more closely than pixels do: .43 (.35 to .51) against .22 (.14 to .31), and .07 before training. V-M-C's memory and the film model's blocks lie at .22 to .25, like pixels; their codes of single frames lie lower (.12 and .18). Their states also hold platform, star and everything else that has to be drawn. Structure is kept most where nothing has to be drawn.
+# Here the order is another one. The JEPA's space is the only one whose distances clearly follow the agent's more closely than pixels do: .43 (.35 to .51) against .22 (.14 to .31), and .07 before training. V-M-C's memory and the film model's blocks lie at .22 to .25, like pixels; their codes of single frames lie lower (.12 and .18). Structure is kept most where nothing has to be drawn.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Use
@@ -418,14 +418,14 @@ for name, by in kept.moved.items():
 show.table(rows)
 
 # %% [markdown] tags=["lecture"]
-# V-M-C's probe reads x to .99, the film model's first block has .98, and neither moves: 0.02 and 0.00 of the way. (V-M-C's 0.02 has an interval of 0.02 to 0.03, so it is more than the 0.00 of a random direction, and next to nothing all the same. The film model is moved in the latents of its frames; its probe there has .80.) The JEPA's prediction follows: 0.80 (0.77 to 0.83) of the three units, four frames later, where a random direction of equal length has 0.15 and the untrained network -0.01. In units, which is what the first two questions of *Predict first* asked for: of three, the agent of V-M-C moves 0.07 and that of the JEPA 2.4. The JEPA's loss asked for neither a line nor a place. But for y the control spoils the result: a *random* direction moves the reading by 0.87, more than the direction for y does (0.52). Any disturbance lifts the reading of an agent that nearly always stands on the floor. So for y nothing has been shown, although the probe's direction alone would have looked like a success, 1.06.
+# V-M-C's probe reads x to .99, the film model's first block has .98, and neither moves: 0.02 and 0.00 of the way. (V-M-C's 0.02 has an interval of 0.02 to 0.03: more than the 0.00 of a random direction, and next to nothing. The film model is moved in the latents of its frames, where its probe has .80.) The JEPA's prediction follows: 0.80 (0.77 to 0.83) of the three units, four frames later, where a random direction of equal length has 0.15 and the untrained network -0.01. In units, which is what the first two questions of *Predict first* asked for: of three, the agent of V-M-C moves 0.07 and that of the JEPA 2.4. The JEPA's loss asked for neither a line nor a place. But for y the control spoils the result: a *random* direction moves the reading by 0.87, more than the direction for y does (0.52). So for y nothing has been shown, although the probe's direction alone would have looked like a success, 1.06.
 
 # %% tags=["lecture"]
 show.table([{"model": name, "followed after 1 frame": np.nanmedian(found[0]), "after 4": np.nanmedian(found[1]),
              "undecided or lost": np.isnan(found[1]).mean()} for name, found in kept.exchanged.items()])
 
 # %% [markdown] tags=["lecture"]
-# And the exchange, on a hundred films: the film model and the JEPA follow the newest frame, to 0.99 and 0.98 of the way. V-M-C follows its memory: another film's newest frame moves the dream by 0.11, the median of the 53 % of films that can be decided (in the others the agent is lost or both futures lie together). With the 18 films of *Break it* this median was 0.55: single films mostly go over or stay, so the median of a few films jumps. So all three hold the place where it counts. Only in the JEPA is it a straight line.
+# And the exchange, on a hundred films: the film model and the JEPA follow the newest frame, to 0.99 and 0.98 of the way. V-M-C follows its memory: another film's newest frame moves the dream by 0.11, the median of the 53 % of films that can be decided (in the others the agent is lost or both futures lie together). With the 18 films of *Break it* this median was 0.55: the median of a few films jumps. So all three hold the place where it counts. Only in the JEPA is it a straight line.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Causes
@@ -448,7 +448,7 @@ for name, by in kept.causes.items():
 show.table(rows)
 
 # %% [markdown] tags=["lecture"]
-# The film model lets the agent fall, which answers the third question of *Predict first*: 0.58 of the simulator's fall over all rooms, with the rooms in which it loses the agent (36 %) counted as none. Taking the platform away where it holds nobody changes nothing (0.00), and neither does an untrained network. Nobody told it what a platform is for. Genie's agent goes on standing in the air (-0.01; `genie-table` is Genie with each key sent to one code, wherever it is pressed). V-M-C loses the agent in every single room: a likely reason is that no film showed V a room without a platform. The JEPA has 0.27 of the fall, -0.04 beside the platform; its reading sinks by one unit in the very first frame and slowly from there on, while the simulator's agent falls ever faster and lies on the floor after five frames. That is not a fall. It looks like a compromise between the two places, and was not tested further.
+# The film model lets the agent fall, which answers the third question of *Predict first*: 0.58 of the simulator's fall over all rooms, with the rooms in which it loses the agent (36 %) counted as none. Taking the platform away where it holds nobody changes nothing (0.00), and neither does an untrained network. Genie's agent goes on standing in the air (-0.01; `genie-table` is Genie with each key sent to one code, wherever it is pressed). V-M-C loses the agent in every single room: a likely reason is that no film showed V a room without a platform. The JEPA has 0.27 of the fall, -0.04 beside the platform; its reading sinks by one unit in the very first frame and slowly from there on, while the simulator's agent falls ever faster and lies on the floor after five frames. That is not a fall.
 
 # %% tags=["lecture"]
 from course_lib.training.dit_world import load_dit_world
@@ -484,23 +484,33 @@ show.strips(rows, every=2, title="the simulator: both films of three pairs")
 # %% [markdown] tags=["lecture"]
 # Mass is drawn nowhere, so the films of the second kind show the same frames, bit for bit, until the balls have touched. Nobody who sees only these frames can dream them on differently: the effect must be 0, whoever is asked. In the third kind the shown frames end two frames after the touch. Then the mass has shown itself, as a speed.
 #
-# The measure is a slope (`counterfactual_effect`, `effect_share`): the dreamed effect along the true one, summed over pairs, over the true one squared. 1 is the simulator. A ceiling stands beside it: what is read when the model is shown the whole of both films. Who cannot even draw a ball that it sees has a ceiling near 0, and its share says nothing about causes. The rows *apart* are a control: there the balls never meet, the true effect is 0, and *size* is how far the blue ball is moved all the same, over the true effect of *taken out*.
+# The measure is a slope (`counterfactual_effect`, `effect_share`): the dreamed effect along the true one, summed over pairs, over the true one squared. 1 is the simulator. A ceiling stands beside it: what is read when the model is shown the whole of both films. Who cannot even draw a ball that it sees has a ceiling near 0, and its share says nothing about causes. *Size* is how far the blue ball is moved, in whatever direction, over the size of the true effect; *apart* is a control, pairs in which the balls never meet and nothing should move.
 
 # %% tags=["lecture"]
 from course_lib.studies.causes import measured_causes
 
 counter, rows = measured_causes(), []
 for name, by in counter.by.items():
-    for change, found in by["trained"].items():
-        bare = by.get("untrained", {}).get(change)
-        share = f"{found.share:.2f} ({found.low:.2f} to {found.high:.2f})" if change != "apart" else None
-        rows.append({"model": name, "change": change, "share": share, "untrained": bare and bare.share, "other pairs": found.others,
-                     "size": found.size, "ceiling": found.ceiling, "lost": found.lost / len(counter.true[change])})
-show.table([{key: None if value != value else value for key, value in row.items()} for row in rows])
+    found, apart, bare = by["trained"]["taken out"], by["trained"].get("apart"), by.get("untrained", {}).get("taken out")
+    rows.append({"model": name, "taken out": f"{found.share:.2f} ({found.low:.2f} to {found.high:.2f})", "untrained": bare and bare.share,
+                 "other pairs": found.others, "ceiling": found.ceiling, "ball lost": found.lost / len(counter.true["taken out"]),
+                 "size": found.size, "size, apart": apart and apart.size})
+show.table(rows)
 
 # %% [markdown] tags=["lecture"]
-# The last row comes first. *The engine, as read* sees the same frames through the reader, knows the rules and no mass, and has 0.79 of the effect (0.65 to 0.91) when the ball is taken out. So the frames hold what is needed. No model has any of it. V-M-C, Genie and the two that learned behind V cannot draw these balls at all (ceilings of 0.00 to 0.04): for them nothing has been asked. The film model loses the blue ball in every pair, since it never saw one. The text-to-video model did learn from bodies, was prompted with both balls, and has -0.03 (-0.10 to 0.04). The JEPAs hold the place (ceilings of 0.65 to 0.91) and foresee nothing: even the one that was trained for this table on films of these two balls has 0.11 (-0.01 to 0.25), its untrained twin 0.17. `film_jepa` has -0.26 (-0.54 to -0.03): the ball goes the wrong way. A second control explains most of what moves there. Where the balls never meet, taking one out moves the reading of the other by 0.72 to 0.83 of the size of the true effect, where nothing should move (the engine: 0.03).
-#
+# The last row comes first. *The engine, as read* sees the same frames through the reader, knows the rules and no mass, and has 0.79 of the effect (0.65 to 0.91) when the ball is taken out. So the frames hold what is needed. No model has any of it. V-M-C, Genie and the two that learned behind V cannot draw these balls at all (ceilings of 0.00 to 0.04): for them nothing has been asked. The film model loses the blue ball in every pair, since it never saw one. The text-to-video model did learn from bodies, was prompted with both balls, and has -0.03 (-0.10 to 0.04). The JEPAs hold the place (ceilings of 0.65 to 0.91) and foresee nothing: even the one that was trained for this table on films of these two balls has 0.11 (-0.01 to 0.25), its untrained twin 0.17. `film_jepa` has -0.26 (-0.54 to -0.03): the ball goes the wrong way. Where the balls never meet, taking one out moves the reading of the other by 0.72 to 0.83 of the size of the true effect, where nothing should move (the engine: 0.03).
+
+# %% tags=["lecture"]
+def share_of(found) -> str:
+    """A share with its interval."""
+    return f"{found.share:.2f} ({found.low:.2f} to {found.high:.2f})"
+
+
+show.table([{"model": name, "heavier": share_of(by["trained"]["heavier"]), "shown": share_of(by["trained"]["shown"]),
+             "shown, untrained": share_of(by["untrained"]["shown"]) if "untrained" in by else None, "shown, ceiling": by["trained"]["shown"].ceiling}
+            for name, by in counter.by.items() if "shown" in by["trained"]])  # fmt: skip
+
+# %% [markdown] tags=["lecture"]
 # A heavier ball has an effect of exactly 0 for everybody, the engine included. That is no fault of a model: it is what the frames allow. After the touch, where the mass shows as a speed, the engine has 0.73 and the models have 0.00 to 0.11, all intervals with 0 in them.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
@@ -511,16 +521,21 @@ show.table([{key: None if value != value else value for key, value in row.items(
 # %% tags=["lecture"]
 from course_lib.studies.hidden_properties import HIDDEN, measured_hidden
 
-hidden = measured_hidden()
-probed = dict(hidden.controls) | {f"{name}, {who}": {v: hidden.best(name, who, v)[1] for v in HIDDEN}
-                                  for name in hidden.models for who in ("trained", "untrained")}  # fmt: skip
-show.table([{"features": name, **{v: f"{by[v]['value']:.2f} ({by[v]['low']:.2f} to {by[v]['high']:.2f})" for v in HIDDEN},
-             "meaningless task, at most": max(by[v]["meaningless_task"] for v in HIDDEN)} for name, by in probed.items()])  # fmt: skip
+hidden, rows = measured_hidden(), []
+every = {(name, who): {v: hidden.best(name, who, v)[1] for v in HIDDEN} for name in hidden.models for who in ("trained", "untrained")}
+every |= {(name, "trained"): by for name, by in hidden.controls.items()}
+print(f"a task without meaning has at most {max(f['meaningless_task'] for by in every.values() for f in by.values()):.2f},", end=" ")
+print(f"the mass in an untrained network {max(by['mass']['value'] for (_, who), by in every.items() if who == 'untrained'):.2f}")
+for name in (*hidden.controls, *hidden.models):
+    shown = {f"{v}, {who}": every[name, who][v] for v in HIDDEN for who in ("trained", "untrained") if (name, who) in every}
+    rows.append({"features": name} | {column: f"{f['value']:.2f} ({f['low']:.2f} to {f['high']:.2f})" for column, f in shown.items()})
+wide = ("features", "mass, trained", "elasticity, trained", "elasticity, untrained", "friction, trained", "friction, untrained", "mass_unseen, trained")
+show.table(rows, {column: column.removesuffix(", trained") for column in wide})
 
 # %% [markdown] tags=["lecture"]
 # The laws find everything: 1.00 from the true places, and from the places that the reader sees 0.94 for the mass, 0.99 for the elasticity, 0.77 for the friction. So the films hold all three. The mass that shows nowhere has at most 0.00, and a task without meaning at most 0.03: the probe invents nothing.
 #
-# **Mass: 0.00, whoever is asked.** It is a ratio of two changes of speed, and a line through the true places has -0.00 as well. A model that had worked it out would hold it in a form that a line reads. None does. **Elasticity** looks like a success, 0.78 to 0.96 in the trained models. But a line through the places has 0.98, pixels have 0.89, and untrained networks 0.65 to 0.88: in these films it is nearly a place, the height that the ball comes back to. Training adds to it without overlap in five of nine models, most in the JEPA with a memory (0.65 to 0.89); the text-to-video model alone is above pixels without overlap (0.96, its untrained twin 0.83). **Friction**: pixels have 0.66, places 0.22, the models 0.61 to 0.92, their untrained twins 0.53 to 0.90. No model is above its own twin without overlap, and I-JEPA is below (0.68 against 0.88). So what the probes find of friction, the layers let through before they had learned anything.
+# **Mass: 0.00, whoever is asked.** It is a ratio of two changes of speed, so a line through the true places has -0.00 as well. A model that had worked it out would hold it in a form that a line reads. None does. **Elasticity** looks like a success, 0.78 to 0.96 in the trained models. But a line through the places has 0.98, pixels have 0.89, and untrained networks 0.65 to 0.88: in these films it is nearly a place, the height that the ball comes back to. Training adds to it without overlap in five of nine models, most in the JEPA with a memory (0.65 to 0.89); the text-to-video model alone is above pixels without overlap (0.96, its untrained twin 0.83). **Friction**: pixels have 0.66, places 0.22, the models 0.61 to 0.92, their untrained twins 0.53 to 0.90. No model is above its own twin without overlap, and I-JEPA is below (0.68 against 0.88). So the layers let friction through before they had learned anything.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Depth
@@ -536,19 +551,19 @@ print(f"a line from whole clean pictures: {whole['value']:.2f} ({whole['low']:.2
 for level in map(str, LEVELS):
     by = {who: layers[level] for who, layers in deep.layers.items()}
     last = by["trained"]["coarse 2"]
-    rows.append({"noise": level, **{layer: round(by["trained"][layer]["value"], 2) for layer in LAYERS},
-                 "coarse 2 from": round(last["low"], 2), "to": round(last["high"], 2), "meaningless": round(last["meaningless_task"], 2),
-                 **{f"{who}, best": round(max(one["value"] for one in by[who].values()), 2) for who in ("untrained", "shuffled")},
-                 "pixels": round(deep.pixels[level]["value"], 2)})
+    numbers = {layer: by["trained"][layer]["value"] for layer in LAYERS} | {
+        "coarse 2 from": last["low"], "to": last["high"], "meaningless": last["meaningless_task"], "pixels": deep.pixels[level]["value"],
+        **{f"{who}, best": max(one["value"] for one in by[who].values()) for who in ("untrained", "shuffled")}}  # fmt: skip
+    rows.append({"noise": level} | {name: f"{number:.2f}" for name, number in numbers.items()})
 show.table(rows)
 
 # %% [markdown] tags=["lecture"]
-# Depth is in it. With a tenth or four tenths of noise in the picture the layer behind the attention (*coarse 2*) gives 0.43 and 0.44 (0.41 to 0.47) of what the places differ in, with seven tenths 0.22, and with nine tenths nothing. Pixels around a place have 0.00, so have the network before training and, but for 0.02, the trained one with its weights shuffled. A line from whole clean pictures has 0.16 (0.10 to 0.21). So surface statistics give some of it, and training has made more. The first layers hold little (0.02 to 0.08), coarse 1 before the attention 0.25 to 0.27, coarse 2 behind it the most, and the layers behind it keep 0.26 to 0.31. Nobody asked this network for depth; its loss is a picture without noise. That is the finding of Chen et al. at a small scale, but for one thing: they find depth early in the denoising, and here it comes only when some of the picture is there.
+# Depth is in it. With a tenth or four tenths of noise in the picture the layer behind the attention (*coarse 2*) gives 0.43 and 0.44 (0.41 to 0.47) of what the places differ in, with seven tenths 0.22, and with nine tenths nothing. Pixels around a place have 0.00, so have the network before training and, but for 0.02, the trained one with its weights shuffled. A line from whole clean pictures has 0.16 (0.10 to 0.21). So training has made more than surface statistics give. The first layers hold little (0.02 to 0.08), coarse 1 before the attention 0.25 to 0.27, the layers behind coarse 2 0.26 to 0.31. Nobody asked this network for depth. Chen et al. (2023) found the same at a large scale, with one difference: they find depth early in the denoising, and here it comes only when some of the picture is there.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercises
 #
-# Four stood above, all before their answer. An experiment for the end: erase the *star* in place of the platform (`replace(room, star=False)` in a room of the set `goal`), and predict first what must not change. (A star holds nobody, so in the simulator the agent must do exactly the same with and without it. Whether a model's dream changes all the same is yours to measure.) What you have solved so far:
+# Four stood above, all before their answer. An experiment for the end: erase the *star* in place of the platform (`replace(room, star=False)` in a room of the set `goal`), and predict first what must not change. (A star holds nobody, so the simulator's agent must do the same with and without it. Whether a dream does is yours to measure.) What you have solved so far:
 
 # %% tags=["nbval-ignore-output"]
 progress()
@@ -559,7 +574,7 @@ progress()
 # **"What does it encode: surface cues, 3-D structure, causes?"** (表面启发式还是 3D 几何? 因果关系?) Partly, for a small film model and not for Sora: speeds, which no single frame shows, are in its tokens from the first block on (.76 to .82; untrained .01), also in a frame that is nine tenths noise (.85). One cause is in it as well: without the platform the agent falls, 0.58 of the true fall, and 0.00 where the platform held nobody. A ball that is taken out before it meets another is foreseen by no model, where the engine that sees the same frames has 0.79. And 3-D structure: a small diffusion model of rooms holds how far away things are (.44; a line from whole pictures .16, untrained .00).
 
 # %% [markdown] tags=["lecture"]
-# **"People build their representations from mass, friction and elasticity"** (根据质量、摩擦、弹性等). Of people nothing is tested here. Of nine of our models: partly. An elasticity is read off what they make of a film (0.78 to 0.96), but a line through the places has 0.98; a friction (0.61 to 0.92) hardly better than off untrained networks; a mass, which would have to be worked out, off none (0.00), where the law of mechanics has 0.94 from the same pictures.
+# **"People build their representations from mass, friction and elasticity"** (根据质量、摩擦、弹性等). Of people nothing is tested here; of nine of our models, partly. An elasticity is read off what they make of a film (0.78 to 0.96), but a line through the places has 0.98; a friction (0.61 to 0.92) hardly better than off untrained networks; a mass, which would have to be worked out, off none (0.00), where the law of mechanics has 0.94 from the same pictures.
 
 # %% [markdown] tags=["lecture"]
 # **"No modules of perception, prediction and decision, only one high-dimensional space"** (没有专门的感知、预测和决策模块). Partly. Our film model has no module either, and no place where "the speed" is kept: every block has it. But the space is not without parts. What the newest frame says and what the memory says can be exchanged, and the dream follows one of them (0.99 the frame, in V-M-C the memory). For Sora nobody outside can look.
@@ -568,7 +583,7 @@ progress()
 # **"The latent space preserves structure and holds what has causal effect, beyond pixel statistics"** (结构保持、因果有效信息). Partly, and the two halves come apart. Structure: the JEPA's distances follow the world's (.43 against .22 of the pixels), and a straight push moves its future by 0.80; the others keep no more structure than pixels. Cause: the film model, whose latent space no straight push moves, dreams more than half of the fall, and the JEPA a quarter of it; of balls that meet nobody knows anything. A probe alone would have called all three equal (.99, .99, .95).
 
 # %% [markdown] tags=["lecture"]
-# **What this toy cannot show.** One seed of each model, one coordinate, three causes. The films of balls are ours, and most models had never seen two bodies meet; the one that was taught them learned for four minutes. Moving by three units along a straight line is one intervention of many; a curved path through states that occur may well move V-M-C, and was not tried. The JEPA's future is read by a probe, where the others are seen by the reader. Rooms without a star, as in the pairs, are known to the JEPA alone; for V-M-C, Genie and the film model they are new.
+# **What this toy cannot show.** One seed of each model, one coordinate, three causes. The films of balls are ours, and most models had never seen two bodies meet; the one that was taught them learned for four minutes. A straight push is one intervention of many; a curved path through states that occur was not tried. The JEPA's future is read by a probe, where the others are seen by the reader. Rooms without a star, as in the pairs, are known to the JEPA alone; for V-M-C, Genie and the film model they are new.
 #
 # The two questions *to discuss*. 1. What random layers let through: the place stands in the frames (.98 by pixels), and a network that learned nothing has not destroyed it (.82, .91). 2. More than one cause in one kind of room: other things taken away, rooms that look different, and a part of the state that carries the cause in all of them.
 

@@ -137,7 +137,7 @@ for rows in (1, 8, 32, 850):
     print(f"{rows:4} rows of useless models: a lucky one with probability {my_family_wise_error(rows):.2f}")
 
 # %% [markdown] tags=["lecture"]
-# One row: 0.03. A table of four models and eight columns, 32 rows: 0.56. All rows of this exam that have a number, some 850: it is certain. This is the **family-wise error rate** (族错误率). So a verdict never rests on one mark. What counts below is a difference that is large, or one that comes back in several questions.
+# One row: 0.03. A table of four models and eight columns, 32 rows: 0.56. All rows of this exam that have a number, more than 850: it is certain. This is the **family-wise error rate** (族错误率). So a verdict never rests on one mark. What counts below is a difference that is large, or one that comes back in several questions.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Silence
@@ -466,7 +466,7 @@ show.table([{"model": name, "minutes": kept.costs[name].minutes, "parameters": k
              "ms a step": kept.costs[name].milliseconds} for name in [*SCHOOLS, "film-memory"]])
 
 # %% [markdown] tags=["lecture"]
-# The JEPA is the cheapest in every way: 3.8 minutes of training, half a million parameters, no decoder, 0.14 milliseconds a step. V-M-C takes 1.2 milliseconds. The film model pays for each frame with four sampling steps and takes 48, Genie with its decoding steps 56. That is the practical half of LeCun's argument, and it stands: a planner needs hundreds of imagined steps for one key. (The milliseconds are those of the machine that made the rows.)
+# The JEPA is the cheapest in every way: 3.8 minutes of training, half a million parameters, no decoder, 0.18 milliseconds a step. V-M-C takes 0.81 milliseconds. The film model pays for each frame with four sampling steps and takes 31, Genie with its decoding steps 27. That is the practical half of LeCun's argument, and it stands: a planner needs hundreds of imagined steps for one key. (The milliseconds are those of the machine that made the rows.)
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### A page of your own
