@@ -264,7 +264,7 @@ def test_an_encoder_that_gives_the_pixels_of_each_patch_is_probed_as_the_pixels_
 
 
 def test_the_exam_says_that_the_shipped_one_has_learned_from_other_films_than_it_is_probed_on() -> None:
-    report = examine([get_entrant("mae")], Sitting(count=10), failures="raise")
+    report = examine([get_entrant("mae")], Sitting(count=10), questions=["probing"], failures="raise")
     assert len(report.rows) == 19
     for row in report.rows:
         assert row.note == "learned from rich, probed on ball" and "untrained" in row.controls
