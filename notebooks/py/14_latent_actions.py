@@ -146,7 +146,7 @@ for axis, w, name in zip(axes, (blur, *maps), ("no sign", "sign 0", "sign 1"), s
 plt.show()
 
 # %% [markdown] tags=["lecture"]
-# Without a sign the best map is roughly the mean of the two shifts: a blur of both futures. With one bit each shift has a clean map of its own. Nobody said that turning exists.
+# Without a sign the best map is roughly the mean of the two shifts: a blur of both futures. With one bit each shift has a clean map of its own.
 
 # %% tags=["lecture", "nbval-check-output"]
 agree = max((sign == turn).mean(), (sign != turn).mean())
@@ -404,7 +404,7 @@ assert torch.allclose(error, losses["reconstruction"], rtol=1e-5)
 print("agree to 1e-5;", sum(p.numel() for p in mine.parameters()), "parameters")
 
 # %% [markdown]
-# (The first step of a piece is not counted in the loss, since its past lies outside the piece. And the error is divided by 0.01, an ordinary variance of a pixel, so that $\beta$ means the same for every film set.)
+# (The first step of a piece is not counted in the loss, since its past lies outside the piece. And the error is divided by 0.01, an ordinary variance of a pixel.)
 #
 # ### The paper's own size
 
@@ -419,7 +419,7 @@ for hidden in (0.5, 4):
     print(f"feed-forward of {hidden} widths: {millions:.0f} million; the paper: 300")
 
 # %% [markdown]
-# Neither is 300; notebook 16 counts sixteen readings.
+# Notebook 16 counts sixteen readings.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Train live
@@ -483,7 +483,7 @@ used = [int(k) for k in np.argsort(-often) if often[k] > 0.05]
 show.strips({f"code {k}": hold_code(shipped, film, 3, k, steps=6) for k in used}, every=2)
 
 # %% [markdown] tags=["lecture"]
-# Can you name them? Code 5 goes right, 7 left; the rare code 1, which rises, is in the picture above only. The bodies go on by themselves in every row, as well as the decoder knows how: what the past says already, the code need not say. After some steps the drawings decay: this decoder was never trained on frames of its own making.
+# Code 5 goes right, 7 left; the rare code 1, which rises, is in the picture above only. The bodies go on by themselves in every row, as well as the decoder knows how: what the past says already, the code need not say. After some steps the drawings decay: this decoder was never trained on frames of its own making.
 
 # %% [markdown] tags=["lecture"]
 # Now we look at the recorded keys. How often does each code go with each key? We count the steps whose key had a **visible** effect: each other key would have drawn another frame.
@@ -670,7 +670,7 @@ assert trap[1]["given the place"] > 0.5 * trap[0]["NMI with the key"], "and ther
 # Is that only a trick? No: it is what a network may well learn by itself. Cut frames into patches of 8 pixels, give each patch its position, as a transformer needs it, and let the encoder look at patches. A step of 1.8 pixels is another picture at every place of the patch grid, so each place may get names of its own, and the loss has no reason to object.
 
 # %% [markdown] tags=["lecture"]
-# So we tried. Seven models learned from the same films, the agent alone. *Convolutions on pixels* are what you built. *Patches* are space-time transformers (notebook 12) on patches of 8 pixels, as encoder and as decoder. One of them has your decoder; some saw every film moved as a whole by a few pixels, so that no place on the grid is special; some learned four times as long.
+# Seven models learned from the same films, the agent alone. *Convolutions on pixels* are what you built. *Patches* are space-time transformers (notebook 12) on patches of 8 pixels, as encoder and as decoder. One of them has your decoder; some saw every film moved as a whole by a few pixels, so that no place on the grid is special; some learned four times as long.
 
 # %% [markdown] tags=["lecture"]
 # And one reads **tokens**: the code vectors of notebook 13 in the place of pixels. It is the paper's own ablation (section 3.4). The numbers were kept; `python -m course_lib study encoders` makes them again.
