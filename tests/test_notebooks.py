@@ -132,6 +132,15 @@ def not_shown(source: str) -> list[str]:
     return [name for name in names if name.removeprefix("show.") in SHOWN_BY_BEING_LAST]
 
 
+@each_pair
+def test_projected_code_fits_a_screen(pair: machine.Pair) -> None:
+    """At 1280 x 720 a line of more than 140 signs is set in letters that the last row of a room cannot read."""
+    for index, cell in code_cells(twin_of(pair)):
+        if "lecture" in cell.metadata.get("tags", []):
+            long = [line for line in cell.source.splitlines() if len(line) > 140]
+            assert not long, f"{machine.cell_name(index, cell)}: {long[0]}"
+
+
 def test_a_picture_that_is_thrown_away_is_found() -> None:
     assert not_shown("show.strips(x)\nassert y") == ["show.strips"]
     assert not_shown("a = 1\nshow.strips(x)") == [] and not_shown("display(show.grid(x))\nassert y") == []

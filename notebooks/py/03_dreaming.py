@@ -775,7 +775,8 @@ plt.show()
 
 # %% tags=["lecture"]
 still_kept = mean_and_interval(kept[:, -1].astype(float), seed=0)
-print(f"after 200 steps not lost: {still_kept['value']:.2f} ({still_kept['low']:.2f} to {still_kept['high']:.2f}); the formula: {predicted[-1]:.2f}")
+print(f"after 200 steps not lost: {still_kept['value']:.2f} ({still_kept['low']:.2f} to {still_kept['high']:.2f}); "
+      f"the formula: {predicted[-1]:.2f}")
 assert still_kept["low"] > predicted[-1]
 
 # %% [markdown] tags=["lecture"]

@@ -786,7 +786,8 @@ rows = []
 for block, w in enumerate(weights):
     landed = w @ near  # (M, 64, 64), (M, 64, 2) -> (M, 64, 2): attention on each body
     nearest = np.take_along_axis(landed, nearer[..., None], -1)[..., 0]
-    rows.append({"block": block, "on the nearest": nearest[far].mean(), "on the other": (landed.sum(-1) - nearest)[far].mean(), "chance level": near.mean()})
+    rows.append({"block": block, "on the nearest": nearest[far].mean(),
+                 "on the other": (landed.sum(-1) - nearest)[far].mean(), "chance level": near.mean()})
 
 # %% [markdown] tags=["lecture"]
 # And the answer:
@@ -1113,7 +1114,8 @@ plt.show()
 
 # %% tags=["lecture"]
 work = [my_multiplications(64 * t, 64) for t in counts]
-print(f"64 frames against 32: {joint[-1] / joint[-2]:.1f} times the time, {work[-1] / work[-2]:.2f} times the multiplications; your guess was {my_guess_factor}")
+print(f"64 frames against 32: {joint[-1] / joint[-2]:.1f} times the time, {work[-1] / work[-2]:.2f} times "
+      f"the multiplications; your guess was {my_guess_factor}")
 print(f"64 frames: joint attention takes {joint[-1] / apart[-1]:.0f} times as long as each frame by itself")
 assert 1.4 < slopes["joint"] < 2.6 and slopes["apart"] < min(1.5, slopes["joint"] - 0.3)
 assert joint[-1] > 5 * apart[-1]

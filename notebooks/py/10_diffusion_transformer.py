@@ -488,7 +488,8 @@ for name, (depth, width, heads, _) in PAPER.items():
     for patch, published in zip((8, 4, 2), GFLOPS[name], strict=True):
         formula = my_multiply_adds((32 // patch) ** 2, width, depth) / 1e9
         counted = counted_gflops(depth, width, heads, patch)
-        rows.append({"model": f"{name}/{patch}", "tokens": (32 // patch) ** 2, "your formula": formula, "counted": counted, "paper": published})
+        rows.append({"model": f"{name}/{patch}", "tokens": (32 // patch) ** 2, "your formula": formula,
+                     "counted": counted, "paper": published})
 show.table(rows)
 
 # %% tags=["lecture"]
@@ -628,7 +629,8 @@ for t, x_t in walk(dit.diffusion, predict, noise, steps=16):
     with torch.no_grad():
         estimate = x_t - t * predict(x_t, torch.full((4,), t))
     estimates.append(to_uint8(codec.frames_of(estimate))[:, -1])  # last frames, (4, 32, 32, 3)
-show.strips({f"{n + 1} asked": np.stack(estimates)[:16:2, n] for n in range(4)}, labels=[f"t = {1 - k / 16:.2f}" for k in range(0, 16, 2)])
+show.strips({f"{n + 1} asked": np.stack(estimates)[:16:2, n] for n in range(4)},
+            labels=[f"t = {1 - k / 16:.2f}" for k in range(0, 16, 2)])
 
 # %% [markdown] tags=["lecture"]
 # From pure noise the estimate is an empty room: the mean of all that could lie behind it. At $t$ = 0.75 the first bodies stand at their places, and after 0.62 hardly anything changes.
@@ -659,7 +661,8 @@ from course_lib.models.dit import KnownGroups
 few = [4, 7, 9]
 true = test_films.frames[few, :5]
 known = KnownGroups(torch.tensor([True, False]), codec.latents(to_model(true)))
-made = dit.generate(tokenise([test_films.captions[n] for n in few], 32), (2, 8, 8), generator=torch.Generator().manual_seed(0), w=2.0, known=known)
+made = dit.generate(tokenise([test_films.captions[n] for n in few], 32), (2, 8, 8),
+                    generator=torch.Generator().manual_seed(0), w=2.0, known=known)
 assert torch.equal(made[:, 0], known.latents[:, 0]), "what is known stays as it is, to the bit"
 both = zip(true, to_uint8(codec.frames_of(made)), strict=True)
 show.strips({f"{n + 1}, {name}": film for n, pair in enumerate(both) for name, film in zip(("film", "made"), pair, strict=True)})
@@ -743,7 +746,8 @@ plt.show()
 # Does it matter for learning? Both learn images alone (films of one group), 80 steps, 8 blocks deep, three times each with other first weights.
 
 # %% tags=["lecture"]
-images = {"data.lengths": [1], "model.masked": 0.0, "model.depth": 8, "train.steps": 80, "model.word_attention": False, "model.text_depth": 0}
+images = {"data.lengths": [1], "model.masked": 0.0, "model.depth": 8, "train.steps": 80,
+          "model.word_attention": False, "model.text_depth": 0}
 curves = {}
 for way in ("adaLN-Zero", "adaLN"):
     for seed in range(3):
@@ -958,7 +962,8 @@ show.table(scaling_rows(scaling), {"size": "width x blocks", "patch": "patch", "
 loss, gflops = scaling.grid(lambda run: run.loss), scaling.grid(lambda run: run.gflops)
 rows = [{"pair": "loss and Gflops", **correlation_and_interval(gflops, loss)},
         {"pair": "loss and parameters", **correlation_and_interval(scaling.grid(lambda run: run.parameters), loss)},
-        {"pair": "reader's mean score and Gflops", **correlation_and_interval(gflops, scaling.grid(lambda run: run.scores["mean"]))}]  # fmt: skip
+        {"pair": "reader's mean score and Gflops",
+         **correlation_and_interval(gflops, scaling.grid(lambda run: run.scores["mean"]))}]  # fmt: skip
 show.table(rows, {"pair": "pair", "value": "rank correlation", "low": "from", "high": "to", "n": "runs"})
 
 # %% tags=["lecture"]

@@ -440,7 +440,8 @@ from course_lib.views import dit_world as played
 world = load_dit_world()
 rooms = load_films("goal", split="test", count=20)
 held = played.keys_held(world, rooms, 0, 3)  # (4 keys, 9 frames, 32, 32, 3)
-show.strips(dict(zip(spec.ACTIONS, held[:, 1:], strict=True)), labels=[f"t = {t}" for t in range(1, 9)], title="a key, held for eight frames")
+show.strips(dict(zip(spec.ACTIONS, held[:, 1:], strict=True)), labels=[f"t = {t}" for t in range(1, 9)],
+            title="a key, held for eight frames")
 
 # %% [markdown] tags=["lecture"]
 # Without a key the agent stays; left takes it to the wall, and right towards the star. Jump lifts it only in the fifth frame, and it drifts to the left. The edges are as sharp in the last frame as in the first.

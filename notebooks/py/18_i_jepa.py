@@ -105,7 +105,8 @@ from course_lib.worlds.films import load_films
 
 films, test = load_films("rich", split="validation", count=300), load_films("rich", split="test", count=80)
 pictures = test.frames[:, 7]  # uint8 (80, 32, 32, 3)
-kinds = {"multi-block": MultiBlock((8, 8)), "block": SingleBlock((8, 8)), "random": RandomPatches((8, 8)), "quadrants": Rasterised((8, 8))}
+kinds = {"multi-block": MultiBlock((8, 8)), "block": SingleBlock((8, 8)), "random": RandomPatches((8, 8)),
+         "quadrants": Rasterised((8, 8))}
 
 
 # %% tags=["lecture"]

@@ -478,6 +478,7 @@ two_frames = measured_surprise()
 assert abs(value - two_frames["v_jepa"]["value"]) < 0.005
 
 # %% tags=["lecture"]
+print(f"question 3: {two_frames['v_jepa']['value']:.2f} of the films that went back for two frames; your guess was {my_surprise}")
 show.table([{"who": who, "frames": frames, "went back surprises more": each["value"], "from": each["low"],
              "to": each["high"], "films": each["n"]}
             for frames, by in ((2, two_frames), (1, kept["went_back"])) for who, each in by.items() if who != "weights"])  # fmt: skip

@@ -339,8 +339,8 @@ def pressed(logits: torch.Tensor) -> float:
 rows = []
 for name, relax in (("softmax", lambda logits: logits.softmax(dim=1)), ("straight-through", my_relaxed_keys)):
     runs = [descend(relax, seed=seed) for seed in range(6)]
-    rows += [{"relaxation": name, "begin": np.mean([costs[0] for costs, _ in runs]), "imagined at the end": np.mean([costs[-1] for costs, _ in runs]),
-              "rounded to keys": np.mean([pressed(logits) for _, logits in runs]), "best of six": min(pressed(logits) for _, logits in runs)}]  # fmt: skip
+    rows += [{"relaxation": name, "begin": np.mean([c[0] for c, _ in runs]), "imagined at the end": np.mean([c[-1] for c, _ in runs]),
+              "rounded to keys": np.mean([pressed(x) for _, x in runs]), "best of six": min(pressed(x) for _, x in runs)}]  # fmt: skip
 show.table(rows)
 
 # %% [markdown] tags=["lecture"]
@@ -418,7 +418,8 @@ def median_ms(function) -> float:
 
 with torch.no_grad():
     parts = {"encode": median_ms(lambda: perceive(model, two, np.zeros((1, 1), np.uint8))),
-             "step": median_ms(lambda: model.predict(many, key)), "policy": median_ms(lambda: blank.keys(state[0], goal[:1]))}  # fmt: skip
+             "step": median_ms(lambda: model.predict(many, key)),
+             "policy": median_ms(lambda: blank.keys(state[0], goal[:1]))}  # fmt: skip
 show.table([{"part": name, "milliseconds": ms} for name, ms in parts.items()])
 
 # %% [markdown]
@@ -437,7 +438,8 @@ def my_speedup(encode: float, step: float, policy: float, chunks: int, hold: int
 
 # %% tags=["lecture"]
 foretold = my_speedup(parts["encode"], parts["step"], parts["policy"], chunks=7, hold=2, rounds=2)
-print(f"Mode-2 should take {foretold:.0f} times as long as Mode-1; if seeing cost nothing, {28 * parts['step'] / parts['policy']:.0f} times")
+print(f"Mode-2 should take {foretold:.0f} times as long as Mode-1; "
+      f"if seeing cost nothing, {28 * parts['step'] / parts['policy']:.0f} times")
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
 # ## Train live
@@ -626,7 +628,8 @@ def share_row(name: str, steps: np.ndarray) -> dict:
 
 players = {"Mode-2, cross-entropy": others.players["planned"], "Mode-2, gradient": kept.steps["gradient"]["steps"],
            "Mode-1, distilled": kept.steps["mode1"]["steps"], "Mode-1, untrained": kept.steps["mode1"]["untrained"],
-           **{name: others.players[name] for name in ("untrained", "latent greedy", "random keys", "straight, jumping", "oracle")}}  # fmt: skip
+           **{name: others.players[name]
+              for name in ("untrained", "latent greedy", "random keys", "straight, jumping", "oracle")}}  # fmt: skip
 show.table([share_row(name, steps) for name, steps in players.items()])
 
 # %% [markdown] tags=["lecture"]
@@ -661,7 +664,8 @@ both = {"Mode-1": PolicyPlayer(model, pupil, one_goal, embedding),
 timed = {name: np.array(ms) for name, ms in milliseconds(both, tasks[0], hold=2, count=40).items()}
 here, then = times_longer(timed, "Mode-2", "Mode-1"), times_longer(kept.milliseconds["speed"], "mode2", "mode1")
 slower = times_longer(kept.milliseconds["gradient"], "gradient", "cross-entropy")
-print(f"foretold {foretold:.0f} times, measured here {here['value']:.0f}; kept {then['value']:.1f} ({then['low']:.1f} to {then['high']:.1f})")
+print(f"foretold {foretold:.0f} times, measured here {here['value']:.0f}; "
+      f"kept {then['value']:.1f} ({then['low']:.1f} to {then['high']:.1f})")
 print(f"gradient against cross-entropy, kept: {slower['value']:.1f} times as long")
 
 # %% [markdown] tags=["lecture"]
@@ -677,9 +681,11 @@ steps = kept.steps
 gained = (steps["critic"]["with"] <= LIMIT).astype(int) - (steps["critic"]["without"] <= LIMIT)
 print(f"the critic won {(gained > 0).sum()} goals and lost {(gained < 0).sum()}")
 show.table([share_row("6 frames ahead", steps["critic"]["without"]), share_row("6 frames ahead, critic", steps["critic"]["with"]),
-            share_row("back: Mode-2, switched", steps["switch"]["switched"]), share_row("back: Mode-2, not switched", steps["switch"]["not switched"]),
+            share_row("back: Mode-2, switched", steps["switch"]["switched"]),
+            share_row("back: Mode-2, not switched", steps["switch"]["not switched"]),
             share_row("back: Mode-1", steps["mode1"]["down"]), share_row("back: random keys", steps["switch"]["random keys"]),
-            share_row("no goal: curious", steps["curiosity"]["curious"]), share_row("no goal: any plan", steps["curiosity"]["any plan"])])  # fmt: skip
+            share_row("no goal: curious", steps["curiosity"]["curious"]),
+            share_row("no goal: any plan", steps["curiosity"]["any plan"])])  # fmt: skip
 
 # %% [markdown] tags=["lecture"]
 # - **The critic**: .853 without, .887 with it. It won 23 goals and lost 13, and the intervals overlap: a gain that may be chance. In the corridor it replaced the long look; here it does not.

@@ -495,7 +495,8 @@ for search, players in finished.items():
         frames = kept.steps[search][name].reshape(-1, 4)
         took = frames[(frames <= LIMIT).all(axis=1)].sum(axis=1)
         rows.append({"budget": search, "planner": name} | {f"{k + 1} in a row": counts[k] / rows_played for k in range(4)}
-                    | {"from": low, "to": high, "frames for four, median": float(np.median(took)) if len(took) else float("nan")})  # fmt: skip
+                    | {"from": low, "to": high,
+                       "frames for four, median": float(np.median(took)) if len(took) else float("nan")})  # fmt: skip
 print(f"you said {my_one_level} at one level and {my_two_levels} at two")
 show.table(rows)
 
@@ -524,7 +525,8 @@ for row in schools.rows:
                  "from": low, "to": high, "seconds a plan": row.seconds})  # fmt: skip
 for name, steps in schools.controls.items():
     low, high = wilson_interval(int((steps <= LIMIT).sum()), len(steps))
-    rows.append({"model": name, "near by": "", "its films": "", "reached": float((steps <= LIMIT).mean()), "from": low, "to": high, "seconds a plan": ""})
+    rows.append({"model": name, "near by": "", "its films": "", "reached": float((steps <= LIMIT).mean()),
+                 "from": low, "to": high, "seconds a plan": ""})
 show.table(rows)
 
 # %% [markdown] tags=["lecture"]

@@ -335,7 +335,8 @@ from course_lib.studies.latents import with_frame_of
 
 read = place_reader("vmc", vmc, reader, learned_from)
 other = state[[*range(1, len(state)), 0]]
-ways = {"own": state, "other": other, "frame of the other": with_frame_of(state, other), "memory of the other": with_frame_of(other, state)}
+ways = {"own": state, "other": other, "frame of the other": with_frame_of(state, other),
+        "memory of the other": with_frame_of(other, state)}
 places = {name: torch.from_numpy(futures(vmc, one, 1, read)[0]) for name, one in ways.items()}  # (N, 2) each
 apart = (places["other"] - places["own"]).norm(dim=1) > 1
 for name in ("frame of the other", "memory of the other"):
@@ -414,7 +415,10 @@ for name, by in kept.moved.items():
         shares = {kind: np.nan_to_num(found[-1]) for kind, found in kinds.items()}
         shares["untrained"] = np.nan_to_num(by["untrained"][variable]["together"][-1])
         low, high = bootstrap_interval(shares["together"], generator=np.random.default_rng(0))
-        rows.append({"model": name, "variable": variable, **{kind: value.mean() for kind, value in shares.items()}, "together from": low, "to": high})
+        rows.append({"model": name, "variable": variable, **{kind: value.mean() for kind, value in shares.items()},
+                     "together from": low, "to": high})
+units = {row["model"]: 3 * row["together"] for row in rows if row["variable"] == "agent_x"}
+print(f"of three units: V-M-C {units['vmc']:.2f}, the JEPA {units['action_jepa']:.1f}; your guesses {my_vmc}, {my_jepa}")
 show.table(rows)
 
 # %% [markdown] tags=["lecture"]
@@ -445,6 +449,8 @@ for name, by in kept.causes.items():
     share = {key: my_caused_share(torch.zeros(len(true)), effect, true) for key, effect in found.items()}
     rows.append({"model": name, "share of the fall": share["trained", "standing"], "beside it": share["trained", "beside"],
                  "untrained": share["untrained", "standing"], "agent lost": found["trained", "standing"].isnan().double().mean().item()})
+deepest = max(rows, key=lambda row: row["share of the fall"])
+print(f"question 3: the deepest fall is dreamed by {deepest['model']}; your guess was {my_falls}")
 show.table(rows)
 
 # %% [markdown] tags=["lecture"]
@@ -507,7 +513,8 @@ def share_of(found) -> str:
 
 
 show.table([{"model": name, "heavier": share_of(by["trained"]["heavier"]), "shown": share_of(by["trained"]["shown"]),
-             "shown, untrained": share_of(by["untrained"]["shown"]) if "untrained" in by else None, "shown, ceiling": by["trained"]["shown"].ceiling}
+             "shown, untrained": share_of(by["untrained"]["shown"]) if "untrained" in by else None,
+             "shown, ceiling": by["trained"]["shown"].ceiling}
             for name, by in counter.by.items() if "shown" in by["trained"]])  # fmt: skip
 
 # %% [markdown] tags=["lecture"]
@@ -529,7 +536,8 @@ print(f"the mass in an untrained network {max(by['mass']['value'] for (_, who), 
 for name in (*hidden.controls, *hidden.models):
     shown = {f"{v}, {who}": every[name, who][v] for v in HIDDEN for who in ("trained", "untrained") if (name, who) in every}
     rows.append({"features": name} | {column: f"{f['value']:.2f} ({f['low']:.2f} to {f['high']:.2f})" for column, f in shown.items()})
-wide = ("features", "mass, trained", "elasticity, trained", "elasticity, untrained", "friction, trained", "friction, untrained", "mass_unseen, trained")
+wide = ("features", "mass, trained", "elasticity, trained", "elasticity, untrained", "friction, trained",
+        "friction, untrained", "mass_unseen, trained")
 show.table(rows, {column: column.removesuffix(", trained") for column in wide})
 
 # %% [markdown] tags=["lecture"]
@@ -546,8 +554,8 @@ show.table(rows, {column: column.removesuffix(", trained") for column in wide})
 from course_lib.studies.room_depth import LAYERS, LEVELS, measured_room_depth
 
 deep, rows = measured_room_depth(), []
-whole, clean = deep.pixels["whole"], deep.pixels["clean"]["value"]
-print(f"a line from whole clean pictures: {whole['value']:.2f} ({whole['low']:.2f} to {whole['high']:.2f}); pixels around a place, clean: {clean:.2f}")
+words = "a line from whole clean pictures: {value:.2f} ({low:.2f} to {high:.2f}); pixels around a place, clean: {clean:.2f}"
+print(words.format(clean=deep.pixels["clean"]["value"], **deep.pixels["whole"]))
 for level in map(str, LEVELS):
     by = {who: layers[level] for who, layers in deep.layers.items()}
     last = by["trained"]["coarse 2"]

@@ -307,7 +307,8 @@ state, dreamed = mine.encode(shown[:1, :4]), []
 for t in range(3, 15):
     state = mine.predict(state, test_keys[:1, t])
     dreamed.append(to_uint8(state.last)[0])
-show.strips({"real": test.frames[0, 4:16], "remembered": np.stack(dreamed)}, every=2, title="twelve frames from four, under the film's own keys")
+show.strips({"real": test.frames[0, 4:16], "remembered": np.stack(dreamed)}, every=2,
+            title="twelve frames from four, under the film's own keys")
 
 # %% [markdown] tags=["lecture"]
 # Look closely at the lower row. The platform and the star stay perfect, because nothing changed there. The agent does not: it leaves a foot behind, and half a ghost. A change that was right in another room is pasted a little beside its place, and nobody cleans up. One look shows that this is no simulation.
@@ -413,7 +414,8 @@ places = [row for row in answered if row.question == "probe_r2_agent_x" and row.
 show.table([{"model": row.model, "reads the place": row.value} for row in places])
 
 # %% tags=["lecture"]
-show.table([{"model": row.model, "reads the place": row.value, "best floor": best_floor(row, floors), "mark": mark(row, floors)} for row in places])
+show.table([{"model": row.model, "reads the place": row.value, "best floor": best_floor(row, floors),
+             "mark": mark(row, floors)} for row in places])
 
 # %% [markdown] tags=["lecture"]
 # Every state gives the place to a line, 0.54 to 0.99, and the 0.99 looks like understanding. With the floor beside it nothing is left: two frames of plain pixels have 0.99 as well, and the untrained M 0.91. That is why the column takes the speed, which no single frame shows. There the mark is *not told apart* for V-M-C and the JEPA too (0.94 and 0.82): a task without meaning on the same ranges (Hewitt & Liang 2019) is learned nearly as well from these states. A probe says what could be read, and little more; the interventions beside it say what is used. (The film model's state is the latents of its frames, 0.27; inside its blocks notebook 25 found 0.82.)
