@@ -531,8 +531,6 @@ from course_lib.studies.hidden_properties import HIDDEN, measured_hidden
 hidden, rows = measured_hidden(), []
 every = {(name, who): {v: hidden.best(name, who, v)[1] for v in HIDDEN} for name in hidden.models for who in ("trained", "untrained")}
 every |= {(name, "trained"): by for name, by in hidden.controls.items()}
-print(f"a task without meaning has at most {max(f['meaningless_task'] for by in every.values() for f in by.values()):.2f},", end=" ")
-print(f"the mass in an untrained network {max(by['mass']['value'] for (_, who), by in every.items() if who == 'untrained'):.2f}")
 for name in (*hidden.controls, *hidden.models):
     shown = {f"{v}, {who}": every[name, who][v] for v in HIDDEN for who in ("trained", "untrained") if (name, who) in every}
     rows.append({"features": name} | {column: f"{f['value']:.2f} ({f['low']:.2f} to {f['high']:.2f})" for column, f in shown.items()})
@@ -540,10 +538,18 @@ wide = ("features", "mass, trained", "elasticity, trained", "elasticity, untrain
         "friction, untrained", "mass_unseen, trained")
 show.table(rows, {column: column.removesuffix(", trained") for column in wide})
 
+# %%
+print(f"a task without meaning has at most {max(f['meaningless_task'] for by in every.values() for f in by.values()):.2f}")
+print(f"the mass in an untrained network has {max(by['mass']['value'] for (_, who), by in every.items() if who == 'untrained'):.2f}")
+
 # %% [markdown] tags=["lecture"]
 # The laws find everything: 1.00 from the true places, and from the places that the reader sees 0.94 for the mass, 0.99 for the elasticity, 0.77 for the friction. So the films hold all three. The mass that shows nowhere has at most 0.00, and a task without meaning at most 0.03: the probe invents nothing.
-#
-# **Mass: 0.00, whoever is asked.** It is a ratio of two changes of speed, so a line through the true places has -0.00 as well. A model that had worked it out would hold it in a form that a line reads. None does. **Elasticity** looks like a success, 0.78 to 0.96 in the trained models. But a line through the places has 0.98, pixels have 0.89, and untrained networks 0.65 to 0.88: in these films it is nearly a place, the height that the ball comes back to. Training adds to it without overlap in five of nine models, most in the JEPA with a memory (0.65 to 0.89); the text-to-video model alone is above pixels without overlap (0.96, its untrained twin 0.83). **Friction**: pixels have 0.66, places 0.22, the models 0.61 to 0.92, their untrained twins 0.53 to 0.90. No model is above its own twin without overlap, and I-JEPA is below (0.68 against 0.88). So the layers let friction through before they had learned anything.
+
+# %% [markdown] tags=["lecture"]
+# **Mass: 0.00, whoever is asked.** It is a ratio of two changes of speed, so a line through the true places has -0.00 as well. A model that had worked it out would hold it in a form that a line reads. None does. **Elasticity** looks like a success, 0.78 to 0.96 in the trained models. But a line through the places has 0.98, pixels have 0.89, and untrained networks 0.65 to 0.88: in these films it is nearly a place, the height that the ball comes back to. Training adds to it without overlap in five of nine models, most in the JEPA with a memory (0.65 to 0.89); the text-to-video model alone is above pixels without overlap (0.96, its untrained twin 0.83).
+
+# %% [markdown] tags=["lecture"]
+# **Friction**: pixels have 0.66, places 0.22, the models 0.61 to 0.92, their untrained twins 0.53 to 0.90. No model is above its own twin without overlap, and I-JEPA is below (0.68 against 0.88). So the layers let friction through before they had learned anything.
 
 # %% [markdown] slideshow={"slide_type": "subslide"} tags=["lecture"]
 # ### Depth

@@ -67,7 +67,7 @@ def open_deck(page: Any, path: Path) -> list[str]:
     return asked
 
 
-@pytest.mark.parametrize("number", ["14", "04", "23"])
+@pytest.mark.parametrize("number", ["14", "04", "23", "25"])
 def test_nothing_leaves_a_screen_and_nothing_is_fetched(page: Any, tmp_path: Path, number: str) -> None:
     path = slides.make_deck(pairs(FOLDER, [number])[0], tmp_path)
     errors: list[str] = []
