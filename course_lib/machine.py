@@ -117,14 +117,16 @@ def measure_gflops(seconds: float = 1.0, dtype: torch.dtype = torch.float32, sid
 def seconds_here(entry: Entry, gflops: float, reference_gflops: float) -> float | None:
     """How long a notebook will take at this speed; None where it was never measured.
 
-    Its arithmetic scales with the speed, the rest (drawing, reading, Python itself) is taken to stay as it was. This is
-    an estimate: expect it to be right within a factor of two.
+    On a slower machine its arithmetic takes longer; the rest (drawing, reading, Python itself) is taken to stay as it
+    was. On a faster one nothing is taken off: a processor with a unit for matrix products does these several times
+    faster, and the convolutions and small products of the notebooks hardly. An estimate: expect it to be right within a
+    factor of two.
     """
     if entry.seconds is None:
         return None
     if gflops <= 0 or reference_gflops <= 0:
         raise ValueError(f"speeds must be above 0, not {gflops} and {reference_gflops}")
-    return entry.seconds * (1 - entry.compute + entry.compute * reference_gflops / gflops)
+    return entry.seconds * (1 - entry.compute + entry.compute * max(1.0, reference_gflops / gflops))
 
 
 def course_rows(contents: Contents, machine: Machine | None = None) -> list[dict[str, str]]:

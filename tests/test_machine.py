@@ -52,7 +52,8 @@ def test_the_estimate_scales_the_arithmetic_and_nothing_else() -> None:
     assert machine.seconds_here(entry(60, 1.0), 55, 110) == pytest.approx(120)
     assert machine.seconds_here(entry(60, 0.0), 5, 110) == pytest.approx(60)
     speeds = [machine.seconds_here(entry(60, 0.5), gflops, 110) for gflops in (10, 100, 1000, 1e9)]
-    assert speeds == sorted(speeds, reverse=True) and speeds[-1] == pytest.approx(30, rel=1e-3)
+    assert speeds == sorted(speeds, reverse=True) and speeds[0] > 60
+    assert speeds[-1] == pytest.approx(60), "a fast matrix product promises nothing about the rest"
     assert machine.seconds_here(entry(None, 0.5), 100, 110) is None
     with pytest.raises(ValueError, match="above 0"):
         machine.seconds_here(entry(60, 0.5), 0, 110)

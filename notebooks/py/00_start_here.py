@@ -395,7 +395,7 @@ machine = check_machine()
 show.table(machine.rows())
 
 # %% [markdown]
-# From that speed follows an estimate of how long each notebook takes here: its arithmetic scales with the speed, the rest does not. Expect it to be right within a factor of two; a machine that is busy in that second looks slower than it is. *Planned* means that the notebook is not there yet.
+# From that speed follows an estimate of how long each notebook takes here: on a machine slower than ours its arithmetic takes longer, and on a faster one nothing is taken off. Expect it to be right within a factor of two (on one machine 02 and 15 took 2.4 minutes); a machine that is busy in that second looks slower than it is. *Planned* means that the notebook is not there yet.
 
 # %%
 from course_lib.contents import load_contents
@@ -428,7 +428,7 @@ for number, title in contents.parts.items():
 # %% [markdown]
 # **To give the lecture** from a notebook, project the cells tagged `lecture`; the plan in minutes stands in the first cell. `make slides NB=14` makes slides of notebook 14: one file, no network, the plan in the speaker's notes. `make play` opens what can be played with, without running a notebook. Every cell runs without you, so nothing has to be typed in front of an audience.
 #
-# **Time and memory.** Each notebook runs alone from top to bottom in at most two minutes on two cores and stays below 3 GiB. If one does not, that is an error in the course, please report it.
+# **Time and memory.** Each notebook runs alone from top to bottom in about two minutes at most on two cores and stays below 3 GiB. If one does not, that is an error in the course, please report it.
 
 # %% [markdown]
 # ## Exercises
