@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -81,6 +81,11 @@ N = TypeVar("N")
 def untrained_twin(model: M, seed: int = 0) -> M:
     """The same network with fresh weights throughout, for a control. model: keeps its configuration in ``config``."""
     return fresh(type(model), model.config, seed).eval()
+
+
+def bare_twin(model: Any) -> Any:
+    """A model with fresh weights where it learned to predict, for a control; V, codec and tokenizer are kept."""
+    return model.untrained() if hasattr(model, "untrained") else untrained_twin(model)
 
 
 def fresh(make: Callable[[C], N], config: C, seed: int) -> N:

@@ -41,7 +41,7 @@ from course_lib.exam.measures.causes import (
     share_of_other_pairs,
 )
 from course_lib.exam.measures.probes import ProbeFit, fit_fourier
-from course_lib.models.base import untrained_twin
+from course_lib.models.base import bare_twin, untrained_twin
 from course_lib.models.continuation import Continuation
 from course_lib.models.film_jepa import FilmJEPA
 from course_lib.models.reader import Reader
@@ -106,11 +106,6 @@ def taught_on_balls(report: Callable[[str], None] = print) -> tuple[FilmJEPA, st
     model = untrained_twin(load_checkpoint("film_jepa"))
     model.load_state_dict(load_file(path))
     return model.eval(), hashlib.sha256(path.read_bytes()).hexdigest()[:12]
-
-
-def bare_twin(model: Any) -> Any:
-    """The same with fresh weights; V, codec and tokenizer are kept, where there are some."""
-    return model.untrained() if hasattr(model, "untrained") else untrained_twin(model).eval()
 
 
 def watch_ball(model: WorldModel, reader: Reader, learn: BallPairs) -> Callable[[State], np.ndarray]:

@@ -31,12 +31,13 @@ from course_lib.exam.measures.linear_probes import LinearProbes, Rows
 from course_lib.exam.measures.mechanics import by_mechanics
 from course_lib.exam.measures.rollout import CHUNK
 from course_lib.models.action_jepa import LastEmbeddings
+from course_lib.models.base import bare_twin
 from course_lib.models.continuation import Continuation
 from course_lib.models.reader import Reader
 from course_lib.models.vmc import Dream
 from course_lib.nets.chance import normal
 from course_lib.studies.causes import CHECKPOINTS as OF_CAUSES
-from course_lib.studies.causes import bare_twin, load_asked
+from course_lib.studies.causes import load_asked
 from course_lib.studies.latents import BlockStream
 from course_lib.studies.store import DATA, kept_piece, read_study, weights_of
 from course_lib.training.checkpoints import load_checkpoint

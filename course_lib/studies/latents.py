@@ -41,7 +41,7 @@ from course_lib.exam.measures.probes import ProbeFit, fit_fourier, r2, r2_interv
 from course_lib.exam.measures.rollout import as_input, translate
 from course_lib.exam.measures.seeking import things_seen
 from course_lib.models.action_jepa import LastEmbeddings
-from course_lib.models.base import untrained_twin
+from course_lib.models.base import bare_twin
 from course_lib.models.dit import DiT
 from course_lib.models.dit_world import DiTWorld, noise_of
 from course_lib.models.reader import Reader
@@ -270,11 +270,6 @@ def shipped_weights() -> dict[str, str]:
     return {name: weights_of(name.partition("-")[0], part=parts.get(name)) for name in ASKED_CAUSES}
 
 
-def untrained(name: str, model: Any) -> Any:
-    """The same with fresh weights: of V-M-C, M; of the film model, the transformer; of Genie, the dynamics."""
-    return untrained_twin(model).eval() if name == "action_jepa" else model.untrained()
-
-
 def run(report: Callable[[str], None] = print) -> dict[str, Any]:
     """Ask everybody everything: about four minutes of one core."""
     models, reader = world_models(), load_checkpoint("reader")
@@ -287,7 +282,7 @@ def run(report: Callable[[str], None] = print) -> dict[str, Any]:
         "controls": measure_geometry({"pixels": pixel_features}, score)}, "moved": {}, "exchanged": {}, "causes": {},
         "caused": {name: _numbers(pair.effect()[:, 1:, 1].T) for name, pair in pairs.items()}}  # fmt: skip
     for name in ASKED_CAUSES:
-        model, bare = models[name], untrained(name, models[name])
+        model, bare = models[name], bare_twin(models[name])
         places = {who: place_reader(name, one, reader, rest) for who, one in (("trained", model), ("untrained", bare))}
         if name in MODELS:
             parts = {who: parts_of(name, one) for who, one in (("trained", model), ("untrained", bare))}
@@ -305,7 +300,7 @@ def run(report: Callable[[str], None] = print) -> dict[str, Any]:
         fallen = np.array(found["causes"][name]["trained"]["standing"], float)[-1]
         report(f"{name}: {np.nansum(fallen) / max(np.isfinite(fallen).sum(), 1):.1f} units up without the platform")
     levels = {f"{level}": tokens_at(models["dit_world"], level) for level in NOISE}
-    bare = {f"{level}": tokens_at(untrained("dit_world", models["dit_world"]), level) for level in NOISE}
+    bare = {f"{level}": tokens_at(bare_twin(models["dit_world"]), level) for level in NOISE}
     found["noise"] = {"trained": measure_probes(levels, fit, score), "untrained": measure_probes(bare, fit, score)}
     return {"seed": SEED, "films": [FIT, SCORE], "move": MOVE, "steps": STEPS,
             "weights": shipped_weights(), **found}  # fmt: skip

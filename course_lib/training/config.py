@@ -31,6 +31,16 @@ class ConfigError(CourseError, ValueError):
     """A configuration cannot be used; the message has one line for each thing that is wrong with it."""
 
 
+def check_same_sizes(kept: str, sizes: Mapping[str, tuple[Any, Any]]) -> None:
+    """Refuse a model that does not fit a kept one which it learns from. sizes: key -> the model's own, the kept one's.
+
+    kept: what the message calls that one. Raises ConfigError.
+    """
+    for key, (mine, there) in sizes.items():
+        if mine != there:
+            raise ConfigError(f"model.{key} is {mine}, and the course's {kept} has {there}: set the same")
+
+
 def sizes(name: str) -> list[str]:
     """The sizes in which a model comes, the smallest first; a variant such as cpu-rich stands behind its cpu."""
     order = ["tiny", "cpu", "gpu", "paper"]

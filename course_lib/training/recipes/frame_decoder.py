@@ -13,7 +13,7 @@ from torch import Tensor
 from course_lib.models.base import Strict
 from course_lib.models.frame_decoder import DiffusionFrameDecoder, FrameDecoderConfig
 from course_lib.training.checkpoints import load_checkpoint
-from course_lib.training.config import ConfigError
+from course_lib.training.config import check_same_sizes
 from course_lib.training.data import check_films
 from course_lib.training.recipe import Data, Phase, Recipe, RunConfig, TrainConfig, decay_groups
 from course_lib.worlds.films import Films
@@ -36,10 +36,8 @@ class SeenFramesData(Strict):
 def check(config: RunConfig) -> None:
     """Raises ConfigError where the course's JEPA does not fit; CheckpointError where it is missing."""
     theirs = load_checkpoint("action_jepa").config
-    for key, mine, there in (("frame_size", config.model.frame_size, theirs.frame_size),
-                             ("embedding", config.model.embedding, theirs.latent)):  # fmt: skip
-        if mine != there:
-            raise ConfigError(f"model.{key} is {mine}, and the course's action_jepa has {there}: set the same")
+    check_same_sizes("action_jepa", {"frame_size": (config.model.frame_size, theirs.frame_size),
+                                     "embedding": (config.model.embedding, theirs.latent)})  # fmt: skip
 
 
 @torch.no_grad()

@@ -19,7 +19,7 @@ from torch import Tensor
 from course_lib.models.cloning import draw_labels, name_steps
 from course_lib.models.key_map import KeyMap, KeyMapConfig
 from course_lib.training.checkpoints import load_checkpoint
-from course_lib.training.config import ConfigError
+from course_lib.training.config import check_same_sizes
 from course_lib.training.data import FilmSets, film_pieces
 from course_lib.training.recipe import Data, Phase, Recipe, RunConfig, TrainConfig
 from course_lib.worlds.films import load_films
@@ -42,10 +42,8 @@ class KeyMapTrain(TrainConfig):
 def check(config: RunConfig) -> None:
     """Raises ConfigError where the course's latent action model does not fit; CheckpointError where it is missing."""
     theirs = load_checkpoint("lam").config
-    for key, mine, there in (("answers", config.model.answers, theirs.codes),
-                             ("frame_size", config.model.frame_size, theirs.frame_size)):  # fmt: skip
-        if mine != there:
-            raise ConfigError(f"model.{key} is {mine}, and the course's latent action model has {there}: set the same")
+    check_same_sizes("latent action model", {"answers": (config.model.answers, theirs.codes),
+                                             "frame_size": (config.model.frame_size, theirs.frame_size)})  # fmt: skip
 
 
 def load(config: RunConfig, given: Any) -> Data:

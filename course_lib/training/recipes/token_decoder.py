@@ -14,7 +14,7 @@ from course_lib.models.i_jepa import normalised_tokens
 from course_lib.models.token_decoder import TokenDecoder, TokenDecoderConfig
 from course_lib.nets.patches import patchify
 from course_lib.training.checkpoints import load_checkpoint
-from course_lib.training.config import ConfigError
+from course_lib.training.config import ConfigError, check_same_sizes
 from course_lib.training.data import CARRACING, FilmData, film_frames
 from course_lib.training.recipe import Data, Phase, Recipe, RunConfig, TrainConfig, decay_groups
 from course_lib.worlds.frames import to_model
@@ -32,11 +32,9 @@ class SeenPatchesData(FilmData):
 def check(config: RunConfig) -> None:
     """Raises ConfigError where the course's I-JEPA does not fit; CheckpointError where it is missing."""
     theirs = load_checkpoint("i_jepa").config
-    for key, mine, there in (("pixels", config.model.pixels, 3 * theirs.patch**2),
-                             ("token", config.model.token, theirs.width),
-                             ("patches", config.model.patches, theirs.patches)):  # fmt: skip
-        if mine != there:
-            raise ConfigError(f"model.{key} is {mine}, and the course's I-JEPA has {there}: set the same")
+    model = config.model
+    check_same_sizes("I-JEPA", {"pixels": (model.pixels, 3 * theirs.patch**2), "token": (model.token, theirs.width),
+                                "patches": (model.patches, theirs.patches)})  # fmt: skip
     if config.data.films == CARRACING:
         raise ConfigError(f"data.films is {CARRACING}, which the course's I-JEPA has never seen")
 
